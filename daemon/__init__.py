@@ -1,0 +1,1 @@
+"""THE PROCESS: composes triggers, flows and the store into one running program."""

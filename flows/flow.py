@@ -1,0 +1,30 @@
+"""A flow, loaded: its graph, the inputs it declares, and the version that a run pins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows.errors import Problem
+
+if TYPE_CHECKING:
+    from flows.graph import Graph
+    from flows.inputs import Inputs
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """One flow definition, checked whole and ready to run. Nothing in it changes."""
+
+    key: str
+    dialect: str  # steps | nodes
+    graph: Graph
+    inputs: Inputs
+    folder: Path  # where its relative paths start
+    definition: Any  # the JSON it was made from, as written
+    digest: str  # sha256 of the canonical definition, hex
+    name: str | None = None
+    description: str | None = None
+    subflows: tuple[str, ...] = ()  # keys of sub-flows that are literals: checked to exist when a home is loaded
+    warnings: tuple[Problem, ...] = ()
