@@ -1,0 +1,213 @@
+"""One child process: started in a group of its own, read to a limit, and ended with everything it started."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import shutil
+import signal
+from asyncio import subprocess
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, cast
+
+from flows.errors import StepError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+DRAIN_S = 1.0  # a leader that is gone leaves at most buffered output; who still holds the pipe after this is a leftover
+REAP_S = 5.0  # a killed process that is not reaped by then hangs in the kernel: nobody can wait for it
+
+End = Literal["exited", "timeout", "output_limit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a child came out. Nothing of its process group runs any more."""
+
+    end: End
+    status: int  # the exit status; negative: the signal that killed it
+    stdout: bytes  # at most the limit
+    stderr: bytes  # at most the limit
+    leftovers: bool  # True: something it started still held its output after it had ended, and was killed
+
+
+async def run_process(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: Path,
+    timeout_s: float,
+    grace_s: float,
+    max_output_bytes: int,
+) -> Finished:
+    """Run `argv` to its end with an empty stdin and exactly the environment `env`.
+
+    At `timeout_s`, and when the caller is cancelled, its group gets SIGTERM and, `grace_s` later, SIGKILL; when one of
+    stdout and stderr passes `max_output_bytes` it gets SIGKILL at once. Only what left the group by itself (setsid)
+    outlives this call. Raises StepError where the child cannot be started.
+    """
+    child = _Child(max_output_bytes)
+    try:
+        await _start(child, argv, env, cwd)
+        end = await _watch(child, timeout_s)
+        leftovers = False
+        if end == "exited":
+            leftovers = not await child.wait_closed(DRAIN_S)
+        elif end == "timeout":
+            await child.terminate(grace_s)
+    except asyncio.CancelledError:
+        await child.terminate(grace_s)
+        raise
+    finally:
+        child.kill()
+        await child.let_go()
+    if end == "exited" and child.overflowed:
+        end = "output_limit"
+    status = -signal.SIGKILL if child.status is None else child.status
+    return Finished(end, status, bytes(child.output[1]), bytes(child.output[2]), leftovers)
+
+
+class _Child(asyncio.SubprocessProtocol):
+    """The loop's side of a child: what it wrote, and whether it and its pipes have ended."""
+
+    def __init__(self, max_output_bytes: int) -> None:
+        loop = asyncio.get_running_loop()
+        self._max_bytes = max_output_bytes
+        self._open = {1, 2}
+        self._transport: asyncio.SubprocessTransport | None = None
+        self._pid: int | None = None
+        self._closed: asyncio.Future[None] = loop.create_future()
+        self.turned: asyncio.Future[None] = loop.create_future()  # it ended, or wrote too much
+        self.output = {1: bytearray(), 2: bytearray()}
+        self.overflowed = False
+        self.status: int | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.SubprocessTransport", transport)
+        self._pid = self._transport.get_pid()
+
+    def pipe_data_received(self, fd: int, data: bytes | str) -> None:
+        kept = self.output[fd]
+        room = self._max_bytes - len(kept)
+        kept += cast("bytes", data)[:room]
+        if len(data) > room and not self.overflowed:
+            self.overflowed = True
+            _resolve(self.turned)
+
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's signature
+        self._open.discard(fd)
+        self._settle()
+
+    def process_exited(self) -> None:
+        if self._transport is not None:
+            self.status = self._transport.get_returncode()
+        _resolve(self.turned)
+        self._settle()
+
+    def _settle(self) -> None:
+        if self.status is not None and not self._open:
+            _resolve(self._closed)
+
+    async def wait_closed(self, within_s: float) -> bool:
+        """True once the child has ended and nobody holds its pipes; False when that takes longer than `within_s`."""
+        if not self._closed.done() and self._pid is not None:
+            await asyncio.wait((self._closed,), timeout=within_s)
+        return self._closed.done()
+
+    async def terminate(self, grace_s: float) -> None:
+        """Ask the group to end and give it `grace_s` to do so; the caller kills it afterwards. Cancelling cuts it short."""
+        self._signal(signal.SIGTERM)
+        await self.wait_closed(grace_s)
+
+    def kill(self) -> None:
+        """Kill the whole group, also where its leader has ended: what a step starts ends with the step."""
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._pid is None:
+            return
+        with suppress(ProcessLookupError, PermissionError):  # nobody is left, or it has become another user's
+            os.killpg(self._pid, number)
+
+    async def let_go(self) -> None:
+        """Wait for the killed child to be reaped, then close our ends of its pipes, whoever else still holds them."""
+        try:
+            await self.wait_closed(REAP_S if self.status is None else DRAIN_S)
+        finally:
+            if self._transport is not None:
+                self._transport.close()
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+async def _watch(child: _Child, timeout_s: float) -> End:
+    done, _ = await asyncio.wait((child.turned,), timeout=timeout_s)
+    if not done:
+        return "timeout"
+    return "output_limit" if child.overflowed else "exited"
+
+
+async def _start(child: _Child, argv: Sequence[str], env: Mapping[str, str], cwd: Path) -> None:
+    _check_text(argv, env)
+    program = _find(argv[0], env, cwd)
+    try:
+        await asyncio.get_running_loop().subprocess_exec(
+            lambda: child,
+            program,
+            *argv[1:],
+            stdin=subprocess.DEVNULL,
+            env=dict(env),
+            cwd=str(cwd),
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise _not_started(error, argv, env) from error
+
+
+def _find(name: str, env: Mapping[str, str], cwd: Path) -> str:
+    if not cwd.is_dir():
+        raise StepError(f"the folder {cwd} to run in does not exist", code="CWD_NOT_FOUND", retryable=False)
+    path = env.get("PATH", os.defpath)
+    program = shutil.which(name, path=path)
+    if program is None:
+        raise StepError(f"{name} was not found on PATH ({path})", code="BINARY_MISSING", retryable=False)
+    return program
+
+
+def _check_text(argv: Sequence[str], env: Mapping[str, str]) -> None:
+    """The operating system's texts end at a NUL and are bytes: what cannot be handed over is refused with its name."""
+    named = [("the command", part) for part in argv] + [(f"the environment variable {name}", text) for name, text in env.items()]
+    for what, text in named:
+        if "\0" in text:
+            raise StepError(
+                f"{what} contains a NUL character, which no command can be given", code="NUL_CHARACTER", retryable=False
+            )
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise StepError(
+                f"{what} contains half a character (a lone surrogate)", code="TEXT_ENCODING", retryable=False
+            ) from error
+
+
+def _not_started(error: OSError, argv: Sequence[str], env: Mapping[str, str]) -> StepError:
+    if error.errno == errno.E2BIG:
+        sizes = {"the command": max(len(part.encode()) for part in argv)}
+        sizes |= {f"the environment variable {name}": len(text.encode()) for name, text in env.items()}
+        largest = max(sizes, key=lambda what: sizes[what])
+        return StepError(
+            f"the system refuses a command of this size: {largest} has {sizes[largest]} bytes; "
+            'pass it through a file: env {"NAME": {"json": …}}',
+            code="COMMAND_TOO_LONG",
+            retryable=False,
+        )
+    if isinstance(error, FileNotFoundError):
+        return StepError(f"{argv[0]} could not be started: {error}", code="BINARY_MISSING", retryable=False)
+    return StepError(f"{argv[0]} could not be started: {error.strerror or error}", code="START_FAILED")
