@@ -1,0 +1,153 @@
+"""The admin listener: it binds, lets in, calls the route, and turns every failure into JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import structlog
+from aiohttp import web
+
+from daemon import shapes
+from daemon.admin.guard import check, read_token
+from daemon.admin.routes import ROUTES, Route, answer
+from daemon.admin.unix_socket import bound
+from daemon.config import Address
+from daemon.errors import DaemonError, HomeError
+from daemon.operations import Operations
+from daemon.store.errors import Ambiguous, StoreError
+from flows.errors import DefinitionError
+from triggers.source import Unavailable
+
+log = structlog.get_logger()
+
+MAX_BODY_BYTES = 16 * 1024 * 1024  # as large as a definition's file may be
+CLOSE_S = 2.0  # how long answers under way may take when the daemon stops
+Ready = Callable[[], Mapping[str, bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Where the admin API answers."""
+
+    socket: Path
+    tcp: Address | None  # with the port that was taken where 0 was asked for
+
+
+@asynccontextmanager
+async def open_admin(
+    operations: Operations,
+    *,
+    socket_path: Path,
+    ready: Ready,
+    tcp: Address | None = None,
+    token: str | None = None,  # None: the one in admin.token beside the socket, made where there is none
+) -> AsyncIterator[Bound]:
+    """Serve the admin API inside the block.
+
+    Raises Conflict when a daemon runs for this home already, HomeError when an address cannot be bound.
+    """
+    with bound(socket_path) as listening:
+        secret = token or read_token(socket_path.parent / "admin.token")
+        runner = web.AppRunner(
+            _application(operations, ready, secret), access_log=None, shutdown_timeout=CLOSE_S, handle_signals=False
+        )
+        await runner.setup()
+        try:
+            assert runner.server is not None  # set by setup()
+            local = await asyncio.get_running_loop().create_unix_server(runner.server, sock=listening)
+            try:
+                yield Bound(socket_path, await _bind(runner, tcp) if tcp is not None else None)
+            finally:
+                local.close()
+        finally:
+            await runner.cleanup()
+
+
+async def _bind(runner: web.AppRunner, tcp: Address) -> Address:
+    site = web.TCPSite(runner, tcp.host, tcp.port)
+    try:
+        await site.start()
+    except OSError as error:
+        why = "the port is taken" if error.errno == errno.EADDRINUSE else error.strerror
+        raise HomeError(f"cannot listen for the admin API at {tcp}: {why}", "--admin HOST:PORT, or port 0 for any") from error
+    host, port = runner.addresses[0][:2]
+    return Address(host, port)
+
+
+def _application(operations: Operations, ready: Ready, token: str) -> web.Application:
+    application = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_guarded])
+
+    def handler_of(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            check(request, token, public=route.public)
+            status, value = await answer(route, request, operations, ready)
+            return json_response(value, status)
+
+        return handle
+
+    for route in ROUTES:
+        application.router.add_route(route.method, route.path, handler_of(route))
+    return application
+
+
+@web.middleware
+async def _guarded(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except (DaemonError, DefinitionError, StoreError, Unavailable) as error:
+        return _told(error)
+    except web.HTTPRequestEntityTooLarge:
+        return _refusal(413, "TOO_LARGE", f"the body is larger than {MAX_BODY_BYTES} bytes", None)
+    except web.HTTPException as error:  # an unknown path, a method that a path does not have
+        headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
+        said = f"{request.method} {request.path}: {error.reason}"
+        return _refusal(error.status, error.reason.upper().replace(" ", "_"), said, None, headers=headers)
+    except Exception:  # a mistake of ours must not end the connection without a word
+        log.exception("admin.request_failed", method=request.method, path=request.path)
+        return _refusal(500, "INTERNAL", "the daemon made a mistake; its log says which", None)
+
+
+def _told(error: DaemonError | DefinitionError | StoreError | Unavailable) -> web.Response:
+    if isinstance(error, DaemonError):
+        return _refusal(error.status, error.code, error.message, error.hint)
+    if isinstance(error, DefinitionError):
+        problems = [shapes.problem_shown(problem) for problem in error.problems]
+        return _refusal(422, "DEFINITION", "the definition is refused", None, {"problems": problems})
+    if isinstance(error, Unavailable):
+        return _refusal(503, "UNAVAILABLE", str(error), None, headers={"Retry-After": str(error.retry_after_s)})
+    if isinstance(error, Ambiguous):
+        return _refusal(409, "AMBIGUOUS", str(error), error.hint, {"matches": error.matches})
+    return _refusal(503, "STORE", str(error), error.hint)
+
+
+def _refusal(
+    status: int,
+    code: str,
+    message: str,
+    hint: str | None,
+    more: Mapping[str, Any] | None = None,
+    *,
+    headers: Mapping[str, str] | None = None,
+) -> web.Response:
+    return json_response({"error": {"code": code, "message": message, "hint": hint, **(more or {})}}, status, headers)
+
+
+def json_response(value: Any, status: int, headers: Mapping[str, str] | None = None) -> web.Response:
+    try:
+        body = orjson.dumps(value)
+    except TypeError:  # a lone surrogate, a whole number over 64 bits
+        body = json.dumps(value).encode()
+    return web.Response(
+        body=body,
+        status=status,
+        content_type="application/json",
+        headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **(headers or {})},
+    )

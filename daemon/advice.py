@@ -1,0 +1,103 @@
+"""What a person needs to try a trigger: a hook's URL and a curl line that fires it, a schedule's next times."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+from triggers.trigger import Trigger
+
+NEXT_TIMES = 3
+HOOKS = "/hooks"
+_PLACE = re.compile(r"\$\.body((?:\.[A-Za-z_]\w*)+)", re.ASCII)
+_EQUALS = re.compile(r"\$\.body((?:\.[A-Za-z_]\w*)+)\s*===?\s*('[^'\\]*'|\"[^\"\\]*\"|-?\d+(?:\.\d+)?|true|false)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """`base_url` is asked each time: a port 0 is known only when it is bound."""
+
+    base_url: Callable[[], str]
+
+    def of(self, trigger: Trigger) -> dict[str, Any]:
+        if trigger.type != "webhook":
+            return {}
+        url = self.base_url().rstrip("/") + HOOKS + trigger.spec.path
+        return {"url": url, "curl": curl_line(url, trigger)}
+
+    def next_times(self, trigger: Trigger, now: float) -> list[str]:
+        """The next three slots of a schedule, as UTC instants; nothing for other triggers."""
+        if trigger.type != "schedule":
+            return []
+        times = islice(trigger.spec.cron.all_after(datetime.fromtimestamp(now, UTC)), NEXT_TIMES)
+        return [time.strftime("%Y-%m-%dT%H:%M:%SZ") for time in times]
+
+
+def curl_line(url: str, trigger: Trigger) -> str:
+    """A line for a shell that posts a body which the filter and the mapping of most triggers take."""
+    method = next(iter(trigger.spec.methods), "POST") if "POST" not in trigger.spec.methods else "POST"
+    body = json.dumps(sample_body(trigger.definition))
+    auth = trigger.definition.get("trigger", {}).get("auth")
+    parts = [
+        "curl",
+        "-sS",
+        *([] if method == "POST" else ["-X", method]),
+        shlex.quote(url),
+        "-H",
+        "'content-type: application/json'",
+    ]
+    if not auth:
+        return " ".join((*parts, "-d", shlex.quote(body)))
+    secret = _secret_words(auth)
+    if auth.get("type") == "bearer":
+        return " ".join((*parts, "-H", f'"authorization: Bearer {secret}"', "-d", shlex.quote(body)))
+    if auth.get("type") == "hmac" and not auth.get("timestamp") and auth.get("signed") in {None, "{body}"}:
+        algorithm = auth.get("algorithm", "sha256")
+        prefix = auth.get("prefix", f"{algorithm}=")
+        digest = f'printf %s "$BODY" | openssl dgst -{algorithm} -hmac "{secret}"'
+        digest += " -binary | base64 -w0" if auth.get("encoding") == "base64" else " -r | cut -d' ' -f1"
+        header = f'"{auth.get("header", "x-signature")}: {prefix}$({digest})"'
+        return f"BODY={shlex.quote(body)}; " + " ".join((*parts, "-H", header, "-d", '"$BODY"'))
+    return " ".join((*parts, "-d", shlex.quote(body))) + f"  # and what {auth.get('type')} signs"
+
+
+def sample_body(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """A body with the fields that the mapping reads and the values that the filter asks for, where both are plain."""
+    body: dict[str, Any] = {}
+    mapped = definition.get("inputMapping") or definition.get("inputs") or {}
+    for place in _PLACE.finditer(json.dumps(mapped)):
+        name = place[1].rpartition(".")[2]
+        _put(body, place[1], "ada@example.com" if "mail" in name.lower() else f"a {name}")
+    section = definition.get("trigger", {})
+    written = section.get("filter") or section.get("if") or section.get("when") or definition.get("filter") or ""
+    for equality in _EQUALS.finditer(written if isinstance(written, str) else ""):
+        literal = equality[2]
+        _put(body, equality[1], literal[1:-1] if literal[0] in "'\"" else json.loads(literal))
+    return body
+
+
+def _put(body: dict[str, Any], place: str, value: Any) -> None:
+    *folders, name = place.strip(".").split(".")
+    for folder in folders:
+        inner = body.setdefault(folder, {})
+        if not isinstance(inner, dict):
+            inner = body[folder] = {}
+        body = inner
+    body[name] = value
+
+
+def _secret_words(auth: Mapping[str, Any]) -> str:
+    """How a shell gets the secret: its variable, its file, or a word to replace."""
+    refs = auth.get("secret")
+    ref = refs[0] if isinstance(refs, list) and refs else refs
+    if isinstance(ref, dict) and "env" in ref:
+        return f"${ref['env']}"
+    if isinstance(ref, dict) and "file" in ref:
+        return f"$(cat {shlex.quote(ref['file'])})"
+    return "$SECRET"

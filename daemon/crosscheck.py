@@ -1,0 +1,118 @@
+"""What single definitions cannot know: that flows, sub-flows and inputs which they name exist and fit. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from flows.errors import Problem
+from flows.flow import Flow
+from flows.suggest import did_you_mean
+from triggers.trigger import Trigger
+
+Found = list[tuple[str, Problem]]  # the key of the definition, and what is wrong with it
+Place = tuple[str | int, ...]
+
+
+def check_flows(flows: Mapping[str, Flow], broken: Iterable[str] = ()) -> tuple[dict[str, Flow], Found]:
+    """The flows whose sub-flows exist and come to an end, and what is wrong with the others.
+
+    `broken` are keys of flows that do not load for reasons of their own. A flow that needs a broken one is broken.
+    """
+    kept, found, unusable = dict(flows), _cycles(flows), set(broken)
+    for key, _ in found:
+        kept.pop(key, None)
+        unusable.add(key)
+    while True:
+        lost = [(key, named) for key, flow in kept.items() for named in flow.subflows if named not in kept]
+        if not lost:
+            return kept, found
+        for key, named in lost:
+            found.append((key, _missing_flow(named, _subflow_place(flows[key].definition, named), flows, unusable)))
+            kept.pop(key, None)
+        unusable.update(key for key, _ in lost)
+
+
+def check_triggers(
+    triggers: Mapping[str, Trigger], flows: Mapping[str, Flow], broken: Iterable[str] = ()
+) -> tuple[dict[str, Trigger], Found]:
+    """The triggers whose flow exists and gets what it requires, and what is wrong with the others; warnings take none away."""
+    unusable = set(broken)
+    found = [(key, problem) for key, trigger in triggers.items() for problem in _trigger_problems(trigger, flows, unusable)]
+    refused = {key for key, problem in found if not problem.warning}
+    return {key: trigger for key, trigger in triggers.items() if key not in refused}, found
+
+
+def _trigger_problems(trigger: Trigger, flows: Mapping[str, Flow], broken: set[str]) -> Iterator[Problem]:
+    flow = flows.get(trigger.flow)
+    if flow is None:
+        yield _missing_flow(trigger.flow, ("flow",), flows, broken)
+        return
+    if trigger.mapping is None:
+        return  # the body's fields become the inputs: known when an event is there
+    declared, given = flow.inputs, trigger.mapping.names
+    for name in declared.required:
+        if name not in given:
+            yield Problem(
+                ("inputMapping",),
+                f"the flow «{flow.key}» requires the input «{name}», which is not mapped",
+                f'"{name}": "$.body.{name}"',
+            )
+    if not declared.names:
+        return  # a flow that declares nothing takes anything
+    for name in given:
+        if name not in declared.names:
+            hint = did_you_mean(name, declared.names)
+            yield Problem(("inputMapping", name), f"the flow «{flow.key}» declares no input «{name}»", hint, warning=True)
+
+
+def _missing_flow(named: str, place: Place, flows: Mapping[str, Flow], broken: set[str]) -> Problem:
+    if named in broken:
+        return Problem(place, f"the flow «{named}» does not load", "its own problems are listed too")
+    return Problem(place, f"there is no flow «{named}»", did_you_mean(named, flows) or f"flows/{named}.json would be it")
+
+
+def _cycles(flows: Mapping[str, Flow]) -> Found:
+    """Every flow that stands on a cycle of sub-flows, with the cycle's name: `a → b → a`."""
+    found: Found = []
+    settled: set[str] = set()
+    for start in flows:
+        trail: list[str] = []
+        pending = [(start, iter(flows[start].subflows))] if start not in settled else []
+        while pending:
+            key, named = pending[-1]
+            if not trail or trail[-1] != key:
+                trail.append(key)
+            follower = next((one for one in named if one in flows and one not in settled), None)
+            if follower is None:
+                settled.add(key)
+                pending.pop()
+                trail.pop()
+            elif follower in trail:
+                cycle = trail[trail.index(follower) :]
+                name = " → ".join((*cycle, follower))
+                place = _subflow_place(flows[key].definition, follower)
+                if key not in {one for one, _ in found}:
+                    found.append(
+                        (
+                            key,
+                            Problem(place, f"the flows call each other without end: {name}", "a flow cannot be its own sub-flow"),
+                        )
+                    )
+            else:
+                pending.append((follower, iter(flows[follower].subflows)))
+    return found
+
+
+def _subflow_place(definition: Any, named: str) -> Place:
+    """Where a definition names a sub-flow: the first value `named` under a `flow` field, else the definition as a whole."""
+    pending: list[tuple[Place, Any]] = [((), definition)]
+    while pending:
+        place, value = pending.pop()
+        if isinstance(value, dict):
+            if value.get("key") == named and place and place[-1] == "flow":
+                return (*place, "key")
+            pending += [((*place, name), inner) for name, inner in reversed(value.items())]
+        elif isinstance(value, list):
+            pending += [((*place, index), inner) for index, inner in reversed(list(enumerate(value)))]
+    return ()

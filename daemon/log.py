@@ -1,0 +1,63 @@
+"""Logs: structlog lines on standard error, for people on a terminal and as JSON otherwise."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from typing import Any
+
+import orjson
+import structlog
+
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+def set_up_logs(level: str = "info", form: str = "auto") -> None:
+    """From now on every logger, ours and those of libraries, writes to standard error in one form."""
+    console = form == "console" or (form == "auto" and sys.stderr.isatty())
+    processors: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    factory: Any
+    if console:
+        processors.append(
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        )
+        factory = structlog.PrintLoggerFactory(sys.stderr)
+    else:
+        processors += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_dump)]
+        factory = structlog.BytesLoggerFactory(sys.stderr.buffer)
+    structlog.configure(
+        processors=processors,
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        logger_factory=factory,
+        cache_logger_on_first_use=True,  # a line costs a third without the lookup
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [_Forward()]
+    # Libraries say at info what is ours to say; their own debug lines come with ours.
+    root.setLevel(logging.DEBUG if level == "debug" else max(LEVELS[level], logging.WARNING))
+    logging.captureWarnings(capture=True)
+
+
+class _Forward(logging.Handler):
+    """A library's line, told in our form as `library.logged`."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            said = record.getMessage()
+        except (TypeError, ValueError):  # a library's format string does not fit its arguments
+            said = str(record.msg)
+        structlog.get_logger().log(
+            record.levelno, "library.logged", logger=record.name, said=said, exc_info=record.exc_info or None
+        )
+
+
+def _dump(value: Any, **_: Any) -> bytes:
+    try:
+        return orjson.dumps(value, default=str)
+    except TypeError:  # a lone surrogate, an integer over 64 bits: the line is told all the same
+        return json.dumps(value, default=str).encode()
