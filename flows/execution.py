@@ -1,0 +1,367 @@
+"""One graph under way: what is ready is started, what has settled makes others ready."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from flows.errors import StepError
+from flows.expression import UNDEFINED, to_json
+from flows.front import Front
+from flows.recovery import rebuilt_error
+from flows.results import Result, answer, as_step_error, borrowed, milliseconds, restored, skipped
+from flows.step import Ended, Output
+from flows.trial import Trial
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flows.attempt import Attempt
+    from flows.graph import Graph, Step
+    from flows.world import Run
+
+MAX_DEPTH = 16  # sub-flows inside sub-flows: a flow that calls itself ends here
+SKIPPED_ITSELF = frozenset({"IF_FALSE", "UNLESS_TRUE"})
+
+
+@dataclass(slots=True)
+class View:
+    """What the steps of one body see. `steps` is one dict that grows; loops copy it, sub-flows begin with an empty one."""
+
+    inputs: Mapping[str, Any]
+    steps: dict[str, Result]
+    loop: Mapping[str, Any]
+    env: Mapping[str, str]
+    data: Any  # of the steps without a source
+
+    def names(self) -> dict[str, Any]:
+        root = {"input": self.inputs, "steps": self.steps, "loop": self.loop, "env": self.env}
+        return {"$": root, **root, "data": self.data, "output": self.data}
+
+
+class Failure(NamedTuple):
+    """What made a graph fail: the first step that failed for good, or None where it was the whole (its timeout)."""
+
+    step: str | None
+    error: StepError
+
+    def __str__(self) -> str:
+        return str(self.error) if self.step is None else f"step «{self.step}»: {self.error}"
+
+    def from_outside(self, steps: dict[str, Result] | None) -> StepError:
+        """What the step that ran this graph as its body fails with; `steps` is what people are shown of it."""
+        return StepError(str(self), code=self.error.code, status=self.error.status, output=steps)
+
+
+@dataclass(slots=True)
+class StandIn:
+    """A fallback that was called: by whom, and how it came out."""
+
+    data: Any  # what its first caller had
+    callers: list[tuple[int, StepError]] = field(default_factory=list)  # those that wait for it
+    begun: bool = False
+    outcome: str | None = None  # success, skipped, failed (it failed, and says to go on), None: not yet
+
+
+class Execution:
+    """Runs one graph once. Everything happens on the loop's thread, so counters need no lock."""
+
+    def __init__(self, run: Run, graph: Graph, view: View, *, prefix: str = "", depth: int = 0) -> None:
+        self._run = run
+        self._graph = graph
+        self._view = view
+        self._names = view.names()
+        self._prefix = prefix  # of the paths of its steps: "", "each[3].", "enrich/"
+        self._depth = depth  # of sub-flows around it
+        self._front = Front(graph)
+        self._data: list[Any] = [view.data] * len(graph.steps)  # what each settled step hands on
+        self._stand_ins: dict[int, StandIn] = {}  # fallbacks that were called
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._wake: asyncio.Future[None] | None = None
+        self._broken: BaseException | None = None  # of a task: not a step's failure
+        self.failure: Failure | None = None
+        self.results: dict[str, Result] = {}  # of its steps, and of those of bodies that share its view
+
+    async def run(self, timeout_s: float | None = None) -> Ended:
+        """On return every step has settled, or nothing new may start and nothing runs. A cancel reaches all children.
+
+        `timeout_s` is what is left to the whole; the graph's own timeout counts as well.
+        """
+        limits_s = [limit_s for limit_s in (timeout_s, self._graph.timeout_s) if limit_s is not None]
+        if not limits_s:
+            await self._run_all()
+            return self._ended()
+        try:
+            async with asyncio.timeout(min(limits_s)) as limit:
+                await self._run_all()
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            message = f"the flow took longer than its timeout of {milliseconds(min(limits_s))} ms"
+            self.failure = Failure(None, StepError(message, code="FLOW_TIMEOUT"))
+        return self._ended()
+
+    async def _run_all(self) -> None:
+        try:
+            while self._advance():
+                await self._turn()
+        except BaseException:
+            await self._abandon()
+            raise
+
+    def _ended(self) -> Ended:
+        if self.failure is None:
+            try:
+                return Ended("completed", self.results, self._output())
+            except Exception as error:  # noqa: BLE001 - a value of the definition: what it raises is the flow's failure
+                reason = as_step_error(error, self.results)
+                self.failure = Failure(None, StepError(f"the flow's output: {reason}", code=reason.code, retryable=False))
+        return Ended("failed", self.results, None, str(self.failure), self.failure.error.code)
+
+    def _output(self) -> Any:
+        graph = self._graph
+        if graph.output is not None:
+            return to_json(graph.output.make(self._names))
+        for step in reversed(graph.steps):
+            result = self.results.get(step.id)
+            if result is not None and "output" in result:
+                return result["output"]
+        return None
+
+    def _advance(self) -> bool:
+        """Start what is ready, as long as it is our turn. False: nothing is under way any more."""
+        if self._broken is not None:
+            raise self._broken
+        ready, tasks, run = self._front.ready, self._tasks, self._run
+        limit = self._graph.max_concurrent
+        while ready and (limit is None or len(tasks) < limit):
+            self._start(ready.popleft())
+            if run.turn_is_over():
+                return True
+        return bool(tasks)
+
+    async def _turn(self) -> None:
+        """Let others run; come back when a task ended, or at once where there is more to start."""
+        if self._run.turn_is_over():
+            await self._run.next_turn()
+            return
+        self._wake = asyncio.get_running_loop().create_future()
+        await self._wake
+
+    async def _abandon(self) -> None:
+        """Cancel what runs and wait until it is gone, also when we are asked again: children must not outlive us."""
+        while self._tasks:
+            for task in self._tasks:
+                task.cancel()
+            try:
+                await asyncio.wait(self._tasks)
+            except asyncio.CancelledError:
+                continue
+
+    def _start(self, position: int) -> None:
+        graph = self._graph
+        step = graph.steps[position]
+        stand_in = self._stand_ins.get(position)
+        if stand_in is not None:
+            if stand_in.begun:
+                return
+            stand_in.begun = True
+        elif self.failure is not None and graph.on_failure == "stop":
+            return
+        trial = self._trial(position, step, stand_in)
+        dead = None if stand_in is not None else self._front.why_dead(position)
+        if dead is not None:
+            self._skip(position, trial, dead)
+        elif self._run.recorded and trial.path in self._run.recorded:
+            self._resume(position, trial)
+        elif step.when is None and step.unless is None:
+            self._begin(position, trial)
+        else:
+            self._ask(position, trial)
+
+    def _trial(self, position: int, step: Step, stand_in: StandIn | None) -> Trial:
+        sources = self._graph.sources[position]
+        names = self._names
+        if sources or stand_in is not None:
+            names = names.copy()
+            data = self._data[sources[0]] if len(sources) == 1 else UNDEFINED
+            names["data"] = names["output"] = data if stand_in is None else stand_in.data
+        trial = Trial(self._run, step, self._prefix + step.id, names, self._graph.folder)
+        if trial.kind.container:
+            trial.run_body = partial(self._run_body, trial)
+        return trial
+
+    def _ask(self, position: int, trial: Trial) -> None:
+        """Run a step, or skip it: its own condition says."""
+        step = trial.step
+        try:
+            if step.when is not None and not step.when.test(trial.names):
+                code = "IF_FALSE"
+            elif step.unless is not None and step.unless.test(trial.names):
+                code = "UNLESS_TRUE"
+            else:
+                code = None
+        except Exception as error:  # noqa: BLE001 - whatever an expression raises is this step's failure
+            self._after(position, trial, trial.refuse(error))
+            return
+        if code is None:
+            self._begin(position, trial)
+        else:
+            self._skip(position, trial, code)
+
+    def _begin(self, position: int, trial: Trial, error: StepError | None = None) -> None:
+        """Start its attempts; with an error, its retry waits first."""
+        if error is None and self._run.is_plain(trial.step.kind):
+            self._after(position, trial, trial.call())
+            return
+        task = asyncio.get_running_loop().create_task(self._work(position, trial, error), name=trial.path)
+        self._tasks.add(task)
+        task.add_done_callback(self._task_ended)
+
+    async def _work(self, position: int, trial: Trial, error: StepError | None) -> None:
+        self._after(position, trial, await trial.attempts(error))
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            self._broken = self._broken or task.exception()
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+    def _after(self, position: int, trial: Trial, given: Output | StepError) -> None:
+        for body in trial.bodies:
+            self._put_all(body.results)
+        if isinstance(given, Output):
+            self._put(trial.step.id, trial.result(given))
+            self._settle(position, given.value, branch=given.branch or answer(given.value), outcome="success")
+        elif trial.again(given):
+            trial.number += 1
+            self._begin(position, trial, given)
+        else:
+            self._fail(position, trial, given, trial.result(given))
+
+    def _fail(self, position: int, trial: Trial, error: StepError, result: Result) -> None:
+        """Its tries are used up: fallback, then what its onError says."""
+        self._put(trial.step.id, result)
+        if trial.step.fallback is None:
+            self._fail_for_good(position, error)
+            return
+        fallback = self._graph.index[trial.step.fallback]
+        stand_in = self._stand_ins.get(fallback)
+        if stand_in is None:
+            stand_in = self._stand_ins[fallback] = StandIn(trial.names["data"])
+            self._front.ready.appendleft(fallback)
+        stand_in.callers.append((position, error))
+        if stand_in.outcome is not None:
+            self._hand_back(fallback, stand_in)
+
+    def _fail_for_good(self, position: int, error: StepError) -> None:
+        step = self._graph.steps[position]
+        if step.on_error == "continue":
+            self._settle(position, UNDEFINED, outcome="failed")
+            return
+        if self.failure is None:
+            self.failure = Failure(*self._first_to_fail(position, error))
+        self._settle(position, UNDEFINED, live=False, by_failure=True, outcome="failed for good")
+
+    def _first_to_fail(self, position: int, error: StepError) -> tuple[str, StepError]:
+        """The step itself; for a fallback, the step it was to stand in for."""
+        stand_in = self._stand_ins.get(position)
+        if stand_in is not None and stand_in.callers:
+            position, error = stand_in.callers[0]
+        return self._graph.steps[position].id, error
+
+    def _hand_back(self, fallback: int, stand_in: StandIn) -> None:
+        """A fallback has settled: so do the steps it stood in for. They stay `failed`, with its output."""
+        callers, stand_in.callers = stand_in.callers, []
+        for position, error in callers:
+            step = self._graph.steps[position]
+            if stand_in.outcome in {"success", "failed"}:
+                result = borrowed(self.results[step.id], self.results[self._graph.steps[fallback].id])
+                self._put(step.id, result)
+                self._settle(position, result.get("output", UNDEFINED), outcome="failed")
+            else:
+                self._fail_for_good(position, error)
+
+    def _skip(self, position: int, trial: Trial, code: str) -> None:
+        if trial.path not in self._run.recorded:
+            trial.skip(code)
+        self._put(trial.step.id, skipped())
+        if code in SKIPPED_ITSELF:  # the next steps run, and are given what it was given
+            self._settle(position, trial.names["data"], outcome="skipped")
+        else:
+            self._settle(position, UNDEFINED, live=False, by_failure=code == "SOURCE_FAILED", outcome="skipped")
+
+    def _resume(self, position: int, trial: Trial) -> None:
+        """Take what an earlier process recorded of this step, and do only what is left."""
+        recorded, step = self._run.recorded, trial.step
+        if recorded.of(trial.path)[-1].status == "running":
+            self._run.note(recorded.interrupt(trial.path, final=step.on_interrupted == "fail"))
+        attempts = recorded.of(trial.path)
+        last = attempts[-1]
+        trial.resume_after(attempts)
+        if last.status == "skipped":
+            self._skip(position, trial, last.code or "IF_FALSE")
+        elif last.status == "success":
+            self._put_all(recorded.inside(step, trial.path))
+            self._put(step.id, restored(attempts))
+            self._settle(position, last.output, branch=answer(last.output), outcome="success")
+        elif self._has_failed(trial, last):
+            self._put_all(recorded.inside(step, trial.path))
+            self._fail(position, trial, rebuilt_error(last), restored(attempts))
+        else:
+            self._begin(position, trial)
+
+    def _has_failed(self, trial: Trial, last: Attempt) -> bool:
+        """Whether the record is that of a step whose tries are used up: nothing, or its fallback, follows."""
+        if last.status == "interrupted":
+            return last.final
+        return last.status in {"failed", "timeout"} and (last.final or not trial.again(rebuilt_error(last)))
+
+    def _settle(
+        self, position: int, data: Any, *, outcome: str, branch: str | None = None, live: bool = True, by_failure: bool = False
+    ) -> None:
+        self._data[position] = data
+        self._front.settle(position, branch, live=live, by_failure=by_failure)
+        stand_in = self._stand_ins.get(position)
+        if stand_in is not None:
+            stand_in.outcome = outcome
+            self._hand_back(position, stand_in)
+
+    def _put(self, name: str, result: Result) -> None:
+        self._view.steps[name] = self.results[name] = result
+
+    def _put_all(self, results: Mapping[str, Result]) -> None:
+        self._view.steps.update(results)
+        self.results.update(results)
+
+    async def _run_body(
+        self,
+        trial: Trial,
+        body: Graph,
+        *,
+        mark: str = "",
+        loop: Mapping[str, Any] | None = None,
+        inputs: Mapping[str, Any] | None = None,
+    ) -> Ended:
+        """RunBody for one step. A retried container is another place for its steps: they are run again."""
+        view, data = self._view, trial.names["data"]
+        place = f"{trial.path}#{trial.failures + 1}{mark}" if trial.failures else f"{trial.path}{mark}"
+        if inputs is not None:
+            if self._depth == MAX_DEPTH:
+                message = f"flows call each other more than {MAX_DEPTH} deep"
+                raise StepError(message, code="FLOW_DEPTH", retryable=False)
+            seen = View(inputs, {}, {}, view.env, inputs)
+            execution = Execution(self._run, body, seen, prefix=f"{place}/", depth=self._depth + 1)
+        else:
+            seen = View(
+                view.inputs, view.steps if loop is None else view.steps.copy(), {**view.loop, **(loop or {})}, view.env, data
+            )
+            execution = Execution(self._run, body, seen, prefix=f"{place}.", depth=self._depth)
+            trial.bodies = (*trial.bodies, execution)
+        ended = await execution.run()
+        if execution.failure is not None:
+            raise execution.failure.from_outside(ended.steps if inputs is not None else None)
+        return ended

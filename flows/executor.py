@@ -1,0 +1,49 @@
+"""execute(): one run of a flow, from its inputs to how it ended, each attempt recorded as it happens."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from flows.execution import Execution, View
+from flows.world import Run, World
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from flows.attempt import Attempt, Record
+    from flows.flow import Flow
+    from flows.step import Ended
+
+__all__ = ["World", "execute"]
+
+
+async def execute(
+    flow: Flow,
+    inputs: Mapping[str, Any],
+    *,
+    run_id: str,
+    world: World,
+    record: Record,
+    recorded: Sequence[Attempt] = (),
+    deadline: float | None = None,
+) -> Ended:
+    """Run a flow to its end: completed or failed. Raises what `record` raised, and CancelledError after all is cancelled.
+
+    `inputs` are coerced already. `recorded` is what an earlier process recorded of this run, in order: what is final there is
+    not run again. `deadline` is in seconds of the world's clock; the flow's own timeout counts from now.
+
+    What `record` returns is a Future, or another awaitable that runs by itself: it is awaited only where a step that touched
+    the world must be on disk before others start.
+    """
+    run = Run(run_id, world, record, recorded)
+    execution = Execution(run, flow.graph, View(inputs, {}, {}, world.env, inputs))
+    timeout_s = None if deadline is None else max(0.0, deadline - world.clock())
+    try:
+        return await execution.run(timeout_s)
+    except asyncio.CancelledError:
+        raise
+    except BaseException:  # a RecordError, or a group of them
+        if run.record_failure is not None:
+            raise run.record_failure from None
+        raise

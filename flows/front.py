@@ -1,0 +1,57 @@
+"""The front of a graph under way: which steps are ready, by counting the edges that lead to them."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flows.graph import Graph
+
+
+class Front:
+    """A step becomes ready when the last of its sources settles. With edges, and all of them dead, it is not to run."""
+
+    __slots__ = ("_by_failure", "_dead", "_graph", "_waiting", "ready")
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._waiting = list(graph.degree)  # edges whose source has not settled
+        self._dead: dict[int, int] = {}  # step → its edges that came out dead
+        self._by_failure: set[int] = set()  # steps with an edge that is dead because its source failed
+        self.ready = deque(position for position, degree in enumerate(graph.degree) if not degree)
+
+    def why_dead(self, position: int) -> str | None:
+        """The code of a step no live edge leads to. None: it may run."""
+        if self._dead.get(position, -1) != self._graph.degree[position]:
+            return None
+        return "SOURCE_FAILED" if position in self._by_failure else "NOT_TAKEN"
+
+    def settle(self, position: int, branch: str | None, *, live: bool = True, by_failure: bool = False) -> None:
+        """Count a settled step off at its targets. `live`: they may run; by_failure: they may not, because it failed."""
+        graph, waiting, ready = self._graph, self._waiting, self.ready
+        if live:
+            for target in graph.targets[position]:
+                waiting[target] -= 1
+                if not waiting[target]:
+                    ready.append(target)
+        else:
+            for target in graph.targets[position]:
+                self._kill(target, by_failure=by_failure)
+        for condition, target in graph.branches[position]:
+            if live and condition == branch:
+                waiting[target] -= 1
+                if not waiting[target]:
+                    ready.append(target)
+            else:
+                self._kill(target, by_failure=by_failure)
+        for target in graph.fallbacks[position]:  # a call, not an edge, makes a fallback ready
+            self._kill(target, by_failure=False)
+
+    def _kill(self, target: int, *, by_failure: bool) -> None:
+        self._dead[target] = self._dead.get(target, 0) + 1
+        if by_failure:
+            self._by_failure.add(target)
+        self._waiting[target] -= 1
+        if not self._waiting[target]:
+            self.ready.append(target)

@@ -1,0 +1,233 @@
+"""One step under way: its attempts one after the other, and what is recorded of each."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any
+
+from flows.attempt import Attempt, AttemptStatus
+from flows.errors import StepError
+from flows.results import Result, as_step_error, failed, milliseconds, succeeded, why_missing
+from flows.step import Output, Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Sequence
+    from pathlib import Path
+
+    from flows.execution import Execution
+    from flows.graph import Requirement, Step
+    from flows.step import Ended, RunBody
+    from flows.world import Run
+
+TRIES = re.compile(r"#\d+")
+
+
+class Trial:
+    """A step from its first attempt to its last. `number` is that of the attempt under way or next."""
+
+    __slots__ = (
+        "bodies", "failures", "first_at", "folder", "kind", "names", "number", "path", "run", "run_body", "started_at", "step",
+    )  # fmt: skip
+
+    def __init__(self, run: Run, step: Step, path: str, names: dict[str, Any], folder: Path) -> None:
+        self.run = run
+        self.step = step
+        self.path = path
+        self.names = names
+        self.folder = folder
+        self.run_body: RunBody = no_body
+        self.bodies: tuple[Execution, ...] = ()  # in the order they were started, of the attempt under way or last
+        self.kind = run.world.kinds[step.kind]
+        self.number = 1
+        self.failures = 0  # attempts that failed or timed out; what a crash interrupted uses up no retry
+        self.first_at = self.started_at = run.world.clock()
+
+    def resume_after(self, attempts: Sequence[Attempt]) -> None:
+        """Go on where an earlier process stopped."""
+        self.number = attempts[-1].number + 1
+        self.failures = sum(attempt.status in {"failed", "timeout"} for attempt in attempts)
+        self.first_at = attempts[0].started_at
+
+    def again(self, error: StepError) -> bool:
+        return self.step.retry.again(error, self.failures)
+
+    def call(self) -> Output | StepError:
+        """One attempt of a plain step, recorded."""
+        self.started_at = self.run.world.clock()
+        try:
+            self._require()
+            output = self.kind.run(self.step.prepared, self._scope())
+        except Exception as error:  # noqa: BLE001 - a step is a stranger's code: what it raises becomes an attempt
+            return self._failed(error)
+        if not isinstance(output, Output):  # a plain function that gives an awaitable is a mistake of its kind
+            return self._failed(self._no_output(output))
+        self.note("success", output)
+        return output
+
+    def refuse(self, error: Exception) -> StepError:
+        """Its own condition could not be evaluated: that counts as an attempt."""
+        return self._failed(as_step_error(error, self.names["steps"], retryable=False))
+
+    def skip(self, code: str) -> None:
+        """Record that it is not run, and why."""
+        step, kind = self.step, self.kind
+        self.run.note(
+            Attempt(
+                self.path,
+                step.id,
+                step.kind,
+                self.number,
+                "skipped",
+                self.started_at,
+                duration_ms=0,
+                code=code,
+                track=step.track,
+                cost_label=step.cost_label,
+                effects=kind.effects,
+                container=kind.container,
+            )
+        )
+
+    async def attempts(self, error: StepError | None = None) -> Output | StepError:
+        """All attempts that are left, recorded; with an error, its retry waits first. On return the last one is on disk."""
+        while True:
+            if error is not None:
+                await self._pause(error)
+            given = await self._attempt()
+            if isinstance(given, Output):
+                await self.run.saved(self.note("success", given))
+                return given
+            error = given
+            if not self.again(error):
+                return error
+            self.number += 1
+
+    async def _attempt(self) -> Output | StepError:
+        self.started_at = self.run.world.clock()
+        self.bodies = ()
+        if self.kind.effects:
+            begun = self.note("running")
+            if self.step.on_interrupted == "fail":  # else a crash could hide that it was in flight, and it would run again
+                await self.run.saved(begun)
+        try:
+            self._require()
+            return await self._within_timeout()
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                self.note("cancelled")
+                raise
+            return self._failed(StepError("something that the step waited for was cancelled", code="UNEXPECTED"))
+        except Exception as error:  # noqa: BLE001 - a step is a stranger's code: what it raises becomes an attempt
+            return self._failed(error)
+
+    async def _within_timeout(self) -> Output:
+        timeout_s = self.step.timeout_s
+        if timeout_s is None:
+            return await self._run()
+        try:
+            async with asyncio.timeout(timeout_s) as limit:
+                return await self._run()
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            message = f"took longer than its timeout of {milliseconds(timeout_s)} ms"
+            raise StepError(message, code="TIMEOUT", timed_out=True) from None
+
+    async def _run(self) -> Output:
+        given = self.kind.run(self.step.prepared, self._scope())
+        output = await given if isawaitable(given) else given
+        if not isinstance(output, Output):
+            raise self._no_output(output)
+        return output
+
+    def _no_output(self, given: object) -> TypeError:
+        return TypeError(f"the step kind «{self.step.kind}» gave {type(given).__name__}, not an Output")
+
+    async def _pause(self, error: StepError) -> None:
+        delay_s = self.step.retry.delay_s(self.failures, retry_after_s=error.retry_after_s)
+        try:
+            await asyncio.sleep(delay_s)
+        except asyncio.CancelledError:
+            self.started_at = self.run.world.clock()
+            self.note("cancelled")
+            raise
+
+    def _failed(self, raised: Exception) -> StepError:
+        error = as_step_error(raised, self.names["steps"])
+        self.failures += 1
+        final = self.step.fallback is None and not self.again(error)
+        self.note("timeout" if error.timed_out else "failed", error=error, final=final)
+        return error
+
+    def note(
+        self, status: AttemptStatus, output: Output | None = None, *, error: StepError | None = None, final: bool = True
+    ) -> Awaitable[None] | None:
+        """Record the attempt under way."""
+        step, kind = self.step, self.kind
+        duration_ms = None if status == "running" else milliseconds(self.run.world.clock() - self.started_at)
+        value = response = usage = message = code = None
+        if output is not None:
+            value, response, usage = output.value, output.response, output.usage
+        elif error is not None:
+            value, message, code = error.output, str(error), error.code
+        return self.run.note(
+            Attempt(
+                self.path,
+                step.id,
+                step.kind,
+                self.number,
+                status,
+                self.started_at,
+                duration_ms,
+                value,
+                response,
+                message,
+                code,
+                usage,
+                step.track,
+                step.cost_label,
+                final,
+                kind.effects,
+                kind.container,
+            )
+        )
+
+    def result(self, given: Output | StepError) -> Result:
+        """What $.steps shows after the last attempt."""
+        duration_ms = milliseconds(self.run.world.clock() - self.first_at)
+        if isinstance(given, Output):
+            return succeeded(given, duration_ms=duration_ms, attempts=self.number, retries=self.failures)
+        return failed(given, duration_ms=duration_ms, attempts=self.number, retries=max(0, self.failures - 1))
+
+    def _scope(self) -> Scope:
+        world, path = self.run.world, self.path
+        return Scope(
+            self.names,
+            self.run.id,
+            path,
+            self.number,
+            f"{self.run.id}:{TRIES.sub('', path) if '#' in path else path}",  # a retried loop does the same work again
+            self.folder,
+            self.run_body,
+            world.find_flow,
+            world.secret,
+        )
+
+    def _require(self) -> None:
+        for required in self.step.requires:
+            self._require_one(required)
+
+    def _require_one(self, required: Requirement) -> None:
+        found = required.miss(self.names)
+        if found is None:
+            return
+        why = why_missing(required.text, self.names["steps"])
+        raise StepError(f"requires {required.text}, which is {found}{why}", code="REQUIRES_MISSING", retryable=False)
+
+
+async def no_body(*_args: object, **_kwargs: object) -> Ended:
+    """RunBody of the kinds that said they run no steps."""
+    raise StepError("this kind of step is not declared as a container", code="UNEXPECTED", retryable=False)

@@ -1,0 +1,83 @@
+"""What a run is given from outside, and what all its bodies share."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING
+
+from flows.recovery import Recorded
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from flows.attempt import Attempt, Record
+    from flows.flow import Flow
+    from flows.step import StepKind
+
+TURN_S = 0.005  # how long plain steps may run before others on the loop get their turn
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """All that execute() reaches for. Tests hand in other `kinds` or another `clock`."""
+
+    kinds: Mapping[str, StepKind]
+    find_flow: Callable[[str], Flow]  # raises StepError FLOW_NOT_FOUND
+    secret: Callable[[str], str]  # raises StepError SECRET_MISSING
+    env: Mapping[str, str] = field(default_factory=dict)  # $.env: the names that the config allows
+    clock: Callable[[], float] = time.time  # seconds since the epoch, UTC
+
+
+class RecordError(BaseException):
+    """`record` failed. No step may take it for its own failure, so it is no Exception; execute() raises the cause."""
+
+
+class Run:
+    """One call of execute(): its record, what an earlier process recorded, and whose turn it is."""
+
+    def __init__(self, run_id: str, world: World, record: Record, recorded: Sequence[Attempt] = ()) -> None:
+        self.id = run_id
+        self.world = world
+        self.recorded = Recorded(recorded)
+        self.record_failure: Exception | None = None
+        self._record = record
+        self._plain: dict[str, bool] = {}
+        self._yield_at = time.monotonic() + TURN_S
+
+    def note(self, attempt: Attempt) -> Awaitable[None] | None:
+        try:
+            return self._record(attempt)
+        except Exception as error:
+            raise self._broken(error) from error
+
+    async def saved(self, record: Awaitable[None] | None) -> None:
+        """Wait until a record is on disk. A cancel leaves the record alone: others may wait for the same commit."""
+        if record is None:
+            return
+        try:
+            await asyncio.shield(record)
+        except Exception as error:
+            raise self._broken(error) from error
+
+    def _broken(self, error: Exception) -> RecordError:
+        self.record_failure = self.record_failure or error
+        return RecordError()
+
+    def is_plain(self, name: str) -> bool:
+        """Whether steps of this kind can be run as a call: nothing in them suspends and nothing is touched."""
+        plain = self._plain.get(name)
+        if plain is None:
+            kind = self.world.kinds[name]
+            plain = self._plain[name] = not (kind.effects or kind.container or iscoroutinefunction(kind.run))
+        return plain
+
+    def turn_is_over(self) -> bool:
+        return time.monotonic() > self._yield_at
+
+    async def next_turn(self) -> None:
+        """Let the others on the loop run."""
+        await asyncio.sleep(0)
+        self._yield_at = time.monotonic() + TURN_S
