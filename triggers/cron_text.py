@@ -94,7 +94,7 @@ def _field(kind: Field, part: str, at: int) -> str:
     for term in part.split(","):
         terms.append(_term(kind, term, at))
         at += len(term) + 1
-    return ",".join(terms)
+    return ",".join(dict.fromkeys(",".join(terms).split(",")))  # each value once: the first term stays first
 
 
 def _term(kind: Field, term: str, at: int) -> str:
@@ -111,18 +111,22 @@ def _term(kind: Field, term: str, at: int) -> str:
     step = parts["step"]
     if step is not None and int(step) == 0:
         raise _refused(at + parts.start("step"), f"the {kind.name} has a step of 0", "a step is 1 or more")
-    tail = f"/{int(step)}" if step is not None else ""
     if parts["first"] == "*":
-        return "*" + tail
+        return "*" if step is None else f"*/{int(step)}"
     first = _value(kind, parts["first"], at)
     if parts["last"] is None:
-        return f"{first}{tail}"
+        return str(first) if step is None else _listed(first, kind.high, step)
     last = _value(kind, parts["last"], at + parts.start("last"))
     if last == 0 and parts["last"] == "SUN" and first:
         last = 7  # MON-SUN: Sunday has two numbers, and a range that ends with it can only mean this one
     if last < first:
         raise _refused(at, f"the range {term!r} of the {kind.name} goes backwards", _ascending(kind, first, last))
-    return f"{first}-{last}{tail}"
+    return _listed(first, last, step or "1")
+
+
+def _listed(first: int, last: int, step: str) -> str:
+    """Value by value: cronsim takes `5-5/2` for `5/2`, which goes on to the end."""
+    return ",".join(map(str, range(first, last + 1, int(step))))
 
 
 def _nth(kind: Field, special: re.Match[str], at: int) -> str:
