@@ -1,0 +1,346 @@
+"""The webhook listener on the wire: malformed, huge, slow, half-sent and pipelined requests, and how it closes."""
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+
+import pytest
+
+from triggers.source import Accepted
+from triggers.sources.webhook import WebhookSource
+from triggers.trigger import Trigger
+
+HEAD = b"POST /hooks/a HTTP/1.1\r\nHost: x\r\n"
+GOOD = HEAD + b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+
+
+class Wire:
+    """A bound source, and raw connections to it."""
+
+    def __init__(self, source):
+        self.source = source
+        self.events = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.arrived = asyncio.Event()
+
+    async def emit(self, event):
+        self.events.append(event)
+        self.arrived.set()
+        await self.gate.wait()
+        return Accepted(event.id, ("run_1",), {})
+
+    async def connect(self):
+        host, port = self.source.url.removeprefix("http://").removesuffix("/hooks").split(":")
+        return await asyncio.open_connection(host, int(port))
+
+    async def tell(self, data):
+        """Send, and read until the other side closes. The answer's status, headers and JSON."""
+        reader, writer = await self.connect()
+        writer.write(data)
+        try:
+            return answer_of(await asyncio.wait_for(reader.read(), 10))
+        finally:
+            writer.close()
+
+
+def answer_of(raw):
+    head, _, body = raw.partition(b"\r\n\r\n")
+    status = int(head.split(b" ")[1]) if head else None
+    return status, head, json.loads(body) if body else None
+
+
+async def one_answer(reader):
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+    length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
+    return int(head.split(b" ")[1]), head, json.loads(await reader.readexactly(length))
+
+
+@asynccontextmanager
+async def wired(**settings):
+    source = WebhookSource(WebhookSource.Settings(listen="127.0.0.1:0", **settings), secret=lambda ref: b"")
+    source.update([Trigger("a", "webhook", WebhookSource.prepare({"path": "/a"}, key="a"), "flow")])
+    wire = Wire(source)
+    async with source.open(wire.emit):
+        yield wire
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status", "code"),
+    [
+        (b"nonsense\r\n\r\n", 400, "BAD_REQUEST"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 40, 400, "BAD_REQUEST"),
+        (b"POST /hooks/a HTTP/1.1\r\n\r\n", 400, "BAD_REQUEST"),
+        (HEAD + b"Bad Header: x\r\n\r\n", 400, "BAD_REQUEST"),
+        (HEAD + b"Content-Length: -1\r\n\r\n", 400, "BAD_REQUEST"),
+        (HEAD + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n{}", 400, "BAD_REQUEST"),
+        (HEAD + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}", 400, "BAD_REQUEST"),
+        (HEAD + b"X: \x00\r\n\r\n", 400, "BAD_REQUEST"),
+        (HEAD + b"X: " + b"y" * 20_000 + b"\r\n\r\n", 431, "HEADER_TOO_LARGE"),
+        (HEAD + b"".join(b"X-%d: y\r\n" % n for n in range(200)) + b"\r\n", 431, "TOO_MANY_HEADERS"),
+        (b"POST /hooks/" + b"a" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414, "TARGET_TOO_LONG"),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400, "BAD_REQUEST"),
+        (HEAD + b"Expect: miracles\r\nContent-Length: 2\r\n\r\n{}", 417, "EXPECT"),
+        (HEAD + b"Content-Length: 99999999999999999999\r\n\r\n", 400, "BAD_REQUEST"),
+        (HEAD + b"Content-Length: 1048577\r\n\r\n", 413, "BODY_TOO_LARGE"),
+    ],
+)
+async def test_what_is_no_good_request_is_answered_as_json_and_the_listener_goes_on(request_bytes, status, code):
+    async with wired() as wire:
+        got, head, said = await wire.tell(request_bytes)
+
+        assert (got, said["error"]["code"]) == (status, code)
+        assert b"Connection: close" in head
+        assert b"Server:" not in head
+        assert b"Content-Type: application/json" in head
+        assert wire.events == []
+        assert (await wire.tell(GOOD.replace(b"Host: x", b"Host: x\r\nConnection: close")))[0] == 202
+
+
+async def test_a_tls_client_is_told_that_this_is_http():
+    async with wired() as wire:
+        _, _, said = await wire.tell(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 40)
+
+        assert said["error"]["hint"] == "this port speaks HTTP, not HTTPS"
+
+
+async def test_a_chunked_body_is_put_together():
+    async with wired() as wire:
+        chunks = b'1\r\n{\r\n7\r\n"a": 1}\r\n0\r\n\r\n'
+        status, _, _ = await wire.tell(HEAD + b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks)
+
+        assert (status, wire.events[0].document["body"]) == (202, {"a": 1})
+
+
+async def test_a_chunked_body_that_grows_too_large_is_answered_413_while_it_comes():
+    async with wired(max_body_bytes=1000) as wire:
+        reader, writer = await wire.connect()
+        writer.write(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + (b"190\r\n" + b" " * 400 + b"\r\n") * 3)
+
+        status, _, said = await one_answer(reader)
+        writer.close()
+
+        assert (status, said["error"]["code"], wire.events) == (413, "BODY_TOO_LARGE", [])
+
+
+async def test_a_client_that_sends_a_huge_body_reads_the_413_and_not_a_reset():
+    async with wired() as wire:
+        reader, writer = await wire.connect()
+        writer.write(HEAD + b"Content-Length: 8000000\r\n\r\n")
+        writer.write(b"x" * 8_000_000)
+
+        status, _, _ = await one_answer(reader)
+        writer.close()
+
+        assert status == 413
+
+
+async def test_a_body_of_exactly_the_limit_is_taken():
+    async with wired(max_body_bytes=1000) as wire:
+        body = b'"' + b"x" * 998 + b'"'
+        status, _, _ = await wire.tell(HEAD + b"Connection: close\r\nContent-Length: 1000\r\n\r\n" + body)
+
+        assert status == 202
+
+
+async def test_a_client_that_asks_whether_to_go_on_is_told_so_and_only_where_its_body_will_be_taken():
+    async with wired() as wire:
+        reader, writer = await wire.connect()
+        writer.write(HEAD + b"Content-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+        go_on = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+        writer.write(b"{}")
+        status, _, _ = await one_answer(reader)
+        writer.close()
+        refused, _, _ = await wire.tell(HEAD + b"Expect: 100-continue\r\nContent-Length: 9000000\r\n\r\n")
+
+        assert (go_on, status, refused) == (b"HTTP/1.1 100 Continue\r\n\r\n", 202, 413)
+
+
+async def test_a_body_that_does_not_come_is_answered_408():
+    async with wired(body_timeout_s=0.1) as wire:
+        status, _, said = await wire.tell(HEAD + b"Content-Length: 10\r\n\r\n{")
+
+        assert (status, said["error"]["code"], wire.events) == (408, "TOO_SLOW", [])
+
+
+async def test_a_body_cut_off_by_its_sender_makes_no_event_and_no_noise():
+    async with wired() as wire:
+        _, writer = await wire.connect()
+        writer.write(HEAD + b'Content-Length: 10\r\n\r\n{"a"')
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+        assert (await wire.tell(GOOD.replace(b"Host: x", b"Host: x\r\nConnection: close")))[0] == 202
+        assert len(wire.events) == 1
+
+
+@pytest.mark.parametrize("begun", [b"", b"POST /ho", HEAD, HEAD + b"X: y"])
+async def test_a_head_that_does_not_come_ends_the_connection(begun):
+    async with wired(header_timeout_s=0.05) as wire:
+        status, _, said = await wire.tell(begun)
+
+        assert (status, said["error"]["code"]) == (408, "TOO_SLOW")
+
+
+async def test_a_head_that_drips_ends_the_connection_all_the_same():
+    async with wired(header_timeout_s=0.3) as wire:
+        reader, writer = await wire.connect()
+        writer.write(HEAD)
+        dripping = asyncio.create_task(drip(writer))
+
+        answered = await asyncio.wait_for(reader.read(), 10)
+        dripping.cancel()
+        writer.close()
+
+        assert answer_of(answered)[0] == 408
+
+
+async def drip(writer):
+    while True:
+        writer.write(b"X: y\r\n")
+        await asyncio.sleep(0.05)
+
+
+async def test_an_idle_connection_outlives_the_time_for_a_head():
+    async with wired(header_timeout_s=0.05) as wire:
+        reader, writer = await wire.connect()
+        writer.write(GOOD)
+        first = (await one_answer(reader))[0]
+        await asyncio.sleep(0.2)  # past several sweeps: what is shown is that nothing happens
+        writer.write(GOOD)
+        second = (await one_answer(reader))[0]
+        writer.close()
+
+        assert (first, second) == (202, 202)
+
+
+async def test_an_idle_connection_is_let_go_in_the_end():
+    async with wired(keepalive_timeout_s=0.05) as wire:
+        assert (await wire.tell(GOOD))[0] == 202
+
+
+async def test_pipelined_requests_are_answered_in_order():
+    async with wired() as wire:
+        reader, writer = await wire.connect()
+        writer.write(b"".join(GOOD.replace(b"/hooks/a", path) for path in (b"/hooks/a", b"/nope", b"/hooks/a?n=3")))
+
+        statuses = [(await one_answer(reader))[0] for _ in range(3)]
+        writer.close()
+
+        assert statuses == [202, 404, 202]
+        assert [event.document["query"] for event in wire.events] == [{}, {"n": "3"}]
+
+
+async def test_absolute_targets_and_old_clients_are_understood():
+    async with wired() as wire:
+        absolute = await wire.tell(
+            GOOD.replace(b"/hooks/a", b"http://example.org:80/hooks/a").replace(b"Host: x", b"Host: x\r\nConnection: close")
+        )
+        old = await wire.tell(b"POST /hooks/a HTTP/1.0\r\nContent-Length: 2\r\n\r\n{}")
+        reader, writer = await wire.connect()
+        writer.write(b"POST /hooks/a HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\n{}")
+        kept = await one_answer(reader)
+        writer.close()
+
+        assert (absolute[0], old[0], kept[0]) == (202, 202, 202)
+        assert b"Connection: keep-alive" in kept[1]
+
+
+async def test_a_head_request_is_answered_without_a_body():
+    async with wired() as wire:
+        reader, writer = await wire.connect()
+        writer.write(b"HEAD /hooks/a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        raw = await asyncio.wait_for(reader.read(), 10)
+        writer.close()
+
+        assert raw.startswith(b"HTTP/1.1 405 ")
+        assert raw.endswith(b"\r\n\r\n")
+
+
+async def test_headers_that_are_no_utf8_are_kept_as_text():
+    async with wired() as wire:
+        await wire.tell(GOOD.replace(b"Host: x", b"Host: x\r\nConnection: close\r\nX-Name: caf\xe9\r\nX-Other: caf\xc3\xa9"))
+
+        headers = wire.events[0].document["headers"]
+        assert (headers["x-name"], headers["x-other"]) == ("café", "café")
+
+
+async def test_more_clients_than_allowed_are_sent_away_with_503():
+    async with wired(max_connections=2) as wire:
+        pairs = [await wire.connect() for _ in range(2)]
+        for reader, writer in pairs:
+            writer.write(GOOD)
+            await one_answer(reader)
+
+        status, head, said = await wire.tell(b"")
+        for _, writer in pairs:
+            writer.close()
+
+        assert (status, said["error"]["code"]) == (503, "TOO_MANY_CONNECTIONS")
+        assert b"Retry-After: 5" in head
+
+
+async def test_closing_answers_what_is_in_flight_and_takes_nothing_new():
+    async with wired() as wire:
+        url = wire.source.url
+        wire.gate.clear()
+        idle = await wire.connect()
+        idle[1].write(GOOD.replace(b"/hooks/a", b"/nope"))
+        await one_answer(idle[0])
+        reader, writer = await wire.connect()
+        writer.write(GOOD)
+        await wire.arrived.wait()
+        asyncio.get_running_loop().call_later(0.2, wire.gate.set)
+    # closed: what was in flight has its answer, and its connection is gone
+    answered = await one_answer(reader)
+    rest = await reader.read()
+    host, port = url.removeprefix("http://").removesuffix("/hooks").split(":")
+
+    assert answered[0] == 202
+    assert b"Connection: close" in answered[1]
+    assert rest == b""
+    assert await idle[0].read() == b""
+    with pytest.raises(OSError, match=r"."):
+        await asyncio.open_connection(host, int(port))
+    writer.close()
+    idle[1].close()
+
+
+async def test_a_body_that_is_coming_in_while_the_listener_closes_is_still_taken():
+    async with wired() as wire:
+        reader, writer = await wire.connect()
+        writer.write(HEAD + b"Content-Type: application/json\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        asyncio.get_running_loop().call_later(0.1, writer.write, b"{}")
+    status, _, _ = await one_answer(reader)
+    writer.close()
+
+    assert (status, len(wire.events)) == (202, 1)
+
+
+async def test_closing_does_not_wait_longer_than_its_deadline():
+    async with wired(drain_s=0.1) as wire:
+        wire.gate.clear()
+        reader, writer = await wire.connect()
+        writer.write(GOOD)
+        await wire.arrived.wait()
+        began = asyncio.get_running_loop().time()
+    took = asyncio.get_running_loop().time() - began
+    writer.close()
+
+    assert took < 2
+
+
+async def test_a_request_in_the_middle_of_closing_is_answered_503():
+    async with wired() as wire:
+        wire.gate.clear()
+        reader, writer = await wire.connect()
+        writer.write(GOOD + GOOD)
+        await wire.arrived.wait()
+        asyncio.get_running_loop().call_later(0.1, wire.gate.set)
+    first = await one_answer(reader)
+    writer.close()
+
+    assert first[0] == 202
+    assert len(wire.events) == 1

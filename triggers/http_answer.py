@@ -1,0 +1,77 @@
+"""An HTTP answer, written in one piece: JSON, small, and the same form for every error.
+
+aiohttp's Response builds a dict of headers and serialises it: 10 µs of an event's 150. Its server asks an answer for no more
+than `prepare`, `write_eof` and `keep_alive`, and that is what stands here.
+"""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+from http import HTTPStatus
+from time import time
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+if TYPE_CHECKING:
+    from aiohttp.web import BaseRequest
+
+_STATUS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+_TYPE = b"Content-Type: application/json\r\nDate: "
+_LENGTH = b"\r\nContent-Length: "
+_END = b"\r\n\r\n"
+_CLOSE = b"\r\nConnection: close"
+_KEEP = b"\r\nConnection: keep-alive"
+
+
+class Answer:
+    """What aiohttp's server is given back. `headers` are ready lines, each begun by the line break before it."""
+
+    __slots__ = ("body", "headers", "keep_alive", "status")
+
+    def __init__(self, status: int, body: bytes, headers: bytes = b"", *, close: bool = False) -> None:
+        self.status = status
+        self.body = body
+        self.headers = headers
+        self.keep_alive = not close
+
+    async def prepare(self, request: BaseRequest) -> None:
+        """Write it all. Raises ConnectionError where nobody is there any more, which the server takes as such."""
+        transport = request.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("the client has gone")
+        self.keep_alive = self.keep_alive and request.keep_alive
+        transport.write(self.as_bytes(head_only=request.method == "HEAD", old=request.version < (1, 1)))
+        await request.writer.drain()  # a client that pipelines and never reads must not fill our memory
+
+    async def write_eof(self) -> None:
+        """Nothing is left to write."""
+
+    def as_bytes(self, *, head_only: bool = False, old: bool = False) -> bytes:
+        """The answer as it goes over the wire. `old`: to an HTTP/1.0 client, which must be told of keep-alive."""
+        connection = (_KEEP if old else b"") if self.keep_alive else _CLOSE
+        length = b"%d" % len(self.body)
+        head = (_STATUS[self.status], _TYPE, _date(), _LENGTH, length, self.headers, connection, _END)
+        return b"".join(head) if head_only else b"".join((*head, self.body))
+
+
+def error_answer(
+    status: int, code: str, message: str, hint: str | None = None, *, headers: bytes = b"", close: bool = False
+) -> Answer:
+    """`{"error": {"code", "message", "hint"}}`: all that a stranger is told."""
+    error: dict[str, Any] = {"code": code, "message": message}
+    if hint is not None:
+        error["hint"] = hint
+    return Answer(status, orjson.dumps({"error": error}) + b"\n", headers, close=close)
+
+
+_dated = (0, b"")
+
+
+def _date() -> bytes:
+    """The Date header's value, made once a second."""
+    global _dated  # noqa: PLW0603 - a cache of one value
+    now = int(time())
+    if _dated[0] != now:
+        _dated = (now, formatdate(now, usegmt=True).encode())
+    return _dated[1]

@@ -1,0 +1,48 @@
+"""What must not be stored or shown: which names look like secrets, and how a value is cut short for people."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import lru_cache
+from typing import Any
+
+REDACTED = "[redacted]"
+SHOWN_CHARACTERS = 200  # a verdict is read by people; the whole value is in the event
+
+_SECRET = re.compile(
+    r"authori[sz]ation|passw(or)?d|passphrase|secret|token|cookie|signature|credential|session[-_]?id"
+    r"|(api|access|private|signing|auth)[-_]?key|^(auth|pwd|pin|otp)$",
+    re.IGNORECASE,
+)
+
+
+@lru_cache(maxsize=4096)  # header names come from strangers: the cache is bounded, and the usual forty stay in it
+def looks_secret(name: str) -> bool:
+    """True for `Authorization`, `x-api-key`, `password`: values under such a name are never stored or shown."""
+    return _SECRET.search(name) is not None
+
+
+def shown(value: Any, *names: str | int) -> Any:
+    """`value` as a verdict may show it: redacted where one of the names that lead to it looks secret, and capped."""
+    if any(isinstance(name, str) and looks_secret(name) for name in names):
+        return REDACTED
+    if isinstance(value, str):
+        return value if len(value) <= SHOWN_CHARACTERS else f"{value[:SHOWN_CHARACTERS]}…"
+    if isinstance(value, (dict, list)):
+        text = json.dumps(cleaned(value), ensure_ascii=False)
+        return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
+    return value
+
+
+def cleaned(value: Any, depth: int = 3) -> Any:
+    """A small copy of `value`: secrets redacted, and nothing deeper, longer or wider than a person reads."""
+    if isinstance(value, (dict, list)) and depth == 0:
+        return "…"
+    if isinstance(value, dict):
+        return {key: REDACTED if looks_secret(key) else cleaned(item, depth - 1) for key, item in list(value.items())[:20]}
+    if isinstance(value, list):
+        return [cleaned(item, depth - 1) for item in value[:20]]
+    if isinstance(value, str) and len(value) > SHOWN_CHARACTERS:
+        return f"{value[:SHOWN_CHARACTERS]}…"
+    return value

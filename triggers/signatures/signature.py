@@ -1,0 +1,80 @@
+"""The seam of signatures: how a hook knows that a request comes from whom it says. Each one is a file beside this."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Protocol
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+
+HeaderName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", max_length=100, to_lower=True),
+]
+
+
+FORMS = 'give one of {"env": NAME}, {"file": PATH}, {"credential": NAME}, {"name": NAME}'
+
+
+class SecretRef(BaseModel):
+    """Where a secret is found; never the secret. Exactly one of the fields is given."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    env: str | None = Field(None, min_length=1, max_length=256)
+    file: str | None = Field(None, min_length=1, max_length=4096)
+    credential: str | None = Field(None, min_length=1, max_length=256)  # systemd's LoadCredential=
+    name: str | None = Field(None, min_length=1, max_length=256)  # wherever the daemon finds it
+
+    @model_validator(mode="after")
+    def _one(self) -> SecretRef:
+        if len(self.model_fields_set) != 1 or not all(self.ref.values()):
+            raise ValueError(FORMS)
+        return self
+
+    @property
+    def ref(self) -> dict[str, str]:
+        """The form it was written in, which is what finds it."""
+        return {field: getattr(self, field) for field in self.model_fields_set}
+
+
+def _as_list(value: Any) -> Any:
+    if isinstance(value, str):
+        raise ValueError(f"a definition never holds a secret: {FORMS}")  # noqa: TRY004 - pydantic's way to refuse is ValueError
+    return value if isinstance(value, list) else [value]
+
+
+Secrets = Annotated[list[SecretRef], Field(min_length=1, max_length=8), BeforeValidator(_as_list)]
+"""One, or several while a secret is rotated: whichever of them fits is good."""
+
+
+class Signature(Protocol):
+    """One way to verify. Secrets are looked up by the source: a signature sees bytes only, and reads no clock."""
+
+    Spec: ClassVar[type[BaseModel]]  # the trigger's `auth` section; its `secret` is Secrets
+
+    def headers(self, spec: Any) -> frozenset[str]:
+        """The lower-case names of headers that carry the proof: never stored with the event."""
+        ...
+
+    def verify(
+        self,
+        spec: Any,
+        secrets: Sequence[bytes],
+        headers: Mapping[str, str],  # lower-case names; what came several times is joined with ", "
+        raw: bytes,  # the body as it came over the wire
+        now: float,  # seconds since the epoch
+    ) -> str | None:
+        """None: it fits. Else why not, in words that say nothing about the secret. Never raises, whatever the headers hold."""
+        ...
+
+
+def header_bytes(headers: Mapping[str, str], name: str) -> bytes | None:
+    """A header's value as it came over the wire, without the spaces around it; None where it is not there."""
+    value = headers.get(name)
+    if value is None:
+        return None
+    try:
+        return value.encode("utf-8", "surrogateescape").strip()  # how aiohttp decoded it, so this is what was sent
+    except UnicodeEncodeError:  # other surrogates come from no request
+        return value.encode("utf-8", "surrogatepass").strip()

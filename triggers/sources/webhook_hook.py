@@ -1,0 +1,105 @@
+"""A hook: the triggers that listen at one path, which methods each takes, and whom each lets in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from triggers.signatures import SIGNATURES
+from triggers.sources.webhook_spec import WebhookSpec
+from triggers.trigger import Trigger
+
+REMEMBERED_S = 5.0  # a rotated secret is in force after this; reading a file for each request would cost more than the rest
+
+FindSecret = Callable[[Mapping[str, str]], bytes]
+"""A reference as the definition has it → the secret. Raises whatever it likes: the hook then lets nobody in, and says why."""
+
+
+class Guard:
+    """One trigger's auth."""
+
+    def __init__(self, spec: Any, find_secret: FindSecret) -> None:
+        self._spec = spec
+        self._signature = SIGNATURES[spec.type]
+        self._find_secret = find_secret
+        self._secrets: tuple[bytes, ...] = ()
+        self._missing: str | None = None
+        self._until = float("-inf")
+        self.headers = self._signature.headers(spec)  # these carry proof, and are never stored
+
+    def refuses(self, headers: Mapping[str, str], raw: bytes, now: float) -> str | None:
+        """None: let it in. Else a sentence that says nothing about the secret."""
+        if not self._until - REMEMBERED_S <= now < self._until:  # also where the clock went back
+            self._look_up(now)
+        if not self._secrets:
+            return self._missing or "its secret is empty"
+        return self._signature.verify(self._spec, self._secrets, headers, raw, now)
+
+    def _look_up(self, now: float) -> None:
+        """One that is found is enough: while a secret is rotated the old one goes first."""
+        found: list[bytes] = []
+        self._missing = None
+        for ref in self._spec.secret:
+            try:
+                found.append(self._find_secret(ref.ref))
+            except Exception as error:  # noqa: BLE001 - handed down by the daemon; whatever it raises, nobody is let in
+                self._missing = f"its secret is not available: {error.args[0] if error.args else type(error).__name__}"
+        self._secrets = tuple(secret for secret in found if secret)
+        self._until = now + REMEMBERED_S
+
+
+@dataclass(frozen=True, slots=True)
+class Takers:
+    """Who takes one method at one path."""
+
+    guards: tuple[tuple[str, Guard], ...]  # trigger key → its auth, of those that have one
+    count: int  # how many let in: with fewer guards than that, anyone may send
+    private: frozenset[str]  # lower-case names of headers that carry proof
+    withheld: Mapping[str, tuple[str, str]]  # trigger key → verdict and reason, of those at this path that do not take the method
+
+    @property
+    def guarded(self) -> bool:
+        """Everyone who is let in has proved who it is, and may be told the names of triggers."""
+        return len(self.guards) == self.count
+
+    def refuse(self, headers: Mapping[str, str], raw: bytes, now: float) -> dict[str, str]:
+        """Trigger key → why it does not let this request in."""
+        reasons = ((key, guard.refuses(headers, raw, now)) for key, guard in self.guards)
+        return {key: reason for key, reason in reasons if reason is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """All that listens at one path."""
+
+    path: str
+    takers: Mapping[str, Takers]  # by method
+    allow: bytes  # the Allow header of a 405
+
+    @classmethod
+    def of(cls, path: str, triggers: Sequence[Trigger], find_secret: FindSecret) -> Hook:
+        guards = {each.key: Guard(each.spec.auth, find_secret) for each in triggers if each.spec.auth is not None}
+        methods = sorted({method for each in triggers for method in each.spec.methods})
+        takers = {method: _takers(method, triggers, guards) for method in methods}
+        return cls(path, takers, f"\r\nAllow: {', '.join(methods)}".encode())
+
+
+def _takers(method: str, triggers: Sequence[Trigger], guards: Mapping[str, Guard]) -> Takers:
+    taking = [each for each in triggers if method in each.spec.methods]
+    # A trigger that is switched off opens no door that the others keep shut; where all are, theirs is the door.
+    judging = [each for each in taking if each.enabled] or taking
+    judges = tuple((each.key, guards[each.key]) for each in judging if each.key in guards)
+    withheld = {
+        each.key: ("filter_false", _other_method(each.spec, method)) for each in triggers if method not in each.spec.methods
+    }
+    return Takers(
+        judges,
+        len(judging),
+        frozenset[str]().union(*(guards[each.key].headers for each in triggers if each.key in guards)),
+        withheld,
+    )
+
+
+def _other_method(spec: WebhookSpec, method: str) -> str:
+    return f"it takes {', '.join(spec.methods)}, and this was {method}"

@@ -1,0 +1,147 @@
+"""What a webhook trigger's section and `[sources.webhook]` may say, checked and brought into one form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated, Any, Literal
+from urllib.parse import unquote_to_bytes
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from flows.errors import DefinitionError, Problem
+from flows.suggest import did_you_mean, validation_problems
+from triggers.signatures import SIGNATURES
+from triggers.spec import known_fields
+
+METHODS = ("POST", "PUT", "PATCH", "DELETE", "GET")
+PREFIX = "/hooks"
+MAX_PATH = 512
+LATER_AUTH = {  # in DESIGN, not in this version: what to write meanwhile
+    "github": '{"type": "hmac", "header": "X-Hub-Signature-256", "secret": …} verifies the same signature',
+    "stripe": None,
+    "slack": None,
+    "standard_webhooks": None,
+    "standard-webhooks": None,
+}
+_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+class WebhookSettings(BaseModel):
+    """`[sources.webhook]` of camshaft.toml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    listen: str = Field("127.0.0.1:8420", description="HOST:PORT of the public listener; port 0 takes any free one")
+    max_body_bytes: int = Field(1024 * 1024, ge=1, le=64 * 1024 * 1024, description="a larger body is answered 413")
+    max_depth: int = Field(64, ge=1, le=200, description="how deep a JSON body may be nested")
+    max_target_bytes: int = Field(8 * 1024, ge=256, le=64 * 1024, description="length of a request's address with its query")
+    max_header_bytes: int = Field(16 * 1024, ge=256, le=64 * 1024, description="length of one header")
+    max_headers: int = Field(100, ge=10, le=1000, description="number of headers of one request")
+    header_timeout_s: float = Field(10.0, gt=0, description="time for a request's head to come in")
+    body_timeout_s: float = Field(10.0, gt=0, description="time for a request's body to come in")
+    keepalive_timeout_s: float = Field(75.0, gt=0, description="how long an idle connection is kept")
+    max_connections: int = Field(1000, ge=1, description="clients connected at once; more are answered 503")
+    drain_s: float = Field(10.0, ge=0, description="time for requests in flight when the daemon closes")
+
+
+def hook_path(text: str) -> str:
+    """`deal-created`, `/deal-created/` → `/deal-created`; percent-encoding is decoded. Raises ValueError saying what is wrong."""
+    if len(text) > MAX_PATH:
+        raise ValueError(f"path has {len(text)} characters, at most {MAX_PATH}")
+    if any(mark in text for mark in "?#"):
+        raise ValueError("path holds ? or #: a path is what stands before them")
+    if any(mark in text for mark in "{}*\\"):
+        raise ValueError("path holds a pattern: patterns are not available in this version, name one path")
+    path = decoded_path(text if text.startswith("/") else f"/{text}")
+    if path is None:
+        raise ValueError(
+            "path is not a path: no empty parts, no `.` or `..`, no control characters, and percent-encoding in UTF-8"
+        )
+    if path == PREFIX or path.startswith(f"{PREFIX}/"):
+        raise ValueError(f"{PREFIX} is put before the path by itself: write {path.removeprefix(PREFIX) or '/name'}")
+    return path
+
+
+def decoded_path(raw: str) -> str | None:
+    """A path as hooks are found by it: percent-encoding decoded, one slash at the end ignored. None: no hook can have it."""
+    if _ESCAPE.search(raw):
+        return None
+    segments = raw.removesuffix("/").split("/")[1:]
+    try:
+        parts = [unquote_to_bytes(segment.encode("utf-8")).decode("utf-8") for segment in segments]
+    except ValueError:  # an address that is not UTF-8
+        return None
+    if not parts or any(part in ("", ".", "..") or "/" in part or not part.isprintable() for part in parts):
+        return None
+    return "/" + "/".join(parts)
+
+
+def _methods(value: Any) -> Any:
+    if isinstance(value, str):
+        value = [value]
+    if isinstance(value, list):
+        return [item.upper() if isinstance(item, str) else item for item in value]
+    return value
+
+
+def _unique(value: list[str]) -> list[str]:
+    return list(dict.fromkeys(value))
+
+
+class WebhookSpec(BaseModel):
+    """A webhook trigger's own section. `auth` is the Spec of its signature, None where anyone may send."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: Annotated[str, AfterValidator(hook_path)]
+    methods: Annotated[
+        list[Literal["POST", "PUT", "PATCH", "DELETE", "GET"]],
+        BeforeValidator(_methods),
+        AfterValidator(_unique),
+        Field(min_length=1),
+    ] = ["POST"]
+    auth: Any = None
+
+
+def prepare(section: Mapping[str, Any]) -> WebhookSpec:
+    """Raises DefinitionError with all that is wrong; places are relative to the section."""
+    problems: list[Problem] = []
+    auth = None
+    if section.get("auth") is not None:
+        try:
+            auth = _prepare_auth(section["auth"])
+        except DefinitionError as error:
+            problems += error.under("auth").problems
+    try:
+        spec = WebhookSpec.model_validate({**section, "auth": None}, strict=True)
+    except ValidationError as error:
+        problems += validation_problems(error, WebhookSpec.model_fields)
+    if problems:
+        raise DefinitionError(*problems)
+    return spec.model_copy(update={"auth": auth})
+
+
+def _prepare_auth(auth: Any) -> Any:
+    if not isinstance(auth, Mapping):
+        raise DefinitionError.at((), f"auth is an object, not {auth!r:.40}", 'like {"type": "bearer", "secret": {"env": "NAME"}}')
+    kind = auth.get("type")
+    if kind in LATER_AUTH:
+        raise DefinitionError.at(("type",), f"auth type «{kind}» is not available in this version", LATER_AUTH[kind])
+    signature = SIGNATURES.get(kind) if isinstance(kind, str) else None
+    if signature is None:
+        said = "auth has no type" if kind is None else f"there is no auth type «{kind}»"
+        near = did_you_mean(str(kind), SIGNATURES) if kind is not None else None
+        raise DefinitionError.at(("type",) if kind is not None else (), said, near or f"one of {', '.join(SIGNATURES)}")
+    try:
+        return signature.Spec.model_validate(auth)
+    except ValidationError as error:
+        problems = validation_problems(error, known_fields(signature.Spec))
+        if not isinstance(auth.get("secret"), list):  # one was read as a list of one
+            problems = tuple(replace(problem, path=_without_index(problem.path)) for problem in problems)
+        raise DefinitionError(*problems) from None
+
+
+def _without_index(path: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    return (path[0], *path[2:]) if path[:2] == ("secret", 0) else path
