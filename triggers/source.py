@@ -39,6 +39,9 @@ Emit = Callable[[Event], Awaitable[Accepted]]
 """Hand an event in. Returns when it is durable; raises Unavailable when it cannot be made so."""
 
 
+Model = type[BaseModel]  # named here, for inside Source `type` is the word of a definition
+
+
 class State(Protocol):
     """A source's memory: small JSON values by key, on disk. Saved with an Event where that must be one transaction."""
 
@@ -55,7 +58,7 @@ class Source(Protocol):
     """One kind of trigger. Instances live as long as the daemon; `update` swaps the triggers they listen for."""
 
     type: ClassVar[str]  # the word in a trigger's `type`
-    Settings: ClassVar[type[BaseModel]]  # its section of camshaft.toml: [sources.<type with _>]
+    Settings: ClassVar[Model]  # its section of camshaft.toml: [sources.<type with _>]
 
     def update(self, triggers: Sequence[Trigger]) -> None:
         """From now on these are the triggers of this type, enabled and disabled. Never fails: they were checked at load."""

@@ -1,0 +1,218 @@
+"""What goes into the store and what comes out: one dataclass a row, and the way from and to columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from daemon.store.codec import decode, encode, plain
+from flows.attempt import Attempt
+from flows.usage import Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from triggers.event import Cause
+    from triggers.verdict import Verdict
+
+RunStatus = Literal["queued", "running", "waiting", "paused", "completed", "failed", "cancelled"]
+LIVE: frozenset[str] = frozenset({"queued", "running", "waiting", "paused"})
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a flow. Instants are seconds since the epoch, UTC."""
+
+    id: str  # run_…
+    flow: str  # the flow's key
+    flow_digest: str  # the version it pins
+    status: RunStatus  # in the store a short run goes from queued to its end: running is known to the worker first
+    inputs: dict[str, Any]
+    created_at: float
+    event: str | None = None  # evt_…; None: started by hand
+    trigger: str | None = None  # None: started by hand
+    trigger_digest: str | None = None
+    priority: int = 5  # 1 first … 10 last
+    epoch: int = 0  # how many times it was put to a worker again
+    owner: str | None = None  # the token of the process that may write it
+    started_at: float | None = None
+    finished_at: float | None = None
+    output: Any = None
+    error: str | None = None
+    code: str | None = None
+    attempts: tuple[Attempt, ...] = ()  # filled by claim() and by reading one run; empty in lists
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictRow:
+    """One verdict, as it was recorded."""
+
+    trigger: str
+    verdict: str
+    reason: str | None
+    detail: dict[str, Any] | None
+    run: str | None
+    trigger_digest: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """One event and what became of it."""
+
+    id: str  # evt_…
+    source: str
+    address: str
+    time: float
+    subject: str | None
+    document: Any
+    verdicts: tuple[VerdictRow, ...] = field(default=())  # filled by reading one event; empty in lists
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One candidate trigger of an event, as intake hands it to accept()."""
+
+    verdict: Verdict
+    trigger_digest: str | None = None
+    run: Run | None = None  # with `dispatched`: the run to queue
+    once: Cause | None = None  # its idempotency key; where taken, the verdict becomes `duplicate` and there is no run
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A run that a worker is to take: what reconcile() finds."""
+
+    run: str
+    epoch: int
+    priority: int
+    trigger: str | None
+
+
+def micros(seconds: float) -> int:
+    """Seconds since the epoch as a column's integer microseconds."""
+    return int(seconds * 1e6)
+
+
+def seconds(value: int | None) -> float | None:
+    return None if value is None else value / 1e6
+
+
+TRACK, FINAL, EFFECTS, CONTAINER = 1, 2, 4, 8
+
+
+def attempt_row(run: str, owner: str, position: int, attempt: Attempt) -> tuple[Any, ...]:
+    """In the order of statements.RECORD_ATTEMPT."""
+    flags = attempt.track * TRACK | attempt.final * FINAL | attempt.effects * EFFECTS | attempt.container * CONTAINER
+    return (
+        run,
+        attempt.path,
+        attempt.number,
+        position,
+        attempt.step,
+        attempt.kind,
+        attempt.status,
+        micros(attempt.started_at),
+        attempt.duration_ms,
+        None if attempt.output is None else encode(attempt.output),
+        None if attempt.response is None else encode(attempt.response),
+        plain(attempt.error),
+        plain(attempt.code),
+        None if attempt.usage is None else encode(attempt.usage.as_json()),
+        plain(attempt.cost_label),
+        flags,
+        run,
+        owner,
+    )
+
+
+def attempt_from(row: Mapping[str, Any]) -> Attempt:
+    flags = row["flags"]
+    return Attempt(
+        path=row["path"],
+        step=row["step"],
+        kind=row["kind"],
+        number=row["number"],
+        status=row["status"],
+        started_at=row["started_at"] / 1e6,
+        duration_ms=row["duration_ms"],
+        output=decode(row["output"]),
+        response=decode(row["response"]),
+        error=row["error"],
+        code=row["code"],
+        usage=Usage.from_json(decode(row["usage"])),
+        track=bool(flags & TRACK),
+        cost_label=row["cost_label"],
+        final=bool(flags & FINAL),
+        effects=bool(flags & EFFECTS),
+        container=bool(flags & CONTAINER),
+    )
+
+
+def run_row(run: Run, lease_until: int | None) -> tuple[Any, ...]:
+    """In the order of statements.INSERT_RUN: a run that is queued, nothing of it begun."""
+    return (
+        run.id,
+        run.event,
+        run.trigger,
+        run.trigger_digest,
+        run.flow,
+        run.flow_digest,
+        run.status,
+        run.priority,
+        run.epoch,
+        run.owner,
+        lease_until,
+        micros(run.created_at),
+        None,
+        None,
+        encode(run.inputs),
+        None,
+        None,
+        None,
+    )
+
+
+def run_from(row: Mapping[str, Any], attempts: tuple[Attempt, ...] = ()) -> Run:
+    return Run(
+        id=row["id"],
+        flow=row["flow"],
+        flow_digest=row["flow_digest"],
+        status=row["status"],
+        inputs=decode(row["inputs"]),
+        created_at=row["created_at"] / 1e6,
+        event=row["event"],
+        trigger=row["trigger"],
+        trigger_digest=row["trigger_digest"],
+        priority=row["priority"],
+        epoch=row["epoch"],
+        owner=row["owner"],
+        started_at=seconds(row["started_at"]),
+        finished_at=seconds(row["finished_at"]),
+        output=decode(row["output"]),
+        error=row["error"],
+        code=row["code"],
+        attempts=attempts,
+    )
+
+
+def event_from(row: Mapping[str, Any], verdicts: tuple[VerdictRow, ...] = ()) -> EventRow:
+    return EventRow(
+        id=row["id"],
+        source=row["source"],
+        address=row["address"],
+        time=row["time"] / 1e6,
+        subject=row["subject"],
+        document=decode(row["document"]),
+        verdicts=verdicts,
+    )
+
+
+def verdict_from(row: Mapping[str, Any]) -> VerdictRow:
+    return VerdictRow(
+        trigger=row["trigger"],
+        verdict=row["verdict"],
+        reason=row["reason"],
+        detail=cast("dict[str, Any] | None", decode(row["detail"])),
+        run=row["run"],
+        trigger_digest=row["trigger_digest"],
+    )

@@ -1,0 +1,56 @@
+"""The schema's version: made whole in a new database, migrated in an older one, refused in a newer one."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from daemon.store.errors import StoreUnusable
+from daemon.store.tables import HEAD, metadata
+
+
+def prepare(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring the database to this program's schema. Raises StoreUnusable; a database that was not brought there is as it was."""
+    found = _version(connection)
+    if found == HEAD:
+        return
+    if found is None:
+        _create(connection)
+        return
+    from daemon.store.migrate import migrate  # lazy: Alembic, 0.2 s: only when the version differs
+
+    migrate(connection, path, found)
+
+
+def _version(connection: sqlite3.Connection) -> str | None:
+    """The migration that the database stands at; None: it is new."""
+    names = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if "alembic_version" in names:
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        if row is not None:
+            return str(row[0])
+    if names:
+        raise StoreUnusable(
+            f"the database has tables ({', '.join(sorted(names)[:3])}, …) that are not camshaft's",
+            "name another file in [store] path",
+        )
+    return None
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    dialect = sqlite.dialect()
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if _version(connection) is None:  # another process may have made it meanwhile
+            for table in metadata.sorted_tables:
+                connection.execute(str(CreateTable(table).compile(dialect=dialect)))
+                for index in table.indexes:
+                    connection.execute(str(CreateIndex(index).compile(dialect=dialect)))
+            connection.execute("INSERT INTO alembic_version (version_num) VALUES (?)", (HEAD,))
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise

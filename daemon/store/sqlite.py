@@ -1,0 +1,92 @@
+"""Opening SQLite: one connection that writes, set up so that what is committed stays committed."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from daemon.store.errors import HomeInUse, StoreUnusable
+
+CACHE_KIB = 8192  # a group's pages stay in memory until its commit, so that inserts on the loop never wait for the disk
+
+
+def connect(path: Path, *, synchronous: str) -> sqlite3.Connection:
+    """The writing connection: used by the loop for rows and by one thread for COMMIT, never by both at once."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fresh = not path.exists()
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0, cached_statements=64)
+        if fresh:
+            path.chmod(0o600)
+    except (OSError, sqlite3.Error) as error:
+        raise StoreUnusable(
+            f"{path}: cannot be opened: {_why(error)}", "check that the folder exists and that this user may write to it"
+        ) from error
+    try:
+        _set_up(connection, synchronous)
+    except sqlite3.Error as error:
+        connection.close()
+        raise StoreUnusable(f"{path}: {error}", _hint(error)) from error
+    return connection
+
+
+def _set_up(connection: sqlite3.Connection, synchronous: str) -> None:
+    connection.execute(
+        "PRAGMA auto_vacuum = INCREMENTAL"
+    )  # takes effect only before the first table; without it the file never shrinks
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(f"PRAGMA synchronous = {'NORMAL' if synchronous == 'normal' else 'FULL'}")
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    connection.execute("PRAGMA cache_spill = OFF")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # a file that is no database says so here
+
+
+def ready_for_loop(connection: sqlite3.Connection) -> None:
+    """From now on the loop uses it: a lock held by another process is an error at once, and the writer waits in its thread."""
+    connection.execute("PRAGMA busy_timeout = 0")
+
+
+def _why(error: Exception) -> str:
+    return os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+
+
+def _hint(error: sqlite3.Error) -> str:
+    name = getattr(error, "sqlite_errorname", "")
+    if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
+        return "the file is damaged or no SQLite database: move it away, or put a backup in its place"
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return "another program holds the database: close it and try again"
+    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
+        return "check that this user may write to the file and to its folder"
+    return "check the disk, and the file's owner and mode"
+
+
+@contextmanager
+def hold_home(path: Path) -> Iterator[None]:
+    """Be the only daemon of this home while inside. Raises HomeInUse, or StoreUnusable where the lock cannot be made."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreUnusable(
+            f"{path}: {os.strerror(error.errno or 0)}", "the daemon needs a home that it may write to: name another with --home"
+        ) from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            pid = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
+            raise HomeInUse(
+                f"{path.parent.parent}: a daemon with process id {pid} serves this home",
+                "stop it first, or name another home with --home",
+            ) from error
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)

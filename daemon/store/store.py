@@ -1,0 +1,325 @@
+"""The Store's verbs: what the daemon may do to what is durable, and nothing else.
+
+Guarantees: what a verb returned is on disk. Every write of a run carries the token of the process that owns it; a write with
+another process's token changes nothing and raises Fenced.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from daemon.store import statements as sql
+from daemon.store.codec import encode, plain
+from daemon.store.pruning import BITE, forget_expired, prune_bite
+from daemon.store.rows import Candidate, Due, EventRow, Run, attempt_row, micros, run_row
+from daemon.store.schema import prepare
+from daemon.store.sqlite import connect, ready_for_loop
+from daemon.store.writer import Row, Writer
+from triggers.source import Accepted
+
+if TYPE_CHECKING:
+    from daemon.store.reads import Reads
+    from flows.attempt import Attempt
+    from triggers.event import Cause, Event
+
+FRESH_RUNS = 10_000  # accepted runs kept in memory until a worker claims them; beyond, claim() reads them back
+
+
+class Versioned(Protocol):
+    """A flow or a trigger, as far as keeping its versions goes."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def digest(self) -> str: ...
+    @property
+    def definition(self) -> Any: ...
+
+
+class Store:
+    """One open database. `token` names this process; made by open_store()."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, token: str, *, leased: bool) -> None:
+        self.path = path
+        self.token = token
+        self._connection = connection
+        self._leased = leased
+        self._writer = Writer(connection)
+        self._fresh: dict[str, Run] = {}
+        self._position = time.time_ns() // 1000
+        self._reads: Reads | None = None
+
+    # -- what comes in ------------------------------------------------------------------------------------------------
+
+    def accept(self, event: Event, candidates: Sequence[Candidate]) -> Awaitable[Accepted]:
+        """Event, verdicts, runs and the source's state, in one transaction. Raises Unavailable; nothing is kept then."""
+        if event.cause is None and not any(candidate.once for candidate in candidates):
+            return self._accept_new(event, candidates)
+        return self._accept_once(event, candidates)
+
+    async def _accept_new(self, event: Event, candidates: Sequence[Candidate]) -> Accepted:
+        rows = self._event_rows(event, candidates)
+        await self._writer.submit(rows)
+        return self._accepted(event, candidates)
+
+    async def _accept_once(self, event: Event, candidates: Sequence[Candidate]) -> Accepted:
+        """The same where something must not happen twice: the unique key decides inside the transaction."""
+
+        def guard(connection: sqlite3.Connection) -> tuple[Sequence[tuple[sql.Hot, Row]], Any]:
+            earlier = _taken(connection, event.cause, event)
+            if earlier is not None:
+                return self._state_rows(event), (earlier, ())
+            decided = tuple(_once(connection, candidate, event) for candidate in candidates)
+            return self._event_rows(event, decided), (None, decided)
+
+        earlier, decided = await self._writer.submit((), guard=guard)
+        if earlier is not None:
+            return Accepted(earlier, (), {}, duplicate=True)
+        return self._accepted(event, decided)
+
+    def _event_rows(self, event: Event, candidates: Sequence[Candidate]) -> list[tuple[sql.Hot, Row]]:
+        rows: list[tuple[sql.Hot, Row]] = [
+            (
+                sql.INSERT_EVENT,
+                (event.id, event.source, plain(event.address), plain(event.subject), micros(event.time), encode(event.document)),
+            )
+        ]
+        for candidate in candidates:
+            verdict = candidate.verdict
+            detail = None if verdict.detail is None else encode(verdict.detail)
+            rows.append(
+                (
+                    sql.INSERT_VERDICT,
+                    (
+                        event.id,
+                        verdict.trigger,
+                        candidate.trigger_digest,
+                        verdict.verdict,
+                        plain(verdict.reason),
+                        detail,
+                        verdict.run,
+                    ),
+                )
+            )
+            if candidate.run is not None:
+                rows.append((sql.INSERT_RUN, run_row(candidate.run, self._lease())))
+        if event.state:
+            rows += self._state_rows(event)
+        return rows
+
+    def _state_rows(self, event: Event) -> list[tuple[sql.Hot, Row]]:
+        return [(sql.SAVE_STATE, _state_row(event.source, key, value)) for key, value in (event.state or {}).items()]
+
+    def _accepted(self, event: Event, candidates: Sequence[Candidate]) -> Accepted:
+        runs = []
+        for candidate in candidates:
+            run = candidate.run
+            if run is not None:
+                runs.append(run.id)
+                if len(self._fresh) < FRESH_RUNS:
+                    self._fresh[run.id] = run
+        return Accepted(event.id, tuple(runs), {candidate.verdict.trigger: candidate.verdict.verdict for candidate in candidates})
+
+    async def enqueue(self, run: Run) -> None:
+        """Queue a run that no event made (`flow execute`)."""
+        await self._writer.submit([(sql.INSERT_RUN, run_row(run, self._lease()))])
+        if len(self._fresh) < FRESH_RUNS:
+            self._fresh[run.id] = run
+
+    # -- a run's life -------------------------------------------------------------------------------------------------
+
+    def claim_fresh(self, run_id: str) -> Run | None:
+        """A run that this process accepted a moment ago: no read. None: ask claim()."""
+        return self._fresh.pop(run_id, None)
+
+    async def claim(self, run_id: str) -> Run | None:
+        """A queued or interrupted run of ours with its recorded attempts. None: it has ended, or is another process's."""
+        run = await (await self.reads()).run(run_id, exact=True)
+        if run is None or run.owner != self.token or run.status not in sql.LIVE:
+            return None
+        return run
+
+    def record(self, run_id: str, attempts: Iterable[Attempt], *, starts_run_at: float | None = None) -> asyncio.Future[None]:
+        """Write attempts. `starts_run_at`: from now on the run is seen to be running. A full disk is waited for; may raise Fenced."""
+        rows = self._attempt_rows(run_id, attempts)
+        if starts_run_at is not None:
+            rows.append((sql.START_RUN, ("running", micros(starts_run_at), run_id, self.token)))
+        return self._writer.submit(rows, keep=True)
+
+    def finish(self, run: Run, attempts: Iterable[Attempt] = ()) -> asyncio.Future[None]:
+        """Write how a run ended, with the attempts not yet recorded. A full disk is waited for. The future may raise Fenced."""
+        rows = self._attempt_rows(run.id, attempts)
+        started = None if run.started_at is None else micros(run.started_at)
+        finished = None if run.finished_at is None else micros(run.finished_at)
+        output = None if run.output is None else encode(run.output)
+        ended = (run.status, started, finished, output, plain(run.error), plain(run.code), run.id, self.token)
+        rows.append((sql.FINISH_RUN, ended))
+        return self._writer.submit(rows, keep=True)
+
+    def _attempt_rows(self, run_id: str, attempts: Iterable[Attempt]) -> list[tuple[sql.Hot, Row]]:
+        rows: list[tuple[sql.Hot, Row]] = []
+        for attempt in attempts:
+            self._position += 1
+            rows.append((sql.RECORD_ATTEMPT, attempt_row(run_id, self.token, self._position, attempt)))
+        return rows
+
+    def reconcile(self, now: float) -> list[Due]:
+        """Take over every run that has not ended and whose owner is gone; called once, before anything else is written.
+
+        The daemon holds the home's lock, so that runs without a lease are those of a daemon that is gone.
+        """
+        rows = self._connection.execute(sql.RECONCILE.sql, (self.token, micros(now))).fetchall()
+        return sorted((Due(*row) for row in rows), key=lambda due: due.run)
+
+    def renew(self) -> asyncio.Future[None]:
+        """Go on owning this process's runs for another lease."""
+        return self._writer.submit([(sql.RENEW_LEASE, (self._lease(), self.token))])
+
+    def _lease(self) -> int | None:
+        return micros(time.time() + LEASE_S) if self._leased else None
+
+    # -- definitions and the sources' memory --------------------------------------------------------------------------
+
+    async def save_definitions(self, noun: str, items: Iterable[tuple[Versioned, Path | None]]) -> None:
+        """Keep these versions, so that a run can find the one it pins after any edit."""
+        now = micros(time.time())
+        rows = [
+            (sql.SAVE_DEFINITION, (item.digest, noun, item.key, encode(item.definition), plain(str(folder or "")), now))
+            for item, folder in items
+        ]
+        if rows:
+            await self._writer.submit(rows)
+
+    async def load_state(self, source: str) -> dict[str, Any]:
+        return await (await self.reads()).state(source)
+
+    async def save_state(self, source: str, changes: Mapping[str, Any]) -> None:
+        if changes:
+            await self._writer.submit([(sql.SAVE_STATE, _state_row(source, key, value)) for key, value in changes.items()])
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+
+    async def reads(self) -> Reads:
+        """The readers, opened on first use: SQLAlchemy's asyncio part costs 40 ms and 8 MB that an idle daemon need not have."""
+        if self._reads is None:
+            from daemon.store.reads import Reads  # lazy, see above
+
+            self._reads = Reads(self.path)
+        return self._reads
+
+    async def runs(self, **filters: Any) -> list[Run]:
+        """The newest runs first. Filters: flow, status, trigger, event, limit, before (an id)."""
+        return await (await self.reads()).runs(**filters)
+
+    async def run(self, prefix: str) -> Run | None:
+        """One run with its attempts, by a unique beginning of its id. Raises Ambiguous."""
+        return await (await self.reads()).run(prefix)
+
+    async def events(self, **filters: Any) -> list[EventRow]:
+        """The newest events first. Filters: source, trigger, verdict, limit, before (an id)."""
+        return await (await self.reads()).events(**filters)
+
+    async def event(self, prefix: str) -> EventRow | None:
+        """One event with its verdicts, by a unique beginning of its id. Raises Ambiguous."""
+        return await (await self.reads()).event(prefix)
+
+    async def counts(self) -> dict[str, int]:
+        """Runs by status."""
+        return await (await self.reads()).counts()
+
+    async def definition(self, digest: str) -> tuple[str, Any, str] | None:
+        """A kept version: key, definition, folder."""
+        return await (await self.reads()).definition(digest)
+
+    # -- the rest -----------------------------------------------------------------------------------------------------
+
+    @property
+    def failing(self) -> bool:
+        """True while nothing can be made durable."""
+        return self._writer.failing
+
+    @property
+    def commits(self) -> int:
+        """Transactions committed since this store was opened."""
+        return self._writer.commits
+
+    async def prune(self, *, age_days: float | None, rows: int | None, now: float) -> int:
+        """Delete what is beyond either limit, oldest first, and give its space back. Returns how many events and runs went."""
+        await self._inside(lambda connection: forget_expired(connection, now))
+        pruned = 0
+        while True:
+            bite: int = await self._inside(lambda connection: prune_bite(connection, age_days, rows, now))
+            pruned += bite
+            if bite < BITE:
+                return pruned
+
+    def _inside(self, work: Callable[[sqlite3.Connection], Any]) -> asyncio.Future[Any]:
+        """Do something inside the writer's transaction."""
+        return self._writer.submit((), guard=lambda connection: ((), work(connection)))
+
+    async def drained(self) -> None:
+        """Return when all that was submitted is on disk."""
+        await self._writer.drained()
+
+    async def close(self) -> None:
+        """Commit what is queued and close."""
+        await self._writer.close()
+        if self._reads is not None:
+            await self._reads.close()
+
+
+LEASE_S = 60.0  # for runs of a process without the home's lock; renewed every third of it
+
+
+@asynccontextmanager
+async def open_store(path: Path, *, token: str, leased: bool = False, synchronous: str = "full") -> AsyncIterator[Store]:
+    """Open, create or migrate the database at `path`. `leased`: this process does not hold the home's lock.
+
+    Raises StoreUnusable with the way out.
+    """
+    connection = connect(path, synchronous=synchronous)
+    try:
+        prepare(connection, path)
+        ready_for_loop(connection)
+    except BaseException:
+        connection.close()
+        raise
+    store = Store(path, connection, token, leased=leased)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def _taken(connection: sqlite3.Connection, cause: Cause | None, event: Event) -> str | None:
+    """Take the cause for this event. None: it was free. Else the event that has it."""
+    if cause is None:
+        return None
+    now = micros(event.time)
+    expires = None if cause.ttl_s is None else now + micros(cause.ttl_s)
+    scope, key = plain(cause.scope), plain(cause.key)
+    if connection.execute(sql.CLAIM_CAUSE.sql, (scope, key, event.id, expires, now)).rowcount:
+        return None
+    row = connection.execute(sql.CAUSE_EVENT.sql, (scope, key)).fetchone()
+    return str(row[0])
+
+
+def _once(connection: sqlite3.Connection, candidate: Candidate, event: Event) -> Candidate:
+    """The candidate as it is, or as a duplicate where its idempotency key is taken."""
+    earlier = _taken(connection, candidate.once, event)
+    if earlier is None or candidate.once is None:
+        return candidate
+    reason = f"the idempotency key {candidate.once.key!r} was seen with {earlier}"
+    verdict = replace(candidate.verdict, verdict="duplicate", reason=reason, detail={"event": earlier}, run=None)
+    return replace(candidate, verdict=verdict, run=None)
+
+
+def _state_row(source: str, key: str, value: Any) -> Row:
+    return (source, plain(key), None if value is None else encode(value))

@@ -1,0 +1,507 @@
+"""The store's verbs on a real database file. One suite, to be run over every database that the store speaks."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import sqlite3
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from daemon.store import open_store
+from daemon.store.codec import decode, encode, plain
+from daemon.store.errors import Ambiguous, Fenced, StoreUnusable
+from daemon.store.rows import Candidate, Run
+from daemon.store.schema import prepare
+from daemon.store.sqlite import connect, hold_home
+from flows.attempt import Attempt
+from flows.usage import Usage
+from triggers.event import Cause, Event
+from triggers.ids import new_id
+from triggers.verdict import Verdict
+
+
+@pytest.fixture
+async def store(tmp_path):
+    async with open_store(tmp_path / "state" / "camshaft.db", token="daemon-1") as opened:
+        yield opened
+
+
+def an_event(**changes):
+    base = Event(new_id("evt"), "webhook", "/deal-created", 1000.0, {"body": {"company": "Acme"}})
+    return replace(base, **changes)
+
+
+def a_run(event, **changes):
+    base = Run(
+        id=new_id("run"),
+        flow="deal-process",
+        flow_digest="f" * 64,
+        status="queued",
+        inputs={"companyName": "Acme"},
+        created_at=1000.0,
+        event=event.id,
+        trigger="auto",
+        trigger_digest="t" * 64,
+        owner="daemon-1",
+    )
+    return replace(base, **changes)
+
+
+def dispatched(run, **changes):
+    verdict = Verdict(run.trigger, "dispatched", run=run.id)
+    return Candidate(verdict, "t" * 64, run, **changes)
+
+
+def an_attempt(path="fetch", number=1, status="success", **changes):
+    base = Attempt(path, path, "http", number, status, 1001.0, 12, {"ok": True}, effects=True)
+    return replace(base, **changes)
+
+
+async def accepted_run(store, **changes):
+    event = an_event()
+    run = a_run(event, **changes)
+    await store.accept(event, [dispatched(run)])
+    return run
+
+
+async def test_an_accepted_event_its_verdicts_and_its_run_are_there_when_accept_returns(store):
+    event = an_event()
+    run = a_run(event)
+    not_fired = Candidate(Verdict("other", "filter_false", "`$.body.a` was false", {"values": {"$.body.a": 1}}))
+
+    accepted = await store.accept(event, [dispatched(run), not_fired])
+    kept = await store.event(event.id)
+    kept_run = await store.run(run.id)
+
+    assert accepted.runs == (run.id,)
+    assert accepted.verdicts == {"auto": "dispatched", "other": "filter_false"}
+    assert {row.trigger: (row.verdict, row.reason, row.run) for row in kept.verdicts} == {
+        "auto": ("dispatched", None, run.id),
+        "other": ("filter_false", "`$.body.a` was false", None),
+    }
+    assert kept.document == event.document
+    assert kept_run == run
+
+
+async def test_a_cause_makes_one_event_however_often_it_comes(store):
+    cause = Cause("schedule:daily", "2026-11-23T09:00:00Z")
+    first, second = an_event(cause=cause), an_event(cause=cause)
+
+    one, two = await asyncio.gather(
+        store.accept(first, [dispatched(a_run(first))]), store.accept(second, [dispatched(a_run(second))])
+    )
+
+    assert not one.duplicate
+    assert (two.duplicate, two.event_id, two.runs) == (True, first.id, ())
+    assert len(await store.events()) == 1
+    assert len(await store.runs()) == 1
+
+
+async def test_a_duplicate_cause_still_saves_the_sources_state(store):
+    cause = Cause("schedule:daily", "slot")
+    await store.accept(an_event(source="schedule", cause=cause), [])
+
+    again = await store.accept(an_event(source="schedule", cause=cause, state={"daily": {"due": "next"}}), [])
+
+    assert again.duplicate
+    assert await store.load_state("schedule") == {"daily": {"due": "next"}}
+
+
+async def test_a_cause_that_expired_may_come_again(store):
+    cause = Cause("idempotency:auto", "key", ttl_s=60)
+    await store.accept(an_event(cause=cause, time=1000.0), [])
+
+    within = await store.accept(an_event(cause=cause, time=1059.0), [])
+    after = await store.accept(an_event(cause=cause, time=1060.5), [])
+
+    assert within.duplicate
+    assert not after.duplicate
+
+
+async def test_an_idempotency_key_that_was_seen_makes_that_triggers_verdict_a_duplicate_and_leaves_the_others(store):
+    once = Cause("idempotency:auto", "delivery-7", ttl_s=3600)
+    first, second = an_event(), an_event()
+    await store.accept(first, [dispatched(a_run(first), once=once)])
+    other = a_run(second, trigger="other")
+
+    accepted = await store.accept(second, [dispatched(a_run(second), once=once), dispatched(other)])
+    kept = await store.event(second.id)
+
+    assert accepted.runs == (other.id,)
+    assert accepted.verdicts == {"auto": "duplicate", "other": "dispatched"}
+    assert first.id in next(row.reason for row in kept.verdicts if row.trigger == "auto")
+
+
+async def test_a_run_is_finished_with_its_attempts_and_read_back_whole(store):
+    run = await accepted_run(store)
+    usage = Usage(8234, 3421, 37_000_000, ("claude",), 2, "proxy")
+    attempts = [
+        an_attempt(status="failed", output=None, error="status 503", code="HTTP_STATUS", final=False),
+        an_attempt(number=2, usage=usage, cost_label="analysis", track=True),
+    ]
+
+    ended = replace(run, status="completed", started_at=1000.5, finished_at=1002.0, output={"n": 1}, attempts=tuple(attempts))
+    await store.finish(ended, attempts)
+
+    assert await store.run(run.id) == ended
+
+
+async def test_an_attempt_that_began_and_then_ended_is_one_row_in_its_first_place(store):
+    run = await accepted_run(store)
+    begun, later = an_attempt("a", status="running", output=None, duration_ms=None), an_attempt("b")
+
+    await store.record(run.id, [begun], starts_run_at=1000.5)
+    await store.record(run.id, [later])
+    await store.record(run.id, [an_attempt("a")])
+    kept = await store.run(run.id)
+
+    assert [(attempt.path, attempt.status) for attempt in kept.attempts] == [("a", "success"), ("b", "success")]
+    assert (kept.status, kept.started_at) == ("running", 1000.5)
+
+
+async def test_a_write_with_another_processs_token_changes_nothing_and_is_fenced(store):
+    run = await accepted_run(store, owner="daemon-0")
+
+    with pytest.raises(Fenced):
+        await store.finish(replace(run, status="completed", finished_at=2.0), [])
+    with pytest.raises(Fenced):
+        await store.record(run.id, [an_attempt()])
+    kept = await store.run(run.id)
+
+    assert (kept.status, kept.attempts) == ("queued", ())
+
+
+async def test_a_run_that_has_ended_cannot_end_again(store):
+    run = await accepted_run(store)
+    await store.finish(replace(run, status="completed", finished_at=1001.0), [])
+
+    with pytest.raises(Fenced):
+        await store.finish(replace(run, status="failed", finished_at=1002.0), [])
+
+    assert (await store.run(run.id)).status == "completed"
+
+
+async def test_a_poisoned_operation_fails_alone(store):
+    good, bad = an_event(), an_event()
+    twice = Candidate(Verdict("auto", "filter_false"))
+
+    outcomes = await asyncio.gather(
+        store.accept(good, [twice]),
+        store.accept(bad, [twice, twice]),  # breaks the key: one verdict for an event and a trigger
+        store.accept(an_event(), [twice]),
+        return_exceptions=True,
+    )
+
+    assert [type(outcome).__name__ for outcome in outcomes] == ["Accepted", "IntegrityError", "Accepted"]
+    assert await store.event(bad.id) is None
+    assert len(await store.events()) == 2
+
+
+async def test_what_gathers_while_a_commit_runs_shares_the_next_one(store):
+    before = store.commits
+
+    await asyncio.gather(*(store.accept(an_event(), []) for _ in range(500)))
+
+    assert store.commits - before <= 3
+    assert len(await store.events(limit=1000)) == 500
+
+
+async def test_reconcile_takes_over_what_a_dead_daemon_left_and_nothing_that_ended_or_is_leased(tmp_path):
+    path = tmp_path / "camshaft.db"
+    async with open_store(path, token="daemon-1") as first:
+        waiting = await accepted_run(first, priority=2)
+        done = await accepted_run(first)
+        await first.finish(replace(done, status="completed", finished_at=1.0), [])
+    async with open_store(path, token="cli-1", leased=True) as command:
+        leased = await accepted_run(command, owner="cli-1")
+
+        async with open_store(path, token="daemon-2") as second:
+            due = second.reconcile(now=1000.0)
+            claimed = await second.claim(waiting.id)
+
+    assert [(found.run, found.epoch, found.priority, found.trigger) for found in due] == [(waiting.id, 1, 2, "auto")]
+    assert (claimed.owner, claimed.epoch) == ("daemon-2", 1)
+    assert leased.id not in {found.run for found in due}
+
+
+async def test_a_lease_that_ran_out_is_taken_over_and_its_owner_is_fenced(tmp_path):
+    path = tmp_path / "camshaft.db"
+    async with open_store(path, token="cli-1", leased=True) as command:
+        run = await accepted_run(command, owner="cli-1")
+        async with open_store(path, token="daemon-2") as daemon:
+            due = daemon.reconcile(now=9_999_999_999.0)
+
+        with pytest.raises(Fenced):
+            await command.finish(replace(run, status="completed", finished_at=1.0), [])
+
+    assert [found.run for found in due] == [run.id]
+
+
+async def test_a_fresh_run_is_claimed_once_without_reading(store):
+    run = await accepted_run(store)
+
+    assert store.claim_fresh(run.id) == run
+    assert store.claim_fresh(run.id) is None
+    assert await store.claim(run.id) == run
+
+
+async def test_a_run_of_another_owner_or_one_that_ended_is_not_claimed(store):
+    foreign = await accepted_run(store, owner="daemon-0")
+    ended = await accepted_run(store)
+    await store.finish(replace(ended, status="failed", finished_at=1.0), [])
+
+    assert await store.claim(foreign.id) is None
+    assert await store.claim(ended.id) is None
+    assert await store.claim("run_unknown") is None
+
+
+async def test_a_unique_beginning_of_an_id_finds_its_row_and_an_ambiguous_one_names_the_candidates(store):
+    event = an_event(id="evt_aaa1")
+    await store.accept(event, [])
+    await store.accept(an_event(id="evt_aaa2"), [])
+
+    assert (await store.event("evt_aaa1")).id == "evt_aaa1"
+    assert await store.event("evt_b") is None
+    assert await store.event("") is None
+    with pytest.raises(Ambiguous, match="evt_aaa1, evt_aaa2"):
+        await store.event("evt_a")
+
+
+async def test_lists_are_newest_first_filtered_and_paged(store):
+    runs = [await accepted_run(store, flow=flow) for flow in ("a", "b", "a")]
+
+    assert [run.id for run in await store.runs()] == [run.id for run in reversed(runs)]
+    assert [run.id for run in await store.runs(flow="a", limit=1)] == [runs[2].id]
+    assert [run.id for run in await store.runs(before=runs[1].id)] == [runs[0].id]
+    assert len(await store.events(trigger="auto", verdict="dispatched")) == 3
+    assert await store.events(verdict="duplicate") == []
+    assert await store.counts() == {"queued": 3}
+
+
+async def test_state_that_is_set_to_none_is_gone(store):
+    await store.save_state("file-watch", {"a": {"size": 1}, "b": 2})
+    await store.save_state("file-watch", {"a": None, "b": 3})
+
+    assert await store.load_state("file-watch") == {"b": 3}
+    assert await store.load_state("schedule") == {}
+
+
+async def test_hostile_text_is_kept_in_a_form_that_every_database_takes(store):
+    event = an_event(address="/a\ud800\0b", subject="\udcff", document={"body": "\ud800\0", "n": 10**30, "x": math.nan})
+    verdict = Candidate(Verdict("auto", "filter_error", "bad \ud800\0"))
+
+    await store.accept(event, [verdict])
+    kept = await store.event(event.id)
+
+    assert (kept.address, kept.subject) == ("/a\\ud800\\x00b", "\\udcff")
+    assert kept.verdicts[0].reason == "bad \\ud800\\x00"
+    assert kept.document["body"] == "\ud800\0"
+    assert kept.document["n"] == 10**30
+    assert math.isnan(kept.document["x"])
+
+
+async def test_old_events_are_pruned_with_their_runs_and_live_ones_stay(store):
+    old, live, new = an_event(time=1000.0), an_event(time=1001.0), an_event(time=90_000_000.0)
+    ended, going = a_run(old), a_run(live)
+    await store.accept(old, [dispatched(ended)])
+    await store.accept(live, [dispatched(going)])
+    await store.accept(new, [])
+    await store.finish(replace(ended, status="completed", finished_at=1000.0), [an_attempt()])
+
+    pruned = await store.prune(age_days=30, rows=None, now=90_000_000.0)
+
+    assert pruned == 1
+    assert [event.id for event in await store.events()] == [new.id, live.id]
+    assert await store.run(ended.id) is None
+    assert (await store.run(going.id)).status == "queued"
+
+
+async def test_events_beyond_the_number_of_rows_are_pruned_oldest_first(store):
+    events = [an_event() for _ in range(5)]
+    for event in events:
+        await store.accept(event, [])
+
+    await store.prune(age_days=None, rows=2, now=2000.0)
+
+    assert [event.id for event in await store.events()] == [events[4].id, events[3].id]
+
+
+async def test_a_pruned_database_gives_its_space_back(store):
+    await asyncio.gather(*(store.accept(an_event(document={"body": "x" * 4000}), []) for _ in range(400)))
+    checkpoint(store.path)
+    before = store.path.stat().st_size
+
+    await store.prune(age_days=None, rows=1, now=2000.0)
+    checkpoint(store.path)
+
+    assert store.path.stat().st_size < before / 3
+
+
+def checkpoint(path):
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+
+
+async def test_a_locked_database_is_waited_for_and_the_loop_goes_on(store):
+    holder = sqlite3.connect(store.path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    event = an_event()
+
+    accepting = asyncio.ensure_future(store.accept(event, []))
+    turns = 0
+    for _ in range(50):
+        await asyncio.sleep(0)
+        turns += 1
+    held = accepting.done()
+    holder.execute("COMMIT")
+    holder.close()
+    await accepting
+
+    assert (turns, held) == (50, False)
+    assert (await store.event(event.id)).id == event.id
+
+
+async def test_versions_of_definitions_are_kept_by_their_digest(store):
+    class Flow:
+        key, digest, definition = "deal-process", "d" * 64, {"steps": []}
+
+    await store.save_definitions("flow", [(Flow, store.path.parent)])
+    await store.save_definitions("flow", [(Flow, store.path.parent)])
+
+    assert await store.definition("d" * 64) == ("deal-process", {"steps": []}, str(store.path.parent))
+    assert await store.definition("e" * 64) is None
+
+
+# Opening
+
+
+async def test_a_database_of_a_newer_program_is_refused_and_left_as_it_is(tmp_path):
+    path = tmp_path / "camshaft.db"
+    async with open_store(path, token="t"):
+        pass
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+
+    with pytest.raises(StoreUnusable, match="9999") as caught:
+        async with open_store(path, token="t"):
+            pass
+
+    assert "newer camshaft" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(b"no database at all" * 100, "not a database"), (None, "cannot be opened|unable to open")]
+)
+async def test_what_is_no_database_is_refused_with_a_way_out(tmp_path, content, message):
+    path = tmp_path / "camshaft.db"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+
+    with pytest.raises(StoreUnusable, match=message) as caught:
+        async with open_store(path, token="t"):
+            pass
+
+    assert caught.value.hint
+
+
+async def test_somebody_elses_database_is_refused(tmp_path):
+    path = tmp_path / "camshaft.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE customers (id)")
+    connection.close()
+
+    with pytest.raises(StoreUnusable, match="customers"):
+        async with open_store(path, token="t"):
+            pass
+
+
+def test_the_migrations_make_the_schema_that_a_new_database_gets(tmp_path):
+    from daemon.store.migrate import configuration, upgrade
+
+    fresh, migrated = connect(tmp_path / "fresh.db", synchronous="full"), connect(tmp_path / "migrated.db", synchronous="full")
+    prepare(fresh, tmp_path / "fresh.db")
+    upgrade(migrated, configuration())
+
+    assert schema(migrated) == schema(fresh)
+    assert migrated.execute("PRAGMA auto_vacuum").fetchone() == (2,)
+    fresh.close()
+    migrated.close()
+
+
+def schema(connection):
+    tables = [
+        row[0]
+        for row in connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name"
+        )
+    ]
+    return {table: [row[1:] for row in connection.execute(f"PRAGMA table_info({table})")] for table in tables} | {
+        "indexes": sorted(
+            row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL")
+        )
+    }
+
+
+async def test_a_new_database_is_for_its_owner_alone_and_can_shrink(store):
+    connection = sqlite3.connect(store.path)
+    vacuum = connection.execute("PRAGMA auto_vacuum").fetchone()
+    connection.close()
+
+    assert store.path.stat().st_mode & 0o777 == 0o600
+    assert vacuum == (2,)
+
+
+def test_a_home_is_held_by_one_daemon(tmp_path):
+    from daemon.store.errors import HomeInUse
+
+    lock = tmp_path / "state" / "lock"
+    with hold_home(lock), pytest.raises(HomeInUse, match="process id"), hold_home(lock):
+        pass
+    with hold_home(lock):
+        pass
+
+
+# Columns
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec=None)),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=200)
+@given(json_values)
+def test_any_json_value_comes_out_of_a_column_as_it_went_in(value):
+    text = encode(value)
+
+    assert repr(decode(text)) == repr(value)
+    with suppress(UnicodeEncodeError):
+        text.encode()
+
+
+@given(st.text(st.characters(codec=None)))
+def test_any_text_becomes_text_that_a_database_takes(text):
+    kept = plain(text)
+
+    assert "\0" not in kept
+    kept.encode()
+
+
+def test_a_value_that_no_parser_reads_back_is_replaced_by_a_note():
+    deep = []
+    for _ in range(5000):
+        deep = [deep]
+
+    assert "too deep" in decode(encode(deep))["$notStored"]
+    assert "thousands of digits" in decode(encode({"n": 10**5000}))["$notStored"]
