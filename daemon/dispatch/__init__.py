@@ -1,0 +1,62 @@
+"""The seam between «a run is due» and a worker. The store holds the truth; a dispatch only tells.
+
+An engine that loses its queue loses nothing: store.reconcile() finds every run that has not ended, and puts it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from daemon.dispatch.local import LocalDispatch
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One attempt of a run at being worked on. A retry is a new job with the next epoch."""
+
+    run: str
+    epoch: int = 0
+    queue: str = "runs"
+    priority: int = 5  # 1 first … 10 last; first come, first served among equals
+    not_before: float = 0.0  # seconds since the epoch, UTC; 0: now
+
+
+Handler = Callable[[Job], Awaitable[None] | None]
+"""Works on one job. None: it is done. Otherwise a coroutine, which holds one place of the concurrency until it ends."""
+
+
+class Dispatch(Protocol):
+    """Tells a worker which runs are due, each once for each time it was put."""
+
+    def put(self, jobs: Iterable[Job]) -> None:
+        """These runs are due (or will be). Call it after their rows are on disk. A job that is already here is left as it is."""
+        ...
+
+    def has(self, runs: Iterable[str]) -> frozenset[str]:
+        """Those of these runs that wait here or are being worked on."""
+        ...
+
+    def discard(self, run: str) -> bool:
+        """Forget a job that waits. False: it was not waiting."""
+        ...
+
+    async def consume(self, queue: str, concurrency: int, handler: Handler) -> None:
+        """Hand jobs to `handler`, at most `concurrency` at a time, until close(). Raises what the handler raises."""
+        ...
+
+    def pause(self, queue: str, *, paused: bool = True) -> None:
+        """Stop or go on handing out. What is being worked on goes on."""
+        ...
+
+    def depth(self) -> int:
+        """How many jobs wait, delayed ones included."""
+        ...
+
+    async def close(self, grace_s: float) -> int:
+        """Hand out nothing more; wait so long for what is being worked on, then cancel it. Returns how many were cancelled."""
+        ...
+
+
+DISPATCHES: dict[str, type[LocalDispatch]] = {"local": LocalDispatch}
