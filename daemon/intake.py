@@ -1,0 +1,115 @@
+"""The one door: match → check inputs → store → wake. Every event of every source comes in here.
+
+Guarantee: when accept() returns, the event, a verdict for each candidate trigger and the queued runs are on disk, in one
+transaction. When it raises Unavailable, none of them is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+from triggers.match import Match, TriggerSet, match
+
+from daemon.dispatch import Job
+from daemon.store.rows import Candidate, Run
+from flows.flow import Flow
+from triggers.event import Cause, Event
+from triggers.ids import new_id
+from triggers.source import Accepted, Unavailable
+
+
+class Rules(Protocol):
+    """The definitions in force: the triggers' index and the flows by key."""
+
+    @property
+    def set(self) -> TriggerSet: ...
+    @property
+    def flows(self) -> Mapping[str, Flow]: ...
+
+
+class EventStore(Protocol):
+    """What intake needs of the store."""
+
+    token: str
+
+    def accept(self, event: Event, candidates: Sequence[Candidate]) -> Awaitable[Accepted]: ...
+
+
+class Intake:
+    """Composed once; `rules` is asked for each event, so that a reload is seen by the next one and not by this one."""
+
+    def __init__(
+        self,
+        store: EventStore,
+        rules: Callable[[], Rules],
+        put: Callable[[list[Job]], None],
+        queued: Callable[[str | None], None],
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._rules = rules
+        self._put = put
+        self._queued = queued
+        self._clock = clock
+        self.closed = False
+
+    async def accept(self, event: Event) -> Accepted:
+        """Decide, make durable, wake. Raises Unavailable where nothing can be written, or the daemon is stopping."""
+        if self.closed:
+            raise Unavailable("the daemon is stopping")
+        rules = self._rules()
+        candidates = [self._candidate(event, found, rules.flows) for found in match(rules.set, event)]
+        accepted = await self._store.accept(event, candidates)
+        self._wake(accepted, candidates)
+        return accepted
+
+    def _candidate(self, event: Event, found: Match, flows: Mapping[str, Flow]) -> Candidate:
+        trigger = found.trigger
+        if trigger is None:  # one row for a group that the index ruled out
+            return Candidate(found.verdict)
+        if found.inputs is None:
+            return Candidate(found.verdict, trigger.digest)
+        flow = flows[trigger.flow]  # a home loads only with the flows that its triggers name
+        inputs, problems = flow.inputs.coerce(found.inputs)
+        if problems:
+            refused = replace(
+                found.verdict, verdict="input_invalid", reason="; ".join(problems), detail={"inputs": list(problems)}
+            )
+            return Candidate(refused, trigger.digest)
+        run = self._run(event, flow, inputs, found)
+        once = None
+        if trigger.idempotency is not None and found.idempotency_key is not None:
+            once = Cause(f"idempotency:{trigger.key}", found.idempotency_key, trigger.idempotency.ttl_s)
+        return Candidate(replace(found.verdict, run=run.id), trigger.digest, run, once)
+
+    def _run(self, event: Event, flow: Flow, inputs: dict[str, Any], found: Match) -> Run:
+        trigger = found.trigger
+        return Run(
+            id=new_id("run"),
+            flow=flow.key,
+            flow_digest=flow.digest,
+            status="queued",
+            inputs=inputs,
+            created_at=self._clock(),
+            event=event.id,
+            trigger=trigger.key if trigger else None,
+            trigger_digest=trigger.digest if trigger else None,
+            priority=trigger.priority if trigger else 5,
+            owner=self._store.token,
+        )
+
+    def _wake(self, accepted: Accepted, candidates: Sequence[Candidate]) -> None:
+        """Tell the dispatch, now that the runs are on disk."""
+        if not accepted.runs:
+            return
+        jobs = []
+        for candidate in candidates:
+            run = candidate.run
+            if run is not None and run.id in accepted.runs:
+                self._queued(run.trigger)
+                jobs.append(Job(run.id, run.epoch, priority=run.priority))
+        self._put(jobs)

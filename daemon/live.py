@@ -1,0 +1,81 @@
+"""What only a running daemon can do for people: start a run by hand, wait for it, cancel it, say how it is."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from daemon.dispatch import Job
+from daemon.dispatch.local import LocalDispatch
+from daemon.store import Store
+from daemon.store.rows import Run
+from daemon.worker import Worker
+from flows.errors import DefinitionError, Problem
+from flows.flow import Flow
+from triggers.ids import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class LiveDaemon:
+    """operations.Live over the daemon's parts."""
+
+    store: Store
+    dispatch: LocalDispatch
+    worker: Worker
+    started_at: float
+    version: str
+
+    async def start(self, flow: Flow, inputs: Mapping[str, Any]) -> str:
+        run = queued_run(flow, inputs, owner=self.store.token)
+        await self.store.save_definitions("flow", [(flow, flow.folder)])
+        await self.store.enqueue(run)
+        self.worker.queued(None)
+        self.dispatch.put([Job(run.id, priority=run.priority)])
+        return run.id
+
+    async def ended(self, run: str, timeout_s: float) -> bool:
+        if not (self.dispatch.has([run]) or self.worker.running(run) or self.worker.ending(run)):
+            return True
+        try:
+            await asyncio.wait_for(self.worker.ended(run), timeout_s)
+        except TimeoutError:
+            return False
+        return True
+
+    async def cancel(self, run: str) -> bool:
+        if self.dispatch.discard(run):
+            claimed = self.store.claim_fresh(run) or await self.store.claim(run)
+            if claimed is not None:
+                self.worker.give_up(claimed)
+                return True
+        return self.dispatch.cancel(run)
+
+    def status(self) -> dict[str, Any]:
+        return {
+            "version": self.version,
+            "pid": os.getpid(),
+            "uptimeS": round(time.time() - self.started_at, 1),
+            "queued": self.dispatch.depth(),
+            "running": len(self.worker.under_way()),
+            "storeFailing": self.store.failing,
+        }
+
+
+def queued_run(flow: Flow, inputs: Mapping[str, Any], *, owner: str | None) -> Run:
+    """A run that a person starts. Raises DefinitionError where the flow refuses the inputs."""
+    values, problems = flow.inputs.coerce(dict(inputs))
+    if problems:
+        raise DefinitionError(*(Problem(("inputs",), problem, code="INPUT_INVALID") for problem in problems))
+    return Run(
+        id=new_id("run"),
+        flow=flow.key,
+        flow_digest=flow.digest,
+        status="queued",
+        inputs=values,
+        created_at=time.time(),
+        owner=owner,
+    )

@@ -1,0 +1,241 @@
+"""The daemon, composed: open everything, run until told to stop, close everything in reverse. No logic of its own.
+
+On SIGTERM or SIGINT: nothing new is taken, what was taken is handed over, runs under way have `drain_s` to end and are then
+left for the next start. A second signal does not wait for them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import secrets
+import signal
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+
+import structlog
+import uvloop
+
+from daemon.admin import Bound, open_admin
+from daemon.advice import Advice
+from daemon.config import Config, read_section
+from daemon.credentials import Credentials
+from daemon.dispatch import Job
+from daemon.dispatch.local import LocalDispatch
+from daemon.home import Definitions, Holder, read_home
+from daemon.intake import Intake
+from daemon.live import LiveDaemon
+from daemon.operations import Operations
+from daemon.source_state import StoredState
+from daemon.sources import Sources
+from daemon.store import Store, open_store
+from daemon.store.sqlite import hold_home
+from daemon.upkeep import keep_pruned
+from daemon.worker import Worker
+from daemon.world import make_world
+from flows.errors import DefinitionError
+from flows.step import StepKind
+from flows.steps import make_kinds
+from triggers.source import Source
+from triggers.sources import source_class
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Daemon:
+    """All the parts, open."""
+
+    config: Config
+    holder: Holder
+    store: Store
+    dispatch: LocalDispatch
+    worker: Worker
+    intake: Intake
+    sources: Sources
+    admin: Bound
+    force: asyncio.Event = field(default_factory=asyncio.Event)  # a second signal came
+
+    @property
+    def url(self) -> str:
+        """Where hooks are."""
+        return str(self.sources.get("webhook").url)
+
+
+def serve(config: Config, *, keep_going: bool = False) -> int:
+    """Serve until a signal. Returns the exit status; raises what open_daemon() raises."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_serve(config, keep_going=keep_going))
+
+
+async def _serve(config: Config, *, keep_going: bool) -> int:
+    stop, force = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, lambda: force.set() if stop.is_set() else stop.set())
+    async with open_daemon(config, keep_going=keep_going) as daemon:
+        daemon.force = force
+        _say(daemon)
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait((stopping, daemon.sources.broken), return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        failed = daemon.sources.broken.done()
+        log.info("service.stopping", runs=len(daemon.worker.under_way()))
+    log.info("service.stopped")
+    return 1 if failed else 0
+
+
+@asynccontextmanager
+async def open_daemon(config: Config, *, keep_going: bool = False) -> AsyncIterator[Daemon]:
+    """Open all parts in order; on leaving, close them in reverse.
+
+    Raises HomeInUse, StoreUnusable, DefinitionError (a broken home, unless `keep_going`), SourceError, HomeError, Conflict.
+    """
+    async with AsyncExitStack() as stack:
+        stack.enter_context(hold_home(config.state / "lock"))
+        credentials = Credentials(config.home)
+        kinds = make_kinds(config.steps)
+        holder = Holder(_definitions(config, kinds, keep_going=keep_going))
+        token = f"daemon-{secrets.token_hex(8)}"
+        store = await stack.enter_async_context(open_store(config.database, token=token, synchronous=config.store.synchronous))
+        due = store.reconcile(time.time())
+        await _keep_versions(store, holder.current)
+        dispatch = LocalDispatch()
+        worker = Worker(
+            store, make_world(kinds, lambda: holder.current.flows, credentials, config.env_values), lambda: holder.current.flows
+        )
+        intake = Intake(store, lambda: holder.current, dispatch.put, worker.queued)
+        sources = Sources(partial(_make_source, config, store, credentials, worker), intake.accept, always=("webhook",))
+        stack.push_async_callback(_close_kinds, kinds)
+        for run in due:
+            worker.queued(run.trigger)
+        await sources.start(holder.current.triggers)
+        stack.push_async_callback(sources.close)
+        live = LiveDaemon(store, dispatch, worker, started_at=time.time(), version=version("camshaft"))
+        operations = Operations(
+            home=config.home,
+            definitions=holder,
+            kinds=kinds,
+            advice=Advice(lambda: config.http.public_url or sources.get("webhook").url.removesuffix("/hooks")),
+            timezone=config.timezone,
+            store=store,
+            live=live,
+            on_change=partial(_changed, store, sources),
+            keep_going=keep_going,
+        )
+        admin = await stack.enter_async_context(
+            open_admin(
+                operations,
+                socket_path=config.state / "admin.sock",
+                tcp=config.http.admin,
+                ready=lambda: {"store": not store.failing, "sources": not sources.broken.done()},
+            )
+        )
+        daemon = Daemon(config, holder, store, dispatch, worker, intake, sources, admin)
+        await stack.enter_async_context(_at_work(daemon))
+        dispatch.put(Job(run.run, run.epoch, priority=run.priority) for run in due)
+        gc.collect()
+        gc.freeze()  # what is loaded stays: a full collection need not look at it again
+        yield daemon
+
+
+@asynccontextmanager
+async def _at_work(daemon: Daemon) -> AsyncIterator[None]:
+    """Hand out runs and keep the store small; on leaving, drain."""
+    config, dispatch, worker = daemon.config, daemon.dispatch, daemon.worker
+    consuming = asyncio.create_task(dispatch.consume("runs", config.worker.concurrency, worker.handle), name="worker")
+    pruning = asyncio.create_task(
+        keep_pruned(daemon.store, age_days=config.retention.age_days, rows=config.retention.rows), name="upkeep"
+    )
+    try:
+        yield
+    finally:
+        await daemon.sources.close()
+        daemon.intake.closed = True
+        worker.leave()
+        pruning.cancel()
+        await _drain(daemon)
+        with suppress(asyncio.CancelledError):
+            await pruning
+        await consuming
+
+
+async def _drain(daemon: Daemon) -> None:
+    """Let runs end for a while, then leave them. A second signal ends the while."""
+    closing = asyncio.create_task(daemon.dispatch.close(daemon.config.worker.drain_s))
+    forced = asyncio.create_task(daemon.force.wait())
+    await asyncio.wait((closing, forced), return_when=asyncio.FIRST_COMPLETED)
+    forced.cancel()
+    if not closing.done():
+        log.warning("service.forced")
+        await daemon.dispatch.close(0)
+    left = await closing
+    if left:
+        log.warning("service.left_runs", runs=left)
+    with suppress(TimeoutError):  # a disk that stays full: what could not be written is found again by recovery
+        await asyncio.wait_for(daemon.worker.settled(), timeout=max(5.0, daemon.config.worker.drain_s))
+
+
+def _definitions(config: Config, kinds: Mapping[str, StepKind], *, keep_going: bool) -> Definitions:
+    definitions = read_home(config.home, kinds, timezone=config.timezone)
+    if definitions.refused and not keep_going:
+        raise DefinitionError(*definitions.refused)
+    for problem in definitions.problems:
+        log.warning(
+            "definition.warned" if problem.warning else "definition.refused",
+            where=problem.where,
+            problem=problem.problem,
+            hint=problem.hint,
+        )
+    return definitions
+
+
+def _make_source(config: Config, store: Store, credentials: Credentials, worker: Worker, kind: str) -> Source:
+    """Each source with its own section and what it asks for."""
+    chosen = source_class(kind)
+    section = kind.replace("-", "_")
+    settings: Any = read_section(chosen.Settings, config, "sources", section)
+    if kind == "webhook":
+        settings = settings.model_copy(update={"listen": str(config.http.listen)})
+        return chosen(settings, secret=credentials.resolve)  # type: ignore[no-any-return]
+    state = StoredState(store, kind)
+    if kind == "schedule":
+        return chosen(settings, state=state, running=lambda trigger: worker.by_trigger[trigger])  # type: ignore[no-any-return]
+    return chosen(settings, state=state, home=config.home)  # type: ignore[no-any-return]
+
+
+async def _keep_versions(store: Store, definitions: Definitions) -> None:
+    await store.save_definitions("flow", ((flow, flow.folder) for flow in definitions.flows.values()))
+    await store.save_definitions("trigger", ((trigger, None) for trigger in definitions.triggers))
+
+
+async def _changed(store: Store, sources: Sources, definitions: Definitions) -> None:
+    """A new set is about to be in force: its versions are kept first, so that no run can pin one that is not."""
+    await _keep_versions(store, definitions)
+    sources.update(definitions.triggers)
+
+
+async def _close_kinds(kinds: Mapping[str, StepKind]) -> None:
+    for kind in kinds.values():
+        await kind.close()
+
+
+def _say(daemon: Daemon) -> None:
+    """Standard output, for people and for tools that asked for port 0: what listens where."""
+    print(f"hooks {daemon.url}", flush=True)  # noqa: T201 - the one thing that serve prints
+    if daemon.admin.tcp is not None:
+        print(f"admin http://{daemon.admin.tcp}", flush=True)  # noqa: T201 - as above
+    log.info(
+        "service.started",
+        home=str(daemon.config.home),
+        hooks=daemon.url,
+        admin=str(daemon.admin.socket),
+        triggers=len(daemon.holder.current.triggers),
+        flows=len(daemon.holder.current.flows),
+        resumed=daemon.dispatch.depth() + len(daemon.worker.under_way()),
+    )

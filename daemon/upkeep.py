@@ -1,0 +1,48 @@
+"""What is done now and then: old rows are pruned, leases of a process without the home's lock are renewed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import structlog
+
+from triggers.source import Unavailable
+
+log = structlog.get_logger()
+
+EVERY_S = 300.0
+
+
+class KeptStore(Protocol):
+    """What upkeep needs of the store."""
+
+    async def prune(self, *, age_days: float | None, rows: int | None, now: float) -> int: ...
+    def renew(self) -> Awaitable[None]: ...
+
+
+async def keep_pruned(
+    store: KeptStore, *, age_days: float | None, rows: int | None, clock: Callable[[], float] = time.time
+) -> None:
+    """Prune until cancelled, every five minutes; what cannot be done now is done next time."""
+    while True:
+        try:
+            pruned = await store.prune(age_days=age_days, rows=rows, now=clock())
+        except Unavailable as error:
+            log.warning("upkeep.postponed", reason=str(error))
+        else:
+            if pruned:
+                log.info("upkeep.pruned", rows=pruned)
+        await asyncio.sleep(EVERY_S)
+
+
+async def keep_leased(store: KeptStore, *, every_s: float) -> None:
+    """Renew this process's leases until cancelled."""
+    while True:
+        await asyncio.sleep(every_s)
+        try:
+            await store.renew()
+        except Unavailable as error:
+            log.warning("lease.not_renewed", reason=str(error))

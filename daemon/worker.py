@@ -1,0 +1,327 @@
+"""The worker: takes a run that is due, executes it, writes how it ended.
+
+Guarantees: a recorded step never runs again. What was in flight when the process died runs again, with the same idempotency
+key. A run that this process is told to leave (a shutdown) is left as it stands, for the next process to go on with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import types
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import structlog
+
+from daemon.dispatch import Job
+from daemon.store.rows import Run, RunStatus
+from flows.attempt import Attempt
+from flows.dialects import load_flow
+from flows.errors import DefinitionError
+from flows.executor import World, execute
+from flows.flow import Flow
+from flows.step import Ended
+
+log = structlog.get_logger()
+
+CANCELLED = Ended("cancelled", {}, error="it was cancelled", code="CANCELLED")
+KEPT_VERSIONS = 256  # flows of earlier versions, loaded for runs that pin them
+
+
+class RunStore(Protocol):
+    """What the worker needs of the store."""
+
+    def claim_fresh(self, run_id: str) -> Run | None: ...
+    async def claim(self, run_id: str) -> Run | None: ...
+    def record(self, run_id: str, attempts: list[Attempt], *, starts_run_at: float | None = None) -> asyncio.Future[None]: ...
+    def finish(self, run: Run, attempts: list[Attempt]) -> asyncio.Future[None]: ...
+    async def definition(self, digest: str) -> tuple[str, Any, str] | None: ...
+
+
+class Recorder:
+    """One run's records on their way to the store: pure steps' wait for the next effectful one, or for the end."""
+
+    def __init__(self, store: RunStore, run: Run, leaving: Callable[[], bool]) -> None:
+        self._store = store
+        self._leaving = leaving
+        self._run = run.id
+        self._started_at = run.started_at
+        self._told_running = bool(run.attempts)
+        self.attempts: list[Attempt] = list(run.attempts)
+        self.waiting: list[Attempt] = []
+
+    def __call__(self, attempt: Attempt) -> Awaitable[None] | None:
+        if attempt.status == "cancelled" and self._leaving():
+            return None  # it stays recorded as running: the next process goes on with it
+        self.attempts.append(attempt)
+        self.waiting.append(attempt)
+        if not attempt.effects:
+            return None
+        waiting, self.waiting = self.waiting, []
+        starts_at = None if self._told_running else self._started_at
+        self._told_running = True
+        written = self._store.record(self._run, waiting, starts_run_at=starts_at)
+        written.add_done_callback(_heard)
+        return written
+
+
+class Worker:
+    """Executes runs. `live` and `by_trigger` say what goes on now; `ended` tells who waits for a run."""
+
+    def __init__(
+        self, store: RunStore, world: World, flows: Callable[[], Mapping[str, Flow]], *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._store = store
+        self._world = world
+        self._flows = flows
+        self._clock = clock
+        self._versions: dict[str, Flow] = {}
+        self._recorders: dict[str, Recorder] = {}
+        self._waiters: dict[str, list[asyncio.Future[Run]]] = {}
+        self._finishing: dict[str, asyncio.Future[None]] = {}  # run → its end on the way to the disk
+        self.by_trigger: Counter[str] = Counter()  # runs not yet ended, queued ones included
+        self.stopping = False
+
+    # -- what others ask ----------------------------------------------------------------------------------------------
+
+    def queued(self, trigger: str | None) -> None:
+        """A run of this trigger was queued."""
+        if trigger is not None:
+            self.by_trigger[trigger] += 1
+
+    def running(self, run_id: str) -> bool:
+        """The run is being executed by this process now."""
+        return run_id in self._recorders
+
+    def under_way(self) -> tuple[str, ...]:
+        """The runs being executed now."""
+        return tuple(self._recorders)
+
+    def give_up(self, run: Run) -> None:
+        """End a claimed run that nobody works on as cancelled."""
+        started, recorder = self._begin(run)
+        self._finish(started, CANCELLED, recorder)
+
+    def ending(self, run_id: str) -> bool:
+        """The run has been executed, and how it ended is on its way to the disk."""
+        return run_id in self._finishing
+
+    def ended(self, run_id: str) -> asyncio.Future[Run]:
+        """Done when the run has ended and that is on disk. For a run that has not ended yet, or it is never done."""
+        future: asyncio.Future[Run] = asyncio.get_running_loop().create_future()
+        self._waiters.setdefault(run_id, []).append(future)
+        return future
+
+    def leave(self) -> None:
+        """From now on what is cancelled is left for the next process, not recorded as cancelled."""
+        self.stopping = True
+
+    async def settled(self) -> None:
+        """Return when the ends of all runs executed so far are on disk."""
+        while self._finishing:
+            await asyncio.wait(self._finishing.values())
+
+    # -- the line -----------------------------------------------------------------------------------------------------
+
+    def handle(self, job: Job) -> Awaitable[None] | None:
+        """The dispatch's handler: at once where nothing can suspend, as a coroutine otherwise."""
+        run = self._store.claim_fresh(job.run)
+        if run is None:
+            return self._resume(job)
+        flow = self._current(run)
+        if flow is None:
+            return self._work_on_version(run)
+        if flow.graph.plain:
+            return self._work_at_once(run, flow)
+        return self.execute(run, flow)
+
+    async def _resume(self, job: Job) -> None:
+        run = await self._store.claim(job.run)
+        if run is None:
+            log.info("run.not_ours", run=job.run, epoch=job.epoch)
+            return
+        if run.attempts:
+            log.info("run.resumed", run=run.id, flow=run.flow, attempts=len(run.attempts))
+        flow = self._current(run)
+        await (self._work_on_version(run) if flow is None else self.execute(run, flow))
+
+    async def _work_on_version(self, run: Run) -> None:
+        """The run pins a version that is no longer the current one."""
+        flow = self._versions.get(run.flow_digest) or await self._load_version(run)
+        if isinstance(flow, Flow):
+            await self.execute(run, flow)
+        else:
+            started, recorder = self._begin(run)
+            self._finish(started, Ended("failed", {}, error=flow, code="DEFINITION_LOST"), recorder)
+
+    def _work_at_once(self, run: Run, flow: Flow) -> Awaitable[None] | None:
+        """A graph of plain steps ends in this very call, unless it takes long: then the rest of it becomes a task."""
+        started, recorder = self._begin(run)
+        work = execute(flow, run.inputs, run_id=run.id, world=self._world, record=recorder)
+        try:
+            work.send(None)
+        except StopIteration as stop:
+            self._finish(started, stop.value, recorder)
+            return None
+        except Exception as error:  # noqa: BLE001 - a defect of ours must end this run and not the daemon
+            self._finish(started, _defect(run, error), recorder)
+            return None
+        return self._see_through(started, recorder, _rest(work))
+
+    async def execute(self, run: Run, flow: Flow) -> None:
+        """Execute a run that is ours, go on with it where it stands, and submit how it ended."""
+        started, recorder = self._begin(run)
+        work = execute(flow, run.inputs, run_id=run.id, world=self._world, record=recorder, recorded=run.attempts)
+        await self._see_through(started, recorder, work)
+
+    async def _see_through(self, started: Run, recorder: Recorder, work: Awaitable[Ended]) -> None:
+        """Await the execution, and finish the run however it ends."""
+        try:
+            ended = await work
+        except asyncio.CancelledError:
+            if self.stopping:
+                del self._recorders[started.id]
+                log.info("run.left", run=started.id, flow=started.flow)
+                return
+            ended = CANCELLED
+        except Exception as error:  # noqa: BLE001 - a defect of ours must end this run and not the daemon
+            ended = _defect(started, error)
+        self._finish(started, ended, recorder)
+
+    def _begin(self, run: Run) -> tuple[Run, Recorder]:
+        started = run if run.started_at is not None else replace(run, started_at=self._clock())
+        recorder = self._recorders[run.id] = Recorder(self._store, started, lambda: self.stopping)
+        return started, recorder
+
+    def _finish(self, run: Run, ended: Ended, recorder: Recorder) -> None:
+        """Submit how it ended; the store holds on to it until it is on disk."""
+        del self._recorders[run.id]
+        finished = replace(
+            run,
+            status=cast("RunStatus", ended.status),
+            finished_at=self._clock(),
+            output=ended.output,
+            error=ended.error,
+            code=ended.code,
+            attempts=tuple(recorder.attempts),
+        )
+        written = self._store.finish(finished, recorder.waiting)
+        self._finishing[run.id] = written
+        written.add_done_callback(lambda future: self._finished(finished, future))
+
+    def _finished(self, run: Run, future: asyncio.Future[None]) -> None:
+        del self._finishing[run.id]
+        self._forget(run)
+        error = None if future.cancelled() else future.exception()
+        if error is not None:
+            log.error("run.not_recorded", run=run.id, flow=run.flow, error=str(error))
+        else:
+            _tell(run)
+        for waiter in self._waiters.pop(run.id, ()):
+            if waiter.done():
+                continue
+            if error is None:
+                waiter.set_result(run)
+            else:
+                waiter.set_exception(error)
+
+    def _forget(self, run: Run) -> None:
+        if run.trigger is None:
+            return
+        self.by_trigger[run.trigger] -= 1
+        if self.by_trigger[run.trigger] <= 0:
+            del self.by_trigger[run.trigger]
+
+    # -- versions -----------------------------------------------------------------------------------------------------
+
+    def _current(self, run: Run) -> Flow | None:
+        flow = self._flows().get(run.flow)
+        return flow if flow is not None and flow.digest == run.flow_digest else None
+
+    async def _load_version(self, run: Run) -> Flow | str:
+        """The version that the run pins, from the store; or the sentence why it cannot be had."""
+        kept = await self._store.definition(run.flow_digest)
+        if kept is None:
+            return f"version {run.flow_digest[:12]} of flow «{run.flow}» is not in the store"
+        key, definition, folder = kept
+        try:
+            flow = load_flow(definition, key=key, folder=Path(folder), kinds=self._world.kinds)
+        except DefinitionError as error:
+            return f"version {run.flow_digest[:12]} of flow «{key}» does not load any more: {error}"
+        if len(self._versions) >= KEPT_VERSIONS:
+            self._versions.pop(next(iter(self._versions)))
+        self._versions[run.flow_digest] = flow
+        return flow
+
+
+@types.coroutine
+def _rest(work: Coroutine[Any, Any, Ended]) -> Generator[Any, Any, Ended]:
+    """What is left of a coroutine that gave the loop its turn for the first time."""
+    yield
+    return (yield from work)
+
+
+def _defect(run: Run, error: Exception) -> Ended:
+    log.error("run.defect", run=run.id, flow=run.flow, exc_info=error)
+    return Ended("failed", {}, error=f"a defect of camshaft: {type(error).__name__}: {error}", code="INTERNAL")
+
+
+def _tell(run: Run) -> None:
+    """The one line that tells a run's whole story."""
+    duration_ms = None if run.started_at is None or run.finished_at is None else round((run.finished_at - run.started_at) * 1000)
+    say = log.info if run.status == "completed" else log.warning
+    story = {"run": run.id, "flow": run.flow, "trigger": run.trigger, "event": run.event, "duration_ms": duration_ms}
+    if run.error is not None:
+        story |= {"code": run.code, "error": run.error[:500]}
+    say(f"run.{run.status}", **story)
+
+
+def _heard(future: asyncio.Future[None]) -> None:
+    """Take note of a record's failure: the run's end meets the same one, and tells."""
+    if not future.cancelled():
+        future.exception()
+
+
+async def execute_once(flow: Flow, run: Run, *, world: World, store: RunStore | None) -> Run:
+    """Execute a run in this process, without a daemon: recorded where there is a store. Cancelling it cancels the run.
+
+    Returns the run with its end and its attempts, when that is on disk.
+    """
+    worker = Worker(store or Unrecorded(), world, lambda: {flow.key: flow})
+    ended = worker.ended(run.id)
+    work = asyncio.ensure_future(worker.execute(run, flow))
+    try:
+        await asyncio.shield(work)
+    except asyncio.CancelledError:
+        work.cancel()
+        await asyncio.wait((work,))
+    return await ended
+
+
+class Unrecorded:
+    """The store of a run that is recorded nowhere."""
+
+    def claim_fresh(self, run_id: str) -> Run | None:  # noqa: ARG002 - there are none
+        return None
+
+    async def claim(self, run_id: str) -> Run | None:  # noqa: ARG002 - there are none
+        return None
+
+    def record(self, run_id: str, attempts: list[Attempt], *, starts_run_at: float | None = None) -> asyncio.Future[None]:  # noqa: ARG002
+        return _done()
+
+    def finish(self, run: Run, attempts: list[Attempt]) -> asyncio.Future[None]:  # noqa: ARG002
+        return _done()
+
+    async def definition(self, digest: str) -> tuple[str, Any, str] | None:  # noqa: ARG002
+        return None
+
+
+def _done() -> asyncio.Future[None]:
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    future.set_result(None)
+    return future
