@@ -51,10 +51,9 @@ def parse_yaml(text: str) -> tuple[Any, Place]:
         at = mark.index if mark else 0
         refuse(_words(error), _hint(text, error.problem or "", at), text, at)
     except (yaml.YAMLError, UnicodeError) as error:
-        at = getattr(error, "position", 0)
-        refuse(
-            f"a character is not allowed in YAML: {getattr(error, 'reason', error)!s:.100}", None, text, min(at or 0, len(text))
-        )
+        place: Any = getattr(error, "position", None) or getattr(error, "start", 0)
+        said = str(getattr(error, "reason", error))[:100]
+        refuse(f"a character is not allowed in YAML: {said}", None, text, min(place, len(text)))
     if reader.root is None:
         refuse("the file is empty", None, text, 0)
     return reader.root.value, reader.root.place
@@ -82,7 +81,9 @@ class _Reader:
         self.documents = 0
 
     def read(self, event: Any) -> None:
-        at = event.start_mark.index
+        begins: Any = event.start_mark
+        ends: Any = event.end_mark
+        at: int = begins.index
         if isinstance(event, yaml.DocumentStartEvent):
             self.documents += 1
             if self.documents > 1:
@@ -90,7 +91,7 @@ class _Reader:
         elif isinstance(event, yaml.AliasEvent):
             self._alias(event, at)
         elif isinstance(event, yaml.ScalarEvent):
-            place = Place(at, event.end_mark.index, _style(event))
+            place = Place(at, ends.index, _style(event))
             made = _Value(_scalar(self.text, event), place, plain=event.style in (None, "") and event.tag is None)
             self._anchor(event.anchor, made)
             self._add(made, at)
