@@ -94,6 +94,8 @@ def validation_problems(
     expected: dict[tuple[str | int, ...], list[str]] = {}
     for each in error.errors(include_url=False):
         path = _path(each["loc"], each["type"], document)
+        if each["type"].startswith("union_tag_"):
+            path = (*path, str(each["ctx"]["discriminator"]).strip("'"))
         if each["type"] in _EXPECTED:
             words = expected.setdefault(path, [])
             words.extend([_EXPECTED[each["type"]]] * (_EXPECTED[each["type"]] not in words))
@@ -137,18 +139,25 @@ def _said(each: Any, path: tuple[str | int, ...], known: KnownFields) -> tuple[s
     """The problem and the hint of one of pydantic's errors."""
     kind, context, given = each["type"], each.get("ctx") or {}, shown(each["input"])
     name = _named(path)
-    if kind == "missing":
+    if kind in ("missing", "union_tag_not_found"):
         return f"{name} is missing", None
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
         return f"{name} is not known here", _known_hint(name, known.get(path[:-1], ()) if isinstance(known, Mapping) else known)
     if kind in ("literal_error", "enum"):
-        allowed = [part.strip(" '") for part in str(context.get("expected", "")).replace(" or ", ", ").split(",")]
-        hint = did_you_mean(str(each["input"]), allowed) if isinstance(each["input"], str) else None
-        return f"{name} is {given}", "; ".join(part for part in (hint, f"allowed are {', '.join(allowed)}") if part)
+        return f"{name} is {given}", _allowed_hint(each["input"], str(context.get("expected", "")))
+    if kind == "union_tag_invalid":
+        return f"{name} is {shown(context.get('tag'))}", _allowed_hint(context.get("tag"), str(context.get("expected_tags", "")))
     if kind in _LIMITS:
         bound, words = _LIMITS[kind]
         return f"{name} is {given}, and must be {words} {context.get(bound)}", None
     return _said_of_size(kind, context, name, given) or (_own_words(each, name), None)
+
+
+def _allowed_hint(given: Any, listed: str) -> str:
+    """From pydantic's list: `'a', 'b' or 'c'`."""
+    allowed = [part.strip(" '") for part in listed.replace(" or ", ", ").split(",")]
+    near = did_you_mean(given, allowed) if isinstance(given, str) else None
+    return "; ".join(part for part in (near, f"allowed are {', '.join(allowed)}") if part)
 
 
 def _known_hint(name: str, known: Collection[str]) -> str | None:
@@ -167,10 +176,6 @@ def _said_of_size(kind: str, context: Mapping[str, Any], name: str, given: str) 
         return f"{name} is longer than {context['max_length']}", None
     if kind == "string_pattern_mismatch":
         return f"{name} is {given}, and must match {context['pattern']}", None
-    if kind == "union_tag_invalid":
-        return f"{context.get('discriminator', name)} is «{context.get('tag')}»".replace("'", ""), None
-    if kind == "union_tag_not_found":
-        return f"{context.get('discriminator', 'type')} is missing".replace("'", ""), None
     return None
 
 
