@@ -35,6 +35,8 @@ class _Found(Exception):  # noqa: N818 - it carries what was found out of the re
 
 def parse_json(text: str) -> Any:
     """The value; raises DefinitionError with line and column."""
+    if not text.strip():
+        refuse("the file is empty", None, text, 0)
     _check_depth(text)
     try:
         return json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_float, parse_int=_int)
@@ -56,8 +58,6 @@ def _refuse_syntax(text: str, error: json.JSONDecodeError) -> NoReturn:
 def _seen(text: str, at: int) -> tuple[str, str | None] | None:
     """What is wrong, where the character itself tells."""
     here = text[at : at + 1]
-    if not text.strip():
-        return "the file is empty", None
     if here == "#" or text[at : at + 2] in ("//", "/*"):
         return "JSON has no comments", "delete it, or write the definition in YAML"
     if here == "'":
