@@ -50,20 +50,16 @@ def _trigger_problems(trigger: Trigger, flows: Mapping[str, Flow], broken: set[s
         return
     if trigger.mapping is None:
         return  # the body's fields become the inputs: known when an event is there
-    declared, given = flow.inputs, trigger.mapping.names
-    for name in declared.required:
-        if name not in given:
-            yield Problem(
-                ("inputMapping",),
-                f"the flow «{flow.key}» requires the input «{name}», which is not mapped",
-                f'"{name}": "$.body.{name}"',
-            )
-    if not declared.names:
-        return  # a flow that declares nothing takes anything
-    for name in given:
-        if name not in declared.names:
-            hint = did_you_mean(name, declared.names)
-            yield Problem(("inputMapping", name), f"the flow «{flow.key}» declares no input «{name}»", hint, warning=True)
+    declared, given = flow.inputs.declared, trigger.mapping.source
+    word = "inputMapping" if "inputMapping" in trigger.definition else "inputs"  # as it is written
+    for each in declared.values():
+        if each.required and not each.has_default and each.name not in given:
+            said = f"the flow «{flow.key}» requires the input «{each.name}», which is not mapped"
+            yield Problem((word,), said, f'"{each.name}": "$.body.{each.name}"')
+    for name in given if declared else ():  # a flow that declares nothing takes anything
+        if name not in declared:
+            hint = did_you_mean(name, declared)
+            yield Problem((word, name), f"the flow «{flow.key}» declares no input «{name}»", hint, warning=True)
 
 
 def _missing_flow(named: str, place: Place, flows: Mapping[str, Flow], broken: set[str]) -> Problem:

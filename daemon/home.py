@@ -12,19 +12,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from triggers.match import TriggerSet
+
 from daemon.crosscheck import check_flows, check_triggers
 from daemon.errors import Conflict, HomeError, NotFound
 from flows.dialects import load_flow
-from flows.document import Document, locate, read_document
+from flows.document import MAX_TEXT_BYTES, SUFFIXES, Document, locate, read_document
 from flows.errors import DefinitionError, Problem
 from flows.flow import Flow
 from flows.step import StepKind
 from triggers.load import load_trigger
-from triggers.match import TriggerSet
 from triggers.trigger import Trigger
 
-SUFFIXES = (".json", ".yaml", ".yml")
-MAX_DEFINITION_BYTES = 16 * 1024 * 1024  # nobody writes more by hand, and a log file in the wrong folder must not fill the memory
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}", re.ASCII)
 
 Kinds = Mapping[str, StepKind]
@@ -125,17 +124,12 @@ def flow_name(file: Path) -> str:
 
 
 def read_file(file: Path) -> Document:
-    """A definition's document. Raises DefinitionError with file and line, HomeError when it cannot be read."""
+    """A definition's document. Raises DefinitionError with file and line."""
     try:
-        if not file.is_file():
+        if not file.is_file():  # opening a pipe would wait for ever
             raise DefinitionError.at((), "it is no file" if file.exists() else "it is not there")
         with file.open("rb") as opened:
-            raw = opened.read(MAX_DEFINITION_BYTES + 1)
-        if len(raw) > MAX_DEFINITION_BYTES:
-            raise DefinitionError.at((), f"it is larger than {MAX_DEFINITION_BYTES} bytes")
-        return read_document(raw.decode(), suffix=file.suffix)
-    except UnicodeDecodeError as error:
-        raise _in_file(DefinitionError.at((), "it is not UTF-8 text", "save it as UTF-8"), file) from error
+            return read_document(opened.read(MAX_TEXT_BYTES + 1), suffix=file.suffix)
     except DefinitionError as error:
         raise _in_file(error, file) from error
     except OSError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import time
@@ -20,10 +20,19 @@ from triggers.load import load_trigger
 from triggers.trigger import Trigger
 
 if TYPE_CHECKING:
-    from daemon.store import Store
     from daemon.store.rows import EventRow, Run
 
 MAX_LISTED = 1000  # rows in one answer; `before` asks for the next
+
+
+class Rows(Protocol):
+    """What is kept, to be read: the Store, or its readers alone."""
+
+    async def runs(self, **which: Any) -> list[Run]: ...
+    async def run(self, prefix: str) -> Run | None: ...
+    async def events(self, **which: Any) -> list[EventRow]: ...
+    async def event(self, prefix: str) -> EventRow | None: ...
+    async def counts(self) -> dict[str, int]: ...
 
 
 class Live(Protocol):
@@ -55,9 +64,9 @@ class Operations:
     kinds: Kinds
     advice: Advice
     timezone: str = "UTC"  # of schedules that name none
-    store: Store | None = None
+    store: Rows | None = None
     live: Live | None = None
-    on_change: Callable[[Definitions], None] = lambda _definitions: None  # told after a swap; must not fail
+    on_change: Callable[[Definitions], Awaitable[None]] | None = None  # told just before a new set is in force
     keep_going: bool = False  # True: a broken file elsewhere in the home does not stop a change
     _changing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -86,7 +95,7 @@ class Operations:
             if taken is not None and not overwrite:
                 raise Conflict(f"there is a trigger «{trigger.key}» already", "remove it first, or add with --replace")
             after = await asyncio.to_thread(self._written, trigger, taken, overwrite=overwrite)
-            self._swap(after)
+            await self._swap(after)
         added = after.trigger(trigger.key)
         if added is None:  # a home with --keep-going: checked, so only a change of the files meanwhile can do this
             raise Conflict(f"the trigger «{trigger.key}» was written and does not load", "camshaft validate")
@@ -97,7 +106,7 @@ class Operations:
         async with self._changing:
             before = await asyncio.to_thread(self._read)
             file = await asyncio.to_thread(remove_trigger, before, key)
-            self._swap(await asyncio.to_thread(self._read))
+            await self._swap(await asyncio.to_thread(self._read))
         return {"key": key, "file": str(file), "removed": True}
 
     # Flows
@@ -192,9 +201,10 @@ class Operations:
     def _read(self) -> Definitions:
         return read_home(self.home, self.kinds, timezone=self.timezone, previous=self.definitions.current)
 
-    def _swap(self, after: Definitions) -> None:
+    async def _swap(self, after: Definitions) -> None:
+        if self.on_change is not None:
+            await self.on_change(after)
         self.definitions.current = after
-        self.on_change(after)
 
     def _trigger(self, key: str) -> Trigger:
         current = self.definitions.current

@@ -117,7 +117,7 @@ def flow_listed(flow: Flow, triggers: Sequence[str]) -> dict[str, Any]:
         "key": flow.key,
         "name": flow.name,
         "dialect": flow.dialect,
-        "inputs": list(flow.inputs.names),
+        "inputs": list(flow.inputs.declared),
         "triggers": list(triggers),
     }
 

@@ -1,0 +1,110 @@
+"""The daemon, asked over its Unix socket with the standard library: a whole command costs less than aiohttp's import."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Mapping
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from daemon.errors import BadRequest, Conflict, DaemonError, Forbidden, HomeError, NotFound, SecretMissing, TooLarge, Unreachable
+from flows.errors import DefinitionError, Problem
+
+ERRORS: dict[str, type[DaemonError]] = {
+    kind.code: kind for kind in (BadRequest, Conflict, Forbidden, HomeError, NotFound, SecretMissing, TooLarge, Unreachable)
+}
+CONNECT_S = 5.0  # a local socket answers at once, or its daemon hangs
+ANSWER_S = 120.0  # a change of a home with ten thousand triggers takes seconds on a slow machine
+
+
+class NoDaemon(Exception):  # noqa: N818 - an answer: the command does its work itself
+    """Nothing listens at the home's socket."""
+
+
+class Client:
+    """One home's daemon. Each request is a connection of its own."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+
+    def ask(
+        self, method: str, path: str, query: Mapping[str, Any] | None = None, body: Any = None, *, answer_s: float = ANSWER_S
+    ) -> Any:
+        """The JSON of the answer. Raises NoDaemon, what the daemon refused as the error it is, or Unreachable."""
+        asked = {name: value for name, value in (query or {}).items() if value is not None}
+        target = f"{path}?{urlencode(asked)}" if asked else path
+        payload = None if body is None else json.dumps(body).encode()
+        connection = _Local(self._home / "state" / "admin.sock")
+        try:
+            connection.request(method, target, payload, {"Content-Type": "application/json"} if payload else {})
+            assert connection.sock is not None  # the request went out
+            connection.sock.settimeout(answer_s)
+            response = connection.getresponse()
+            status, raw = response.status, response.read()
+        except TimeoutError as error:
+            raise Unreachable(f"the daemon for {self._home} does not answer") from error
+        except (OSError, HTTPException) as error:
+            raise Unreachable(f"the daemon for {self._home} broke off: {error}", "its log says why") from error
+        finally:
+            connection.close()
+        return _understood(status, raw)
+
+
+class _Local(HTTPConnection):
+    """HTTP over a Unix socket, reached through its folder: addresses hold 107 bytes, and homes may lie deep."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=CONNECT_S)
+        self._path = path
+
+    def connect(self) -> None:
+        try:
+            folder = os.open(self._path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise NoDaemon from error
+        self.sock = socket.socket(socket.AF_UNIX)
+        try:
+            self.sock.settimeout(self.timeout)
+            self.sock.connect(f"/proc/self/fd/{folder}/{self._path.name}")
+        except (FileNotFoundError, ConnectionRefusedError) as error:
+            raise NoDaemon from error
+        except PermissionError as error:
+            raise Unreachable(f"{self._path} belongs to somebody else", "run the command as the daemon's user") from error
+        finally:
+            os.close(folder)
+
+
+def part(text: str) -> str:
+    """A key or an id as a part of a path."""
+    return quote(text, safe="")
+
+
+def _understood(status: int, raw: bytes) -> Any:
+    try:
+        value = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise Unreachable(f"the daemon's answer ({status}) is not JSON") from error
+    if status < 400 or "error" not in value or not isinstance(value["error"], dict):
+        return value
+    refused = value["error"]
+    message, hint = str(refused.get("message")), refused.get("hint")
+    if refused.get("code") == "DEFINITION":
+        raise DefinitionError(*(_problem(problem) for problem in refused.get("problems", ())))
+    raise ERRORS.get(str(refused.get("code")), _of_status(status))(message, hint)
+
+
+def _of_status(status: int) -> type[DaemonError]:
+    if status in {503, 504}:
+        return Unreachable
+    return BadRequest if status < 500 else DaemonError
+
+
+def _problem(said: Mapping[str, Any]) -> Problem:
+    path = (said["path"],) if said.get("path") else ()
+    return Problem(
+        path, said["problem"], said.get("hint"), file=said.get("file"), line=said.get("line"), column=said.get("column")
+    )

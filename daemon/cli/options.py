@@ -1,0 +1,50 @@
+"""The options that commands share, and where a home is found."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from daemon.errors import HomeError
+
+Format = Literal["table", "json", "yaml", "jsonl"]
+Home = Annotated[
+    Path | None,
+    Parameter(
+        name="--home", help="The home's folder; else CAMSHAFT_HOME, the current folder if it holds camshaft.toml, ~/.camshaft."
+    ),
+]
+Output = Annotated[Format, Parameter(name=["--output", "-o"], help="table for people; json, yaml or jsonl for tools.")]
+Inputs = Annotated[
+    tuple[str, ...],
+    Parameter(name=["-i", "--set"], negative="", help="An input: name=text, or name:=JSON. May be given several times."),
+]
+
+
+def find_home(given: Path | None) -> Path:
+    """The folder of the home. Raises HomeError where there is none."""
+    home = likely_home(given)
+    if not home.is_dir():
+        raise HomeError(f"there is no home at {home}", f"make one: camshaft init {home}")
+    return home
+
+
+def likely_home(given: Path | None) -> Path:
+    """Where the home would be, there or not: --home, CAMSHAFT_HOME, the current folder, ~/.camshaft."""
+    if given is not None:
+        return given.expanduser().absolute()
+    if named := os.environ.get("CAMSHAFT_HOME"):
+        return Path(named).expanduser().absolute()
+    here = Path.cwd()
+    return here if (here / "camshaft.toml").is_file() else Path("~/.camshaft").expanduser()
+
+
+def home_around(file: Path) -> Path | None:
+    """The home that a definition's file stands in: the folder above its `triggers` or `flows`. None: it is in no home."""
+    for folder in file.absolute().parents[:3]:
+        if folder.name in {"triggers", "flows"}:
+            return folder.parent
+    return None

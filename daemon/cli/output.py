@@ -1,0 +1,118 @@
+"""What a command prints on standard output: data only, for people as a table or for tools as JSON or YAML."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from daemon.cli.options import Format
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # a stranger's text must not steer the terminal
+
+
+def show_rows(rows: Sequence[dict[str, Any]], columns: Sequence[str], form: Format) -> None:
+    """A list: as a table with these columns, or whole."""
+    if form == "table":
+        _table([[cell(row.get(name)) for name in columns] for row in rows], columns)
+    elif form == "jsonl":
+        for row in rows:
+            write(compact(row))
+    else:
+        show_value(list(rows), form)
+
+
+def show_value(value: Any, form: Format) -> None:
+    """One thing. As a table: its fields, one a line."""
+    if form == "table" and isinstance(value, dict):
+        _fields(value)
+    elif form == "yaml":
+        import yaml  # 30 ms, and few ask for it
+
+        write(yaml.safe_dump(_finite(value), sort_keys=False, allow_unicode=True).rstrip())
+    else:
+        write(compact(value) if form == "jsonl" else pretty(value))
+
+
+def write(text: str) -> None:
+    """One line or several, whatever the terminal's encoding takes."""
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+
+
+def compact(value: Any) -> str:
+    return _text(value, 0, None)
+
+
+def pretty(value: Any) -> str:
+    return _text(value, orjson.OPT_INDENT_2, 2)
+
+
+def cell(value: Any) -> str:
+    """A value on one line of a table."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        value = ", ".join(value)
+    text = value if isinstance(value, str) else compact(value)
+    return clean(text.replace("\n", " "))
+
+
+def clean(text: str) -> str:
+    return _CONTROL.sub("�", text)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines with columns under each other."""
+    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))] if rows else []
+    return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _table(rows: list[list[str]], columns: Sequence[str]) -> None:
+    if not sys.stdout.isatty():  # for a pipe nothing is cut or wrapped
+        for line in aligned([[name.upper() for name in columns], *rows]):
+            write(line)
+        return
+    from rich.console import Console  # 40 ms, and only a terminal needs it
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in columns:
+        table.add_column(name.upper(), overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(text) for text in row))
+    Console().print(table)
+
+
+def _fields(value: dict[str, Any]) -> None:
+    width = max((len(name) for name in value), default=0)
+    for name, inner in value.items():
+        if isinstance(inner, dict | list) and inner and not all(isinstance(one, str) for one in inner):
+            write(f"{name}:")
+            write("\n".join("  " + clean(line) for line in pretty(inner).splitlines()))
+        elif inner is not None:
+            write(f"{name.ljust(width)}  {cell(inner)}")
+
+
+def _text(value: Any, options: int, indent: int | None) -> str:
+    try:
+        return orjson.dumps(value, option=options).decode()
+    except TypeError:  # a lone surrogate becomes its escape, a whole number keeps all its digits
+        return json.dumps(_finite(value), indent=indent, separators=None if indent else (",", ":"))
+
+
+def _finite(value: Any) -> Any:
+    """NaN and Infinity are no JSON: null, as orjson has it."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: _finite(inner) for name, inner in value.items()}
+    return [_finite(inner) for inner in value] if isinstance(value, list) else value

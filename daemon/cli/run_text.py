@@ -1,0 +1,42 @@
+"""A run for people: one line about it, its steps with their durations, and what it gave."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from daemon.cli.output import aligned, cell, clean, compact, write
+
+OUTPUT_CHARS = 60  # of a step's output on its line; `-o json` has all of it
+
+
+def show_run(run: dict[str, Any]) -> None:
+    """What `run show` and `flow execute` print without -o."""
+    metrics = run["_metrics"]
+    write(f"{run['run']}  {run.get('flow') or ''}  {run['status']}  {_took(metrics['totalDurationMs'])}".replace("    ", "  "))
+    if run.get("trigger"):
+        write(f"started by {run['trigger']} on {run['event']}")
+    if run.get("error"):
+        write(f"error  {clean(str(run['error']))}")
+    rows = [_step(name, step, metrics["steps"].get(name, {})) for name, step in run["steps"].items()]
+    if rows:
+        write("")
+        for line in aligned([["STEP", "STATUS", "TOOK", "TRIES", "COST", "OUTPUT"], *rows]):
+            write(line)
+    if metrics["totalEstimatedCost"] is not None:
+        write(f"\ncost  {metrics['totalEstimatedCost']} ({metrics['costStatus']})")
+    if run.get("output") is not None:
+        write(f"\noutput  {clean(compact(run['output']))}")
+
+
+def _step(name: str, step: dict[str, Any], metrics: dict[str, Any]) -> list[str]:
+    said = step["error"] if step["error"] is not None else cell(step["output"])
+    said = clean(str(said).replace("\n", " "))
+    if len(said) > OUTPUT_CHARS:
+        said = said[: OUTPUT_CHARS - 1] + "…"
+    return [name, step["status"], _took(step["durationMs"]), str(step["attempts"]), metrics.get("estimatedCost") or "", said]
+
+
+def _took(duration_ms: int | None) -> str:
+    if duration_ms is None:
+        return ""
+    return f"{duration_ms} ms" if duration_ms < 10_000 else f"{duration_ms / 1000:.1f} s"

@@ -1,0 +1,56 @@
+"""`camshaft serve`: run the daemon for a home."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from daemon.cli.options import Home, find_home
+from daemon.config import read_config
+from daemon.errors import DaemonError
+from daemon.log import set_up_logs
+from daemon.service import serve as serve_home
+from daemon.store.errors import StoreError
+from triggers.source import SourceError
+
+
+def serve(
+    *,
+    listen: Annotated[str | None, Parameter(help="HOST:PORT for webhooks; port 0 takes a free one, which is printed.")] = None,
+    admin: Annotated[
+        str | None, Parameter(help="HOST:PORT for the admin API over TCP, with a token; always on the Unix socket.")
+    ] = None,
+    concurrency: Annotated[int | None, Parameter(help="How many runs go on at once.")] = None,
+    drain: Annotated[float | None, Parameter(help="Seconds that runs may go on after SIGTERM.")] = None,
+    log_level: Literal["debug", "info", "warning", "error"] | None = None,
+    log_format: Literal["auto", "console", "json"] | None = None,
+    keep_going: Annotated[
+        bool, Parameter(negative="", help="Serve what loads, also where some definitions are refused.")
+    ] = False,
+    home: Home = None,
+) -> int:
+    """Run the daemon for a home until SIGTERM or Ctrl-C; then it drains and exits 0.
+
+    What a flag does not say stands in the environment (CAMSHAFT_HTTP__LISTEN) or in camshaft.toml. Exit 3: definitions are
+    refused, and all of their problems are listed.
+    """
+    flags: dict[str, dict[str, Any]] = {}
+    for section, name, value in (
+        ("http", "listen", listen),
+        ("http", "admin", admin),
+        ("worker", "concurrency", concurrency),
+        ("worker", "drain_s", drain),
+        ("log", "level", log_level),
+        ("log", "format", log_format),
+    ):
+        if value is not None:
+            flags.setdefault(section, {})[name] = value
+    config = read_config(find_home(home), flags)
+    set_up_logs(config.log.level, config.log.format)
+    try:
+        return serve_home(config, keep_going=keep_going)
+    except StoreError as error:
+        raise DaemonError(str(error), error.hint) from error
+    except SourceError as error:
+        raise DaemonError(str(error)) from error
