@@ -1,0 +1,94 @@
+"""An expression, compiled: evaluate it, test it as a condition, ask what it reads and why it answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final
+
+from flows.errors import ExpressionError, MissingPath
+from flows.expression.compiler import FUEL, Compiler
+from flows.expression.explain import Explanation, Redact, explain
+from flows.expression.fuel import Fuel
+from flows.expression.lexer import refuse
+from flows.expression.parser import parse
+from flows.expression.paths import Closure
+from flows.expression.references import Place, equalities, references
+from flows.expression.values import truthy
+
+_DEEP: Final = "Python's stack has run out"
+
+
+class Expression:
+    """One expression, ready to evaluate any number of times. It never changes what it is given.
+
+    `evaluate(names)` gives the value; `test(names)` gives the answer of a condition: a walk on from something missing is
+    False. Both raise ExpressionError (evaluate also MissingPath, which is one) and nothing else, and end within about a
+    second whatever the expression and the data.
+    """
+
+    __slots__ = ("equality", "evaluate", "references", "roots", "source", "test", "tree")
+
+    def __init__(self, source: str, roots: frozenset[str]) -> None:
+        self.source = source
+        self.roots = roots
+        self.tree = parse(source)
+        compiler = Compiler(source, roots)
+        value = compiler.compile(self.tree)
+        if compiler.metered:
+            value = _fuelled(value)
+        self.evaluate: Callable[[Mapping[str, Any]], Any] = _guarded(value)
+        self.test: Callable[[Mapping[str, Any]], bool] = _condition(value)
+        self.references: tuple[Place, ...] = references(self.tree, roots)
+        self.equality: tuple[tuple[Place, str | int | float | bool | None], ...] = equalities(self.tree, roots)
+
+    def explain(self, names: Mapping[str, Any], *, redact: Redact | None = None) -> Explanation:
+        """Why test(names) answers as it does, for a person. Slow. `redact(path, value)` gives what to show of a value."""
+        return explain(self.source, self.roots, self.tree, names, redact)
+
+    def __repr__(self) -> str:
+        return f"Expression({self.source!r})"
+
+
+def compile_expression(source: str, *, roots: Collection[str] = ("$",)) -> Expression:
+    """Parse and compile. `roots`: the names it may read, besides the built-in ones.
+
+    Raises DefinitionError with one Problem: code EXPRESSION_SYNTAX, EXPRESSION_NAME or EXPRESSION_LIMIT, and its offset.
+    """
+    try:
+        return Expression(source, frozenset(roots))
+    except RecursionError:
+        refuse("the expression is nested too deeply", 0, code="EXPRESSION_LIMIT")
+
+
+def _fuelled(value: Closure) -> Closure:
+    def fuelled(names: Mapping[str, Any]) -> Any:
+        return value({**names, FUEL: Fuel()})
+
+    return fuelled
+
+
+def _exhausted() -> ExpressionError:
+    return ExpressionError(f"the evaluation went too deep: {_DEEP}", code="EXPRESSION_LIMIT", offset=0)
+
+
+def _guarded(value: Closure) -> Closure:
+    def evaluate(names: Mapping[str, Any]) -> Any:
+        try:
+            return value(names)
+        except RecursionError:
+            raise _exhausted() from None
+
+    return evaluate
+
+
+def _condition(value: Closure) -> Callable[[Mapping[str, Any]], bool]:
+    def test(names: Mapping[str, Any]) -> bool:
+        try:
+            answer = value(names)
+        except MissingPath:
+            return False
+        except RecursionError:
+            raise _exhausted() from None
+        return answer if answer is True or answer is False else truthy(answer)
+
+    return test

@@ -1,0 +1,134 @@
+"""The tree of an expression. Every node knows where it stands in the source: characters start to end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Literal(Node):
+    value: Any  # str, int, float, bool or None
+
+
+@dataclass(frozen=True, slots=True)
+class Name(Node):
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Template(Node):
+    texts: tuple[str, ...]  # one more than parts
+    parts: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern(Node):
+    """A regular expression literal."""
+
+    pattern: str
+    flags: str
+
+
+@dataclass(frozen=True, slots=True)
+class Array(Node):
+    items: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Object(Node):
+    keys: tuple[Node, ...]
+    values: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Member(Node):
+    """object.key, object[key], object?.key: `key` is a Literal where it is written as a name."""
+
+    object: Node
+    key: Node
+    optional: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Node):
+    callee: Node
+    arguments: tuple[Node, ...]
+    optional: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Chain(Node):
+    """The whole of a?.b.c: where ?. finds nothing, all of it is undefined."""
+
+    inner: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Unary(Node):
+    operator: str  # ! - + ~ typeof void
+    operand: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Binary(Node):
+    """Operators of one precedence from left to right: a + b - c is one node, so long sums are not deep."""
+
+    first: Node
+    rest: tuple[tuple[str, Node], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Logical(Node):
+    operator: str  # && || ??
+    operands: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Conditional(Node):
+    test: Node
+    then: Node
+    otherwise: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Arrow(Node):
+    parameters: tuple[str, ...]
+    body: Node
+
+
+def children(node: Node) -> tuple[Node, ...]:
+    """The nodes directly below, in the order of the source."""
+    match node:
+        case Template(parts=below) | Array(items=below) | Logical(operands=below):
+            return below
+        case Object(keys=keys, values=values):
+            return (*keys, *values)
+        case Member(object=first, key=key):
+            return first, key
+        case Call(callee=first, arguments=below):
+            return first, *below
+        case Chain(inner=one) | Unary(operand=one) | Arrow(body=one):
+            return (one,)
+        case Binary(first=first, rest=rest):
+            return first, *(operand for _, operand in rest)
+        case Conditional(test=first, then=then, otherwise=otherwise):
+            return first, then, otherwise
+        case _:
+            return ()
+
+
+def walk(node: Node) -> Iterator[tuple[Node, int]]:
+    """Every node with its depth, from 1. Without recursion."""
+    todo = [(node, 1)]
+    while todo:
+        here, depth = todo.pop()
+        yield here, depth
+        todo.extend((child, depth + 1) for child in children(here))
