@@ -1,0 +1,1 @@
+"""Watching files: what the file-watch source is made of."""
