@@ -42,6 +42,13 @@ class Requirement:
 
 
 @dataclass(frozen=True, slots=True)
+class FlowKey:
+    """The key of a sub-flow that is known at load, wherever a kind keeps it in what it prepared."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One step, compiled. Times are seconds; `place` is where it stands in the definition."""
 
@@ -61,6 +68,7 @@ class Step:
     cost_label: str | None = None
     place: Place = ()
     section: tuple[str, Any] | None = None  # its kind's section as written, to say where in it something is wrong
+    output_schema: Mapping[str, Any] | None = None  # the fields of its output that may be referred to; never enforced
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +93,7 @@ class Graph:
     timeout_s: float | None = None  # of the whole
     on_failure: Literal["stop", "continue"] = "stop"  # stop: nothing new starts after a final failure
     output: Value | None = None  # None: the last step's output
+    order: Literal["list", "needs", "beside"] = "needs"  # how it was written, for what is said about it
     index: Mapping[str, int] = field(init=False, repr=False)  # step id → position
     degree: tuple[int, ...] = field(init=False, repr=False)  # edges that lead to each step
     sources: tuple[tuple[int, ...], ...] = field(init=False, repr=False)  # by edge order, fallback edges left out

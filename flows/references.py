@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
-from flows.graph import Graph
+from flows.errors import Problem
+from flows.graph import Graph, Place, Step
+from flows.suggest import did_you_mean
+
+Reference = tuple[str | int, ...]  # how a path begins: ("$", "steps", "fetch", "output") or ("steps", "fetch")
 
 
 def bodies_of(prepared: Any) -> Iterator[Graph]:
@@ -28,3 +32,178 @@ def parts_of(prepared: Any) -> Iterator[Any]:
             pending.extend(reversed(list(part.values())))
         elif isinstance(part, (list, tuple)):
             pending.extend(reversed(part))
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a flow has that references may name."""
+
+    inputs: Collection[str] | None
+    steps: Mapping[str, Step]  # every step at every depth
+    ordered: bool
+
+
+def check_references(graph: Graph, inputs: Collection[str] | None, *, ordered: bool = True) -> list[Problem]:
+    """References to inputs and steps that are not there, or not yet. Those in expressions, templates and bodies too.
+
+    `inputs` None: the flow does not say which it takes. `ordered` False: the edges are not known, so «not yet» is not asked.
+    """
+    known = Known(inputs, {step.id: step for step in _all_steps(graph)}, ordered)
+    return list(dict.fromkeys(_check_graph(graph, frozenset(), known)))
+
+
+def _all_steps(graph: Graph) -> Iterator[Step]:
+    for step in graph.steps:
+        yield step
+        for body in bodies_of(step.prepared):
+            yield from _all_steps(body)
+
+
+def _check_graph(graph: Graph, outside: frozenset[str], known: Known) -> Iterator[Problem]:
+    """`outside`: ids that the graph's steps see because they stand before the step whose body it is."""
+    before = ancestors(graph)
+    inside = [_with_children(step) for step in graph.steps]
+    for position, step in enumerate(graph.steps):
+        seen = _Seen(graph, position, before[position], inside, outside)
+        for reference, place in _references(step):
+            yield from _check_one(step, reference, place, seen, known)
+        bodies = list(bodies_of(step.prepared))
+        if bodies:
+            visible = seen.all()
+            for body in bodies:
+                yield from _check_graph(body, visible, known)
+
+
+def ancestors(graph: Graph) -> list[int]:
+    """For each step the steps that have settled when it starts, as a bit set: 1,000 steps in a row are 1,000 small integers."""
+    before = [0] * len(graph.steps)
+    callers: dict[int, list[int]] = {}
+    for position, targets in enumerate(graph.fallbacks):
+        for target in targets:
+            callers.setdefault(target, []).append(position)
+    for position in _in_order(graph):
+        for source in (*graph.sources[position], *callers.get(position, ())):
+            before[position] |= before[source] | 1 << source
+            for fallback in graph.fallbacks[source]:  # a step that failed has settled when its fallback has
+                if fallback != position:
+                    before[position] |= 1 << fallback
+    return before
+
+
+def _in_order(graph: Graph) -> list[int]:
+    """Positions, sources first."""
+    waiting = list(graph.degree)
+    ready = [position for position, degree in enumerate(waiting) if not degree]
+    for position in ready:  # grows while it is gone through
+        following = (*graph.targets[position], *(target for _, target in graph.branches[position]), *graph.fallbacks[position])
+        for target in following:
+            waiting[target] -= 1
+            if not waiting[target]:
+                ready.append(target)
+    return ready
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What one step sees. Sets are made only where a step is not found among those a bit says."""
+
+    graph: Graph
+    position: int
+    before: int
+    inside: list[frozenset[str]]
+    outside: frozenset[str]
+
+    def has(self, name: str) -> bool:
+        own = self.graph.index.get(name)
+        if own is not None and self.before >> own & 1:
+            return True
+        return name in self.outside or name in self.all()
+
+    def all(self) -> frozenset[str]:
+        names = set(self.outside)
+        for position, inside in enumerate(self.inside):
+            if self.before >> position & 1:
+                names |= inside
+        return frozenset(names)
+
+
+def _with_children(step: Step) -> frozenset[str]:
+    names = {step.id}
+    for body in bodies_of(step.prepared):
+        for child in body.steps:
+            names |= _with_children(child)
+    return frozenset(names)
+
+
+def _references(step: Step) -> Iterator[tuple[Reference, Place]]:
+    if step.when is not None:
+        yield from ((reference, (*step.place, "if")) for reference in step.when.references)
+    if step.unless is not None:
+        yield from ((reference, (*step.place, "unless")) for reference in step.unless.references)
+    for required in step.requires:
+        yield required.selector.segments, required.place
+    for part in parts_of(step.prepared):
+        if not isinstance(part, Graph):
+            yield from ((reference, _locate(step, reference)) for reference in getattr(part, "references", ()))
+
+
+def _locate(step: Step, reference: Reference) -> Place:
+    """The text in the step's section that holds a reference; the section where it is not found."""
+    if step.section is None:
+        return step.place
+    name, written = step.section
+    wanted = [part for part in reference if isinstance(part, str) and part != "$"][:2]
+    pending: list[tuple[Place, Any]] = [((), written)]
+    while pending:
+        path, value = pending.pop()
+        if isinstance(value, str) and all(part in value for part in wanted):
+            return (*step.place, name, *path)
+        members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        pending.extend(((*path, key), member) for key, member in reversed(list(members)) if key not in {"steps", "then", "else"})
+    return (*step.place, name)
+
+
+def _check_one(step: Step, reference: Reference, place: Place, seen: _Seen, known: Known) -> Iterator[Problem]:
+    parts = reference[1:] if reference[:1] == ("$",) else reference
+    if len(parts) < 2 or not isinstance(parts[1], str):
+        return
+    root, name = parts[0], parts[1]
+    if root == "input" and known.inputs is not None and name not in known.inputs:
+        yield Problem(place, f"the flow has no input «{name}»", did_you_mean(name, known.inputs), code="REFERENCE_INPUT")
+    if root != "steps":
+        return
+    if name not in known.steps:
+        yield Problem(place, f"there is no step «{name}»", did_you_mean(name, known.steps), code="REFERENCE_STEP")
+    elif known.ordered and not seen.has(name):
+        yield _too_early(step, name, place, seen)
+    else:
+        yield from _undeclared_field(known.steps[name], parts[2:], place)
+
+
+def _too_early(step: Step, name: str, place: Place, seen: _Seen) -> Problem:
+    """The step it names is there, and cannot have run."""
+    graph, other = seen.graph, seen.graph.index.get(name)
+    if name == step.id:
+        return Problem(place, f"step «{name}» refers to itself", "its result is there when it has ended", code="REFERENCE_ORDER")
+    if other is None:
+        return Problem(place, f"step «{name}» has not run when «{step.id}» starts", "move it to before", code="REFERENCE_ORDER")
+    if graph.order != "beside":
+        hint = f'add "{name}" to its needs' if graph.order == "needs" else "move it to before"
+        return Problem(place, f"step «{name}» has not run when «{step.id}» starts", hint, code="REFERENCE_ORDER")
+    message = f"step «{name}» runs beside «{step.id}», and may not have ended when this is read"
+    return Problem(place, message, "put one behind the other", code="REFERENCE_ORDER", warning=other < seen.position)
+
+
+def _undeclared_field(step: Step, rest: Sequence[str | int], place: Place) -> Iterator[Problem]:
+    """A field of a step's output that its outputSchema does not have."""
+    schema: Any = step.output_schema
+    if schema is None or not rest or rest[0] != "output":
+        return
+    for part in rest[1:]:
+        if not isinstance(schema, dict) or not isinstance(part, str):
+            return
+        if part not in schema:
+            hint = did_you_mean(part, schema) or f"the outputSchema of «{step.id}» has {', '.join(schema) or 'no fields'}"
+            yield Problem(place, f"the output of step «{step.id}» has no field «{part}»", hint, code="REFERENCE_FIELD")
+            return
+        schema = schema[part]

@@ -1,0 +1,373 @@
+"""The `steps` dialect: a list of steps, lowered to a graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from flows.dialects.steps_spec import LATER_FIELDS, LATER_KINDS, STEP_ID, FlowSpec, MetricsSpec, OnErrorSpec, StepSpec, fields_of
+from flows.document import digest
+from flows.errors import DefinitionError, Problem, dotted
+from flows.expression import Expression, compile_expression
+from flows.flow import Flow
+from flows.graph import Edge, FlowKey, Graph, Place, Requirement, Step, check
+from flows.inputs import Input, Inputs
+from flows.references import check_references, parts_of
+from flows.selector import compile_selector
+from flows.step import Load
+from flows.suggest import did_you_mean, nearest, shown, validation_problems
+from flows.value import Value, compile_value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from flows.step import StepKind
+
+PARTS: dict[str, type[BaseModel]] = {"onError": OnErrorSpec, "defaultOnError": OnErrorSpec, "metrics": MetricsSpec}
+ROOTS = frozenset({"$", "input", "steps", "loop", "env", "data", "output"})
+
+Spec = TypeVar("Spec", bound=BaseModel)
+
+
+def load_steps(definition: dict[str, Any], *, key: str | None, folder: Path, kinds: Mapping[str, StepKind]) -> Flow:
+    """Raises DefinitionError with all that is wrong, each at its place in the definition."""
+    lowering = Lowering(kinds, folder)
+    spec = lowering.read(definition, FlowSpec, ())
+    if spec is None:
+        raise DefinitionError(*lowering.problems)
+    lowering.default = spec.default_on_error
+    inputs = lowering.inputs(spec.inputs)
+    graph = lowering.graph(spec, lowering.steps(spec.steps, ("steps",)))
+    named = spec.key or key
+    if named is None:
+        lowering.refuse((), "the flow has no key", 'add "key": "my-flow"')
+    declared = inputs.declared if spec.inputs is not None else None
+    for problem in check_references(graph, declared, ordered=lowering.ordered):
+        lowering.tell(problem)
+    if lowering.problems:
+        raise DefinitionError(*lowering.problems)
+    assert named is not None
+    return Flow(
+        key=named,
+        dialect="steps",
+        graph=graph,
+        inputs=inputs,
+        folder=folder,
+        definition=definition,
+        digest=digest(definition),
+        name=spec.name,
+        description=spec.description,
+        subflows=tuple(dict.fromkeys(_subflows(graph))),
+        warnings=tuple(lowering.warnings),
+    )
+
+
+def _subflows(graph: Graph) -> Iterator[str]:
+    for step in graph.steps:
+        for part in parts_of(step.prepared):
+            if isinstance(part, FlowKey):
+                yield part.key
+            elif isinstance(part, Graph):
+                yield from _subflows(part)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A step, and what of it the list decides."""
+
+    step: Step
+    on_error: OnErrorSpec | None
+    needs: list[str] | None
+
+
+@dataclass(slots=True)
+class Lowering:
+    """One flow on its way from text to graph. What is wrong is gathered, and the rest is done all the same."""
+
+    kinds: Mapping[str, StepKind]
+    folder: Path
+    default: OnErrorSpec | None = None
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+    places: dict[str, Place] = field(default_factory=dict)  # of the ids seen so far, at every depth
+    ordered: bool = True  # False: edges were wrong, so nothing can be said of what runs before what
+    sections: dict[str, str] = field(init=False)  # the field of each kind → its name
+
+    def __post_init__(self) -> None:
+        self.sections = {kind.section: name for name, kind in self.kinds.items()}
+
+    def tell(self, problem: Problem) -> None:
+        (self.warnings if problem.warning else self.problems).append(problem)
+
+    def refuse(self, place: Place, problem: str, hint: str | None = None, *, code: str = "DEFINITION") -> None:
+        self.problems.append(Problem(place, problem, hint, code))
+
+    def warn(self, place: Place, problem: str, hint: str | None = None) -> None:
+        self.warnings.append(Problem(place, problem, hint, warning=True))
+
+    def take(self, error: DefinitionError, *place: str | int) -> None:
+        for problem in error.under(*place).problems:
+            self.tell(problem)
+
+    def read(self, written: Any, spec: type[Spec], place: Place, *, beside: Sequence[str] = ()) -> Spec | None:
+        """One object of the definition as its Spec. Unknown fields are refused where a known one is near, else a warning.
+
+        `beside` are fields that may stand there and are read elsewhere. None: what is wrong has been told.
+        """
+        if not isinstance(written, dict):
+            self.refuse(place, f"{_subject(place)} is {shown(written)}, and must be an object")
+            return None
+        known = fields_of(spec)
+        understood = {}
+        for name, value in written.items():
+            if name in known:
+                understood[name] = value
+            elif name not in beside:
+                self._unknown((*place, name), name, [*known, *beside])
+        understood = {name: self._inner(value, name, place) for name, value in understood.items()}
+        try:
+            return spec.model_validate(understood)
+        except ValidationError as error:
+            for problem in validation_problems(error, known, document=understood):
+                self.tell(problem.under(*place))
+            return None
+
+    def _inner(self, value: Any, name: str, place: Place) -> Any:
+        """`onError` and the like without the fields that are only warned of."""
+        inner = PARTS.get(name)
+        if inner is None or not isinstance(value, dict):
+            return value
+        known = fields_of(inner)
+        for key in value:
+            if key not in known:
+                self._unknown((*place, name, key), key, known)
+        return {key: each for key, each in value.items() if key in known}
+
+    def _unknown(self, place: Place, name: str, known: Sequence[str]) -> None:
+        if name in LATER_FIELDS:
+            self.refuse(place, f"«{name}» is not in this version", "take it out", code="NOT_IN_THIS_VERSION")
+        elif nearest(name, known):
+            self.refuse(place, f"{name} is not known here", did_you_mean(name, known))
+        else:
+            self.warn(place, f"{name} is not known here, and does nothing")
+
+    def inputs(self, written: Any) -> Inputs:
+        try:
+            inputs = Inputs.parse(written)
+        except DefinitionError as error:
+            self.take(error, "inputs")
+            return Inputs({name: Input(name) for name in written} if isinstance(written, dict) else {})
+        for problem in inputs.warnings:
+            self.tell(problem.under("inputs"))
+        return inputs
+
+    def graph(self, spec: FlowSpec, body: Graph) -> Graph:
+        """The whole flow's graph: the list's, with what is said of the whole."""
+        output = None if spec.output is None else self._value(spec.output, ("output",))
+        return replace(body, max_concurrent=spec.max_concurrency, timeout_s=_seconds(spec.timeout_ms), output=output)
+
+    def steps(self, written: Any, place: Place) -> Graph:
+        """A list of steps as a graph. Steps that are wrong stand in it with nothing prepared, so that others may name them."""
+        if not isinstance(written, list):
+            self.refuse(place, f"{_subject(place)} is {shown(written)}, and must be a list of steps")
+            return Graph((), (), self.folder)
+        lowered = [self._step(each, (*place, number)) for number, each in enumerate(written)]
+        drafts = self._with_fallbacks([draft for draft in lowered if draft and draft.step.place == self.places[draft.step.id]])
+        by_needs = any(draft.needs is not None for draft in drafts)
+        edges = _edges_by_needs(drafts) if by_needs else _edges_in_a_row(drafts)
+        steps = tuple(draft.step for draft in drafts)
+        wrong = check(steps, edges)
+        if wrong:
+            self.problems.extend(wrong)
+            self.ordered = False
+            edges = ()
+        return Graph(steps, edges, self.folder, order="needs" if by_needs else "list")
+
+    def _step(self, written: Any, place: Place) -> Draft | None:
+        """One step. None: it has no id to stand under."""
+        identity = self._identity(written, place)
+        if identity is None:
+            return None
+        spec = self.read(written, StepSpec, place, beside=list(self.sections))
+        if spec is None:
+            return Draft(Step(identity, "", place=place), None, None)
+        kind = self._kind(spec.type, place)
+        section = None if kind is None else self._section(kind, written, place)
+        prepared = None if kind is None or section is None else self._prepare(kind, section, (*place, kind.section))
+        if kind is not None and not kind.effects and spec.on_interrupted == "fail":
+            self.warn((*place, "onInterrupted"), f"a {kind.name} step is simply done again after a crash", "take it out")
+        step = Step(
+            id=identity,
+            kind=spec.type,
+            prepared=prepared,
+            name=spec.name,
+            when=self._condition(spec.if_, (*place, "if")),
+            unless=self._condition(spec.unless, (*place, "unless")),
+            requires=tuple(self._requirements(spec.requires, (*place, "requires"))),
+            timeout_s=_seconds(spec.timeout_ms),
+            on_interrupted=spec.on_interrupted,
+            track=spec.metrics.track,
+            cost_label=spec.metrics.cost_label,
+            place=place,
+            section=None if kind is None else (kind.section, section),
+            output_schema=spec.output_schema,
+        )
+        return Draft(step, spec.on_error, spec.needs)
+
+    def _identity(self, written: Any, place: Place) -> str | None:
+        if not isinstance(written, dict):
+            self.refuse(place, f"a step is an object, not {shown(written)}")
+            return None
+        identity = written.get("id")
+        if not isinstance(identity, str) or not STEP_ID.fullmatch(identity):
+            said = "the step has no id" if identity is None else f"{shown(identity)} is no id of a step"
+            self.refuse((*place, "id") if "id" in written else place, said, "text without . / # [ ] and line ends")
+            return None
+        if identity in self.places:
+            first = dotted(self.places[identity])
+            self.refuse((*place, "id"), f"there are two steps «{identity}»", f"the first is {first}", code="GRAPH_STEP")
+        self.places.setdefault(identity, place)
+        return identity
+
+    def _kind(self, name: str, place: Place) -> StepKind | None:
+        kind = self.kinds.get(name)
+        if kind is None and name in LATER_KINDS:
+            self.refuse((*place, "type"), f"steps of type «{name}» are not in this version", code="NOT_IN_THIS_VERSION")
+        elif kind is None:
+            hint = did_you_mean(name, self.kinds) or f"known are {', '.join(sorted(self.kinds))}"
+            self.refuse((*place, "type"), f"«{name}» is no type of steps", hint)
+        return kind
+
+    def _section(self, kind: StepKind, written: dict[str, Any], place: Place) -> Any:
+        for name in written:
+            if name in self.sections and name != kind.section:
+                self.warn((*place, name), f"{name} is not read in a {kind.name} step", "take it out")
+        if kind.section not in written:
+            flat = [name for name in fields_of(kind.Spec) if name in written]
+            hint = f'write {", ".join(flat)} inside "{kind.section}": {{…}}' if flat else f'"{kind.section}": {{…}}'
+            self.refuse(place, f"a {kind.name} step needs «{kind.section}»", hint)
+            return None
+        return written[kind.section]
+
+    def _prepare(self, kind: StepKind, section: Any, place: Place) -> Any:
+        spec = self.read(section, kind.Spec, place)
+        if spec is None:
+            return None
+        load = Load(
+            self.folder,
+            lambda written, inner: self.steps(written, (*place, *inner)),
+            ROOTS,
+            lambda inner, problem, hint: self.warn((*place, *inner), problem, hint),
+        )
+        try:
+            return kind.prepare(spec, load)
+        except DefinitionError as error:
+            self.take(error, *place)
+            return None
+
+    def _condition(self, text: str | None, place: Place) -> Expression | None:
+        if text is None:
+            return None
+        try:
+            return compile_expression(text, roots=ROOTS)
+        except DefinitionError as error:
+            self.take(error, *place)
+            return None
+
+    def _value(self, written: Any, place: Place) -> Value | None:
+        try:
+            return compile_value(written)
+        except DefinitionError as error:
+            self.take(error, *place)
+            return None
+
+    def _requirements(self, written: Sequence[str], place: Place) -> Iterator[Requirement]:
+        for number, text in enumerate(written):
+            try:
+                yield Requirement(text, compile_selector(text), (*place, number))
+            except DefinitionError as error:
+                self.take(error, *place, number)
+
+    def _with_fallbacks(self, drafts: Sequence[Draft]) -> list[Draft]:
+        """Each step with what follows its failures: its own onError, else the flow's default."""
+        known = {draft.step.id: draft for draft in drafts}
+        done = []
+        for draft in drafts:
+            rule = draft.on_error or self.default
+            if rule is None:
+                done.append(draft)
+                continue
+            place = (*draft.step.place, "onError")
+            fallback = self._fallback(draft, rule, known, place)
+            if draft.on_error is not None and rule.strategy == "retry" and not rule.retries:
+                self.warn(place, "without retries the step is tried once", 'add "retries": 3')
+            on_error: Literal["fail", "continue"] = "continue" if rule.strategy == "continue" else "fail"
+            step = replace(draft.step, retry=rule.policy(), fallback=fallback, on_error=on_error)
+            done.append(replace(draft, step=step))
+        for draft in done:
+            self._check_stand_in(draft, [other.step.id for other in done if other.step.fallback == draft.step.id])
+        return done
+
+    def _fallback(self, draft: Draft, rule: OnErrorSpec, known: Mapping[str, Draft], place: Place) -> str | None:
+        """The id of the step that stands in. A default names it for the steps of its list, and for itself there is none."""
+        wanted = rule.fallback_step_id
+        if rule.strategy != "fallback":
+            return None
+        if wanted is None:
+            if draft.on_error is not None:
+                self.warn(place, "a fallback without fallbackStepId is the same as fail", 'add "fallbackStepId"')
+            return None
+        if wanted in known and wanted != draft.step.id:
+            return wanted
+        if draft.on_error is not None:
+            said = "a step cannot stand in for itself" if wanted in known else f"there is no step «{wanted}» in this list"
+            self.refuse((*place, "fallbackStepId"), said, did_you_mean(wanted, known), code="GRAPH_STEP")
+        return None
+
+    def _check_stand_in(self, draft: Draft, callers: Sequence[str]) -> None:
+        """A step that stands in for others runs when it is called: it cannot wait for anything else."""
+        for number, need in enumerate(draft.needs or () if callers else ()):
+            if need not in callers:
+                place = (*draft.step.place, "needs", number)
+                self.refuse(
+                    place, f"«{draft.step.id}» runs when «{callers[0]}» failed, and waits for nothing else", "take it out"
+                )
+
+
+def _subject(place: Place) -> str:
+    last = place[-1] if place else "a flow"
+    return f"element {last}" if isinstance(last, int) else last
+
+
+def _seconds(milliseconds: float | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000
+
+
+def _fallback_edges(drafts: Sequence[Draft]) -> list[Edge]:
+    return [
+        Edge(draft.step.id, draft.step.fallback, fallback=True, place=(*draft.step.place, "onError", "fallbackStepId"))
+        for draft in drafts
+        if draft.step.fallback is not None
+    ]
+
+
+def _edges_in_a_row(drafts: Sequence[Draft]) -> tuple[Edge, ...]:
+    """Each step after the one before it; those that stand in for others are called, and not in the row."""
+    called = {draft.step.fallback for draft in drafts}
+    row = [draft.step.id for draft in drafts if draft.step.id not in called]
+    return (*(Edge(source, target) for source, target in pairwise(row)), *_fallback_edges(drafts))
+
+
+def _edges_by_needs(drafts: Sequence[Draft]) -> tuple[Edge, ...]:
+    calls = {(draft.step.id, draft.step.fallback) for draft in drafts}
+    edges = {
+        (need, draft.step.id): Edge(need, draft.step.id, place=(*draft.step.place, "needs", number))
+        for draft in drafts
+        for number, need in enumerate(draft.needs or ())
+        if (need, draft.step.id) not in calls
+    }
+    return (*edges.values(), *_fallback_edges(drafts))

@@ -1,0 +1,40 @@
+"""The kinds of steps: one file and one line each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flows.steps.bash import Bash
+from flows.steps.condition import Condition
+from flows.steps.file_read import FileRead
+from flows.steps.file_write import FileWrite
+from flows.steps.flow import SubFlow
+from flows.steps.http_request import Http
+from flows.steps.loop import Loop
+from flows.steps.parallel import Parallel
+from flows.steps.transform import Transform
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic import BaseModel
+
+    from flows.step import StepKind
+
+STEP_KINDS: dict[str, Any] = {  # name → class; each is made with its Settings
+    Bash.name: Bash,
+    Condition.name: Condition,
+    FileRead.name: FileRead,
+    FileWrite.name: FileWrite,
+    SubFlow.name: SubFlow,
+    Http.name: Http,
+    Loop.name: Loop,
+    Parallel.name: Parallel,
+    Transform.name: Transform,
+}
+
+
+def make_kinds(settings: Mapping[str, BaseModel] | None = None) -> dict[str, StepKind]:
+    """One instance of each kind. `settings` by kind name, from the config; a kind that is not in it gets its defaults."""
+    given = settings or {}
+    return {name: kind(given.get(name) or kind.Settings()) for name, kind in STEP_KINDS.items()}

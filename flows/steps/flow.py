@@ -1,0 +1,93 @@
+"""`flow`: another flow as a step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from flows.errors import DefinitionError, Problem, SelectorError, StepError
+from flows.graph import FlowKey
+from flows.step import Load, Output, Scope
+from flows.steps.no_settings import NoSettings
+from flows.suggest import shown
+from flows.value import Value, compile_value, is_path
+
+
+class SubFlowSpec(BaseModel):
+    """The `flow` section of a step."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    key: str = Field(min_length=1, description="the key of the flow, as text with {{ }} or a $. path")
+    inputs: dict[str, Any] = Field(default_factory=dict, description="its inputs; a path that leads nowhere is not given")
+
+
+@dataclass(frozen=True, slots=True)
+class Calling:
+    """A `flow` section, compiled."""
+
+    key: FlowKey | Value  # FlowKey: it is known at load
+    inputs: dict[str, Value]
+
+
+class SubFlow:
+    name: ClassVar[str] = "flow"
+    section: ClassVar[str] = "flow"
+    effects: ClassVar[bool] = False
+    container: ClassVar[bool] = True
+    Settings: ClassVar[type[BaseModel]] = NoSettings
+    Spec: ClassVar[type[BaseModel]] = SubFlowSpec
+
+    def __init__(self, settings: BaseModel | None = None) -> None:
+        self.settings = settings
+
+    def prepare(self, spec: SubFlowSpec, load: Load) -> Calling:  # noqa: ARG002 - the seam's form
+        problems: list[Problem] = []
+        key = _compiled(spec.key, ("key",), problems)
+        inputs = {name: _compiled(value, ("inputs", name), problems) for name, value in spec.inputs.items()}
+        if problems:
+            raise DefinitionError(*problems)
+        return Calling(FlowKey(spec.key) if key.constant else key, inputs)
+
+    async def run(self, prepared: Calling, scope: Scope) -> Output:
+        flow = scope.find_flow(_key(prepared, scope))
+        inputs, problems = flow.inputs.coerce(_given(prepared, scope))
+        if problems:
+            raise StepError(f"flow «{flow.key}»: {'; '.join(problems)}", code="INPUT_INVALID", retryable=False)
+        ended = await scope.run_body(flow.graph, inputs=inputs)
+        return Output(ended.steps if flow.graph.output is None else ended.output, ended.steps)
+
+    async def close(self) -> None:
+        """Nothing is shared."""
+
+
+def _compiled(value: Any, place: tuple[str | int, ...], problems: list[Problem]) -> Value:
+    try:
+        return compile_value(value)
+    except DefinitionError as error:
+        problems.extend(error.under(*place).problems)
+        return compile_value(None)
+
+
+def _key(prepared: Calling, scope: Scope) -> str:
+    if isinstance(prepared.key, FlowKey):
+        return prepared.key.key
+    key = prepared.key.make(scope.names)
+    if not isinstance(key, str) or not key:
+        message = f"the key of a flow is text, and {prepared.key.source} is {shown(key)}"
+        raise StepError(message, code="FLOW_NOT_FOUND", retryable=False)
+    return key
+
+
+def _given(prepared: Calling, scope: Scope) -> dict[str, Any]:
+    """The inputs as they are now. A path that leads nowhere is an input that is not given: defaults take its place."""
+    given = {}
+    for name, value in prepared.inputs.items():
+        try:
+            given[name] = value.make(scope.names)
+        except SelectorError:
+            if not (isinstance(value.source, str) and is_path(value.source)):
+                raise
+    return given
