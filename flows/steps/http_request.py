@@ -1,0 +1,348 @@
+"""`http`: one HTTP exchange, with values that cannot change where it goes and secrets that do not come back."""
+
+from __future__ import annotations
+
+import re
+import time
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import urlencode
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from flows.errors import DefinitionError, Problem, StepError
+from flows.step import Load, Output, Scope
+from flows.steps.checked_text import CheckedText, Reference, collected, compile_text
+from flows.steps.http_exchange import Client, Request
+from flows.steps.http_response import (
+    Answer,
+    Expect,
+    ResponseForm,
+    compile_expect,
+    lenient_value,
+    response_of,
+    retry_after_s,
+    scrubbed,
+    value_of,
+)
+from flows.steps.http_url import check_url, judge_value
+from flows.steps.json_text import json_text
+from flows.template import as_text
+from flows.value import Value, compile_value
+
+METHODS_WITH_KEY = ("POST", "PATCH")  # PUT and DELETE mean the same when they are repeated
+CONNECTION_HEADERS = ("content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer")
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+\Z")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
+
+
+def _token(text: str) -> str:
+    if not _TOKEN.match(text):
+        raise ValueError(f"«{text[:40]}» has characters that cannot stand there")
+    return text
+
+
+class SecretName(BaseModel):
+    """`{"env": NAME}`, as triggers write it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    env: str = Field(min_length=1, description="the secret's name")
+
+
+class HttpAuth(BaseModel):
+    """Who asks. The secret is named here and looked up for each attempt."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    type: Literal["bearer", "basic", "header"] = Field(description="bearer: Authorization: Bearer …; header: a header of its own")
+    secret: str | SecretName = Field(description="the secret's name")
+    username: str | None = Field(None, description="of basic, as text with {{ }}")
+    header: Annotated[str, AfterValidator(_token)] | None = Field(None, description="of header: its name")
+
+    @model_validator(mode="after")
+    def _has_its_own(self) -> HttpAuth:
+        needed = {"basic": "username", "header": "header"}.get(self.type)
+        for name in ("username", "header"):
+            if (getattr(self, name) is not None) != (name == needed):
+                raise ValueError(f"auth of type {self.type} {'needs' if name == needed else 'has no'} {name}")
+        return self
+
+
+class HttpSpec(BaseModel):
+    """The `http` section of a step."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True, strict=True, frozen=True)
+
+    url: str = Field(min_length=1, description="as text with {{ }}, or a $. path")
+    method: Annotated[str, AfterValidator(_token)] = Field("GET", description="any; written in capitals")
+    headers: dict[str, Any] = Field(default_factory=dict, description="name: value; null leaves one out")
+    query: dict[str, Any] = Field(default_factory=dict, description="name: value; a list repeats it, null leaves it out")
+    body: Any = Field(None, description="a JSON value")
+    text: str | None = Field(None, description="a body of text, as text with {{ }}")
+    form: dict[str, Any] | None = Field(None, description="a body as HTML forms send it")
+    auth: HttpAuth | None = None
+    timeout: float | None = Field(None, gt=0, description="milliseconds for the whole exchange; none: the setting timeout_s")
+    expect: int | str | list[int | str] = Field("2xx", description="statuses that are a success: 204, 2xx, 200-299, or a list")
+    response: ResponseForm = Field("auto", description="how the body is read: auto, json, text, binary (base64)")
+    max_bytes: int | None = Field(None, alias="maxBytes", gt=0, description="of the answer; none: the setting max_bytes")
+    follow_redirects: bool | None = Field(None, alias="followRedirects", description="none: for GET and HEAD only")
+
+
+class HttpSettings(BaseModel):
+    """`[steps.http]`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    timeout_s: float = Field(30.0, gt=0, description="for steps without a timeout of their own")
+    max_bytes: int = Field(10 * 1024 * 1024, gt=0, description="of an answer, for steps without a limit of their own")
+    max_redirects: int = Field(5, ge=0, description="of one exchange")
+    allow_private: bool = Field(True, description="whether loopback and private addresses may be called")
+    trust_env: bool = Field(False, description="whether HTTP_PROXY, HTTPS_PROXY and NO_PROXY of the daemon's environment count")
+    user_agent: str = Field("camshaft", description="what the User-Agent header says")
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """An `http` section, compiled."""
+
+    url: CheckedText
+    method: str
+    headers: tuple[tuple[str, Value], ...]
+    query: tuple[tuple[str, Value], ...]
+    kind: Literal["none", "json", "text", "form"]
+    body: Value
+    auth: HttpAuth | None
+    username: Value
+    expect: Expect
+    response: ResponseForm
+    timeout_s: float
+    max_bytes: int
+    max_redirects: int
+    references: tuple[Reference, ...]
+
+
+class Http:
+    """Calls addresses. The connections are shared by all attempts; cookies are not kept."""
+
+    name: ClassVar[str] = "http"
+    section: ClassVar[str] = "http"
+    effects: ClassVar[bool] = True
+    container: ClassVar[bool] = False
+    Settings: ClassVar[type[BaseModel]] = HttpSettings
+    Spec: ClassVar[type[BaseModel]] = HttpSpec
+
+    def __init__(self, settings: HttpSettings) -> None:
+        self.settings = settings
+        self._client = Client(user_agent=settings.user_agent, trust_env=settings.trust_env, allow_private=settings.allow_private)
+
+    def prepare(self, spec: HttpSpec, load: Load) -> Exchange:
+        problems: list[Problem] = []
+        url = collected(problems, ("url",), lambda: _compile_url(spec.url, load))
+        headers = _values(problems, "headers", spec.headers)
+        query = _values(problems, "query", spec.query)
+        problems += _header_problems(spec.headers)
+        kind, body = _body(problems, spec)
+        username = collected(problems, ("auth", "username"), lambda: compile_value(spec.auth and spec.auth.username))
+        expect = Expect(())
+        try:
+            expect = compile_expect(spec.expect)
+        except ValueError as error:
+            problems.append(Problem(("expect",), str(error)))
+        if problems or url is None or body is None or username is None:
+            raise DefinitionError(*problems)
+        values = [body, username, *(value for _, value in (*headers, *query))]
+        follows = spec.follow_redirects if spec.follow_redirects is not None else spec.method.upper() in ("GET", "HEAD")
+        return Exchange(
+            url,
+            spec.method.upper(),
+            headers,
+            query,
+            kind,
+            body,
+            spec.auth,
+            username,
+            expect,
+            spec.response,
+            spec.timeout / 1000 if spec.timeout else self.settings.timeout_s,
+            spec.max_bytes or self.settings.max_bytes,
+            self.settings.max_redirects if follows else 0,
+            tuple(dict.fromkeys((*url.references, *(each for value in values for each in value.references)))),
+        )
+
+    async def run(self, prepared: Exchange, scope: Scope) -> Output:
+        request, secrets = _request(prepared, scope)
+        answer = scrubbed(await self._client.send(request), secrets)
+        if answer.status not in prepared.expect:
+            raise _refused(request, answer, prepared.response)
+        value = value_of(answer, prepared.response) if prepared.method != "HEAD" else None
+        return Output(value, response_of(answer, value))
+
+    async def close(self) -> None:
+        await self._client.close()
+
+
+def _compile_url(text: str, load: Load) -> CheckedText:
+    compiled = compile_text(text)
+    first = compiled.literals[0]
+    if first is not None and not re.match(r"https?://", first):
+        raise DefinitionError.at(
+            (), f"the url begins with «{first[:20]}»", "it must begin with http:// or https://, or with a value"
+        )
+    if not compiled.references and len(compiled.literals) == 1 and first is not None:
+        try:
+            check_url(first)
+        except StepError as error:
+            raise DefinitionError.at((), str(error)) from error
+    for placeholder in compiled.placeholders:
+        if not placeholder.pipes and placeholder.offset > 0:
+            load.warn(("url",), f"{placeholder.source} is put into a url as it is", f"write {_piped(placeholder.source)}")
+    return compiled
+
+
+def _piped(source: str) -> str:
+    return f"{source.removesuffix('}}').rstrip()} | url}}}}"
+
+
+def _values(problems: list[Problem], field: str, written: Mapping[str, Any]) -> tuple[tuple[str, Value], ...]:
+    compiled = ((name, collected(problems, (field, name), partial(compile_value, raw))) for name, raw in written.items())
+    return tuple((name, value) for name, value in compiled if value is not None)
+
+
+def _header_problems(headers: Mapping[str, Any]) -> list[Problem]:
+    problems = [Problem(("headers", name), f"«{name[:40]}» is no header name") for name in headers if not _TOKEN.match(name)]
+    problems += [
+        Problem(("headers", name), f"{name} is set by the connection itself")
+        for name in headers
+        if name.lower() in CONNECTION_HEADERS
+    ]
+    return problems
+
+
+def _body(problems: list[Problem], spec: HttpSpec) -> tuple[Literal["none", "json", "text", "form"], Value | None]:
+    given = [
+        name
+        for name in ("body", "text", "form")
+        if name in spec.model_fields_set and (name == "body" or getattr(spec, name) is not None)
+    ]
+    if len(given) > 1:
+        problems.append(Problem((given[1],), f"{' and '.join(given)} are both given", "one body: body (JSON), text or form"))
+    field = given[0] if given else "body"
+    value = collected(problems, (field,), lambda: compile_value(getattr(spec, field)))
+    if not given:
+        return "none", value
+    return "text" if field == "text" else "form" if field == "form" else "json", value
+
+
+def _request(prepared: Exchange, scope: Scope) -> tuple[Request, tuple[str, ...]]:
+    """What is sent, and the texts in it that nobody may see. Raises StepError before anything is sent."""
+    headers: dict[str, str] = {}
+    for name, value in prepared.headers:
+        made = value.make(scope.names)
+        if made is not None:
+            headers[name] = _header_text(name, made)
+    given = {name.lower() for name, _ in prepared.headers}
+    if prepared.method in METHODS_WITH_KEY and "idempotency-key" not in given:
+        headers["Idempotency-Key"] = scope.idempotency_key
+    content_type, body = _encoded(prepared, scope.names)
+    if content_type is not None and "content-type" not in given:
+        headers["Content-Type"] = content_type
+    private = {"authorization", "cookie", "proxy-authorization"}
+    secrets: tuple[str, ...] = ()
+    if prepared.auth is not None:
+        name, text, secrets = _credentials(prepared.auth, prepared.username, scope)
+        headers = {each: value for each, value in headers.items() if each.lower() != name.lower()} | {name: text}
+        private.add(name.lower())
+    request = Request(
+        prepared.method,
+        _address(prepared, scope.names),
+        prepared.url.source,
+        headers,
+        frozenset(private),
+        body,
+        prepared.timeout_s,
+        prepared.max_bytes,
+        prepared.max_redirects,
+    )
+    return request, secrets
+
+
+def _address(prepared: Exchange, names: Mapping[str, Any]) -> str:
+    def judge(number: int, before: str, text: str, pipe: str | None) -> str | None:
+        return None if prepared.url.whole is not None and number == 0 else judge_value(before, text, pipe)
+
+    url = prepared.url.make(names, judge, lambda number: f"write {_piped(prepared.url.shown(number).partition('|')[0])}")
+    check_url(url)
+    pairs: list[tuple[str, str]] = []
+    for name, value in prepared.query:
+        made = value.make(names)
+        each = made if isinstance(made, list) else [made]
+        pairs += [(name, as_text(one)) for one in each if one is not None]
+    if not pairs:
+        return url
+    base, _, fragment = url.partition("#")
+    joint = "" if base.endswith(("?", "&")) else "&" if "?" in base else "?"
+    return f"{base}{joint}{_form(pairs)}" + (f"#{fragment}" if fragment else "")
+
+
+def _form(pairs: list[tuple[str, str]]) -> str:
+    try:
+        return urlencode(pairs)
+    except UnicodeEncodeError as error:
+        raise StepError("a value has half a character (a lone surrogate)", code="TEXT_ENCODING", retryable=False) from error
+
+
+def _encoded(prepared: Exchange, names: Mapping[str, Any]) -> tuple[str | None, bytes | None]:
+    if prepared.kind == "none":
+        return None, None
+    made = prepared.body.make(names)
+    if prepared.kind == "json":
+        return "application/json", json_text(made).encode()
+    if prepared.kind == "form":
+        pairs = [(name, as_text(one)) for name, value in made.items() for one in (value if isinstance(value, list) else [value])]
+        return "application/x-www-form-urlencoded", _form(pairs).encode()
+    try:
+        return "text/plain; charset=utf-8", as_text(made).encode()
+    except UnicodeEncodeError as error:
+        raise StepError("the body has half a character (a lone surrogate)", code="TEXT_ENCODING", retryable=False) from error
+
+
+def _header_text(name: str, value: Any) -> str:
+    """One line: a value with a line break would become headers of its own."""
+    text = as_text(value).strip(" \t")
+    if isinstance(value, (dict, list)) or _CONTROL.search(text):
+        said = "a list or an object" if isinstance(value, (dict, list)) else "a line break or another control character"
+        raise StepError(f"the value of the header {name} is or has {said}", code="BAD_HEADER", retryable=False)
+    return text
+
+
+def _credentials(auth: HttpAuth, username: Value, scope: Scope) -> tuple[str, str, tuple[str, ...]]:
+    """The header's name and text, and every form in which the secret could come back."""
+    name = auth.secret if isinstance(auth.secret, str) else auth.secret.env
+    secret = scope.secret(name).rstrip("\r\n")  # secrets are kept in files, which end with a line break
+    if not secret or _CONTROL.search(secret):
+        said = "is empty" if not secret else "has a line break or another control character"
+        raise StepError(f"the secret {name} {said}", code="SECRET_UNUSABLE", retryable=False)
+    forms = [secret, json_text(secret)[1:-1], urlencode({"": secret})[1:]]
+    if auth.type == "basic":
+        user = _header_text("username", username.make(scope.names))
+        if ":" in user:
+            raise StepError("a user name with a : cannot be sent with basic auth", code="BAD_HEADER", retryable=False)
+        packed = b64encode(f"{user}:{secret}".encode()).decode()
+        return "Authorization", f"Basic {packed}", (packed, *dict.fromkeys(forms))
+    if auth.type == "header":
+        return auth.header or "", secret, tuple(dict.fromkeys(forms))
+    return "Authorization", f"Bearer {secret}", tuple(dict.fromkeys(forms))
+
+
+def _refused(request: Request, answer: Answer, form: ResponseForm) -> StepError:
+    return StepError(
+        f"{request.method} {request.shown} answered {answer.phrase}",
+        code="HTTP_STATUS",
+        status=answer.status,
+        retry_after_s=retry_after_s(answer, time.time()),
+        output=response_of(answer, lenient_value(answer, form)),
+    )
