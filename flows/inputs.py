@@ -14,8 +14,8 @@ from typing import Any
 
 from flows.document import read_document
 from flows.errors import DefinitionError, Problem
-from flows.expression import to_text
 from flows.suggest import did_you_mean, nearest, shown
+from flows.text import as_text
 
 TYPES = {
     "string": "text",
@@ -184,7 +184,7 @@ def _convert(value: Any, kind: str) -> Any:
 def _string(value: Any) -> str | None:
     if isinstance(value, str):
         return value
-    return to_text(value) if isinstance(value, (bool, int, float)) else None
+    return as_text(value) if isinstance(value, (bool, int, float)) else None
 
 
 def _number(value: Any) -> int | float | None:

@@ -17,18 +17,18 @@ from typing import Any, NoReturn
 from urllib.parse import quote
 
 from flows.errors import DefinitionError, TemplateError
-from flows.expression import to_json, to_text
 from flows.selector import MISSING, Selector, read_name_at, read_selector_at
 from flows.selector.reader import Reader
 from flows.suggest import did_you_mean
+from flows.text import as_json, as_text
+
+__all__ = ["PIPES", "Placeholder", "Template", "as_text", "compile_template"]
 
 _NAME_BEGINS = re.compile(r"[A-Za-z_\u0080-\U0010ffff]")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _Q = re.compile(r"q[ \t\r\n]+(?=[^\s|}.\[])")  # `q` before a path; alone, or followed by a pipe, it is a path named q
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]()#+\-.!|<>~&=$]")
 _URL_SAFE = "!'()*"  # with letters, digits and -_.~ : what encodeURIComponent leaves
-
-_EXPONENT_FROM = 10**21  # JavaScript writes numbers from here with an exponent
 
 Check = Callable[[str, "Placeholder"], None]
 
@@ -100,17 +100,6 @@ def compile_template(text: str) -> Template:
             parts.append(part)
     _add_text(parts, text[at:])
     return Template(text, tuple(parts))
-
-
-def as_text(value: Any) -> str:
-    """How a value is written where no pipe says otherwise."""
-    if isinstance(value, str):
-        return value
-    if value is None:
-        return ""
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _EXPONENT_FROM:
-        return str(value)  # every digit: JavaScript would round an id of 19 digits
-    return to_json(value) if isinstance(value, (dict, list)) else to_text(value)
 
 
 def _add_text(parts: list[str | Placeholder], text: str) -> None:
@@ -234,7 +223,7 @@ def _markdown(value: Any) -> str:
 
 PIPES: dict[str, Callable[[Any], str]] = {
     "shell": _shell,
-    "json": to_json,
+    "json": as_json,
     "url": _url,
     "html": _html,
     "md": _markdown,
