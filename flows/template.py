@@ -17,14 +17,14 @@ from typing import Any, NoReturn
 from urllib.parse import quote
 
 from flows.errors import DefinitionError, TemplateError
-from flows.selector import MISSING, Selector, read_name_at, read_selector_at
+from flows.selector import MISSING, Selector, read_selector_at
 from flows.selector.reader import Reader
 from flows.suggest import did_you_mean
 from flows.text import as_json, as_text
 
 __all__ = ["PIPES", "Placeholder", "Template", "as_text", "compile_template"]
 
-_NAME_BEGINS = re.compile(r"[A-Za-z_\u0080-\U0010ffff]")
+_NAME_BEGINS = re.compile(r"[^\x00-@\[-\^`{-\x7f]")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _Q = re.compile(r"q[ \t\r\n]+(?=[^\s|}.\[])")  # `q` before a path; alone, or followed by a pipe, it is a path named q
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]()#+\-.!|<>~&=$]")
@@ -85,15 +85,18 @@ class Template:
         return "".join(made)
 
 
-def compile_template(text: str) -> Template:
-    """Raises DefinitionError, code TEMPLATE_SYNTAX or SELECTOR_SYNTAX, with the offset of what is wrong."""
+def compile_template(text: str, *, fold_headers: bool = False) -> Template:
+    """Raises DefinitionError, code TEMPLATE_SYNTAX or SELECTOR_SYNTAX, with the offset of what is wrong.
+
+    `fold_headers`: as in compile_selector.
+    """
     if not isinstance(text, str):
         raise DefinitionError.at((), "a template is text", code="TEMPLATE_SYNTAX")
     parts: list[str | Placeholder] = []
     at = 0
     while (opened := text.find("{{", at)) >= 0:
         _add_text(parts, text[at:opened])
-        part, at = _read(text, opened)
+        part, at = _read(text, opened, fold_headers=fold_headers)
         if isinstance(part, str):
             _add_text(parts, part)
         else:
@@ -112,7 +115,7 @@ def _add_text(parts: list[str | Placeholder], text: str) -> None:
         parts.append(text)
 
 
-def _read(text: str, opened: int) -> tuple[str | Placeholder, int]:
+def _read(text: str, opened: int, *, fold_headers: bool) -> tuple[str | Placeholder, int]:
     """What the `{{` at `opened` begins, and where it ends."""
     reader = Reader(text, opened + 2)
     reader.skip_blanks()
@@ -125,7 +128,7 @@ def _read(text: str, opened: int) -> tuple[str | Placeholder, int]:
     bare = reader.next != "$"
     if bare and not _NAME_BEGINS.match(reader.next):
         _refuse_begin(reader, opened)
-    selector, reader.at = (read_name_at if bare else read_selector_at)(text, reader.at)
+    selector, reader.at = read_selector_at(text, reader.at, fold_headers=fold_headers)
     pipes = ["shell"] if shell else []
     reader.skip_blanks()
     while reader.take("|"):

@@ -106,7 +106,7 @@ class _Compiler:
         return make
 
     def _template(self, text: str) -> Make:
-        template = compile_template(text)
+        template = compile_template(text, fold_headers=self.fold_headers)
         if template.plain:
             said = template.render({})
             return lambda _names: said

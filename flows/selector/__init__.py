@@ -17,7 +17,7 @@ from flows.selector.reader import Reader
 from flows.selector.tree import Name, Query, Segment
 from flows.selector.walk import MAX_FOUND, MAX_STEPS, MISSING, Missing, Walk, compile_steps, plain_walk
 
-__all__ = ["MAX_FOUND", "MAX_STEPS", "MISSING", "Missing", "Selector", "compile_selector", "read_name_at", "read_selector_at"]
+__all__ = ["MAX_FOUND", "MAX_STEPS", "MISSING", "Missing", "Selector", "compile_selector", "read_selector_at"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +47,17 @@ def compile_selector(text: str, *, fold_headers: bool = False) -> Selector:
     return _make(text, _folded(segments) if fold_headers else segments)
 
 
-def read_selector_at(text: str, at: int) -> tuple[Selector, int]:
-    """The selector whose `$` stands at `at` inside a longer text, and where it ends. Raises as compile_selector does."""
-    reader = Reader(text, at + 1)
-    segments = read_segments(reader)
-    return _make(text[at : reader.at], segments), reader.at
+def read_selector_at(text: str, at: int, *, fold_headers: bool = False) -> tuple[Selector, int]:
+    """The selector that begins at `at` inside a longer text, and where it ends. Raises as compile_selector does.
 
-
-def read_name_at(text: str, at: int) -> tuple[Selector, int]:
-    """The same for a path without `$.`: `a`, `a.b[0]`."""
+    Without `$` it begins with a key: `a`, `a.b[0]`.
+    """
     reader = Reader(text, at)
-    first = Segment((Name(read_name(reader)),))
-    segments = (first, *read_segments(reader))
-    return _make(text[at : reader.at], segments), reader.at
+    first = () if reader.take("$") else (Segment((Name(read_name(reader)),)),)
+    segments = (*first, *read_segments(reader))
+    if reader.at - at > MAX_TEXT:
+        reader.fail(f"the path has {reader.at - at:,} characters", f"at most {MAX_TEXT:,}", at=at + MAX_TEXT)
+    return _make(text[at : reader.at], _folded(segments) if fold_headers else segments), reader.at
 
 
 def _check_begin(reader: Reader) -> None:

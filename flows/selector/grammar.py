@@ -32,7 +32,8 @@ MAX_SEGMENTS = 256  # of one path, for the same reason
 
 # A name after a dot. Beyond RFC 9535 a hyphen may stand before a letter (`$.headers.x-id`): a path cannot subtract, so it can
 # mean nothing else. Before a digit it stays refused: who writes `$.total-10` means a sum.
-_NAME = re.compile(r"[A-Za-z_\u0080-\U0010ffff][0-9A-Za-z_\u0080-\U0010ffff]*")
+# Written as what it is not: a class with the range up to U+10FFFF takes 10 ms to compile.
+_NAME = re.compile(r"[^\x00-@\[-\^`{-\x7f][^\x00-/:-@\[-\^`{-\x7f]*")
 _HYPHENED = re.compile(rf"{_NAME.pattern}(?:-+{_NAME.pattern})*")
 _UNSEEN = re.compile("[\x7f-\x9f\u00ad\u200b\u2060\ufeff\ud800-\udfff]|\\s")  # pasted by accident: one looks for it for hours
 _WORD = re.compile(r"[A-Za-z_][\w-]*")

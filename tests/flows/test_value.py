@@ -76,7 +76,7 @@ def test_a_text_that_only_looks_like_a_path_is_told_how_it_is_written():
 
 
 def test_header_names_are_folded_where_asked():
-    assert compile_value("$.headers['X-Id']", fold_headers=True).make(NAMES) == "h"
+    assert compile_value(["$.headers['X-Id']", "{{$.headers.X-Id}}"], fold_headers=True).make(NAMES) == ["h", "h"]
 
 
 def test_values_from_data_are_not_looked_at_again():
