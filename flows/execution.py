@@ -151,10 +151,10 @@ class Execution:
         await self._wake
 
     async def _abandon(self) -> None:
-        """Cancel what runs and wait until it is gone, also when we are asked again: children must not outlive us."""
+        """Cancel what runs, once, and wait until it is gone, also when we are asked again: children clean up in peace."""
+        for task in self._tasks:
+            task.cancel()
         while self._tasks:
-            for task in self._tasks:
-                task.cancel()
             try:
                 await asyncio.wait(self._tasks)
             except asyncio.CancelledError:
