@@ -10,13 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, InitSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
 from daemon.errors import HomeError
 from flows.errors import DefinitionError, Problem
 from flows.suggest import did_you_mean, validation_problems
+from triggers.zones import parse_zone
 
 FILE = "camshaft.toml"
 ENVIRONMENT = "CAMSHAFT_"
@@ -68,6 +69,14 @@ def _split_commas(value: Any) -> Any:
 
 
 Listen = Annotated[Address, BeforeValidator(read_address)]
+def _known_zone(value: str) -> str:
+    try:
+        return parse_zone(value).key
+    except DefinitionError as error:
+        raise ValueError(f"{error.problems[0].problem} ({error.problems[0].hint})") from error
+
+
+Zone = Annotated[str, AfterValidator(_known_zone)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_commas)]
 Days = Annotated[float, Field(gt=0)]
 Rows = Annotated[int, Field(ge=1)]
@@ -107,6 +116,12 @@ class WorkerConfig(Section):
     )
 
 
+class ScheduleConfig(Section):
+    """[schedule]: what schedules have in common."""
+
+    timezone: Zone = Field(default="UTC", description="whose clock it is for schedules that name none, e.g. Europe/Berlin")
+
+
 class RetentionConfig(Section):
     """[retention]: how long ended runs and their events are kept. Whichever limit is met first holds."""
 
@@ -142,6 +157,7 @@ class Config(BaseSettings):
     http: HttpConfig = HttpConfig()
     store: StoreConfig = StoreConfig()
     worker: WorkerConfig = WorkerConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
     retention: RetentionConfig = RetentionConfig()
     log: LogConfig = LogConfig()
     env: EnvConfig = EnvConfig()
@@ -159,8 +175,7 @@ class Config(BaseSettings):
 
     @property
     def timezone(self) -> str:
-        """The zone of schedules that name none: [sources.schedule] timezone."""
-        return str(self.sources.get("schedule", {}).get("timezone", "UTC"))
+        return self.schedule.timezone
 
     @property
     def env_values(self) -> dict[str, str]:
@@ -301,7 +316,7 @@ def _line_of(text: str, path: tuple[str | int, ...]) -> int | None:
             reached = section + [part.strip("\"'") for part in setting[1].split(".")]
         else:
             continue
-        if reached == names:
+        if reached[: len(names)] == names:  # or inside of it, written as a.b.c = 1
             return number
         if found is None and names[: len(reached)] == reached:
             found = number  # the section, where the setting itself stands in no line of its own

@@ -42,11 +42,11 @@ def money(nano_usd: int | None) -> str | None:
     if nano_usd is None:
         return None
     amount = Decimal(nano_usd) / NANO
-    places = 2 if amount == 0 or abs(amount) >= 1 else max(2, 1 - amount.adjusted())
+    places = 2 if amount == 0 or abs(amount) >= 1 else min(9, max(2, 1 - amount.adjusted()))
     rounded = amount.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
     if rounded == rounded.quantize(Decimal("0.01")):
         rounded = rounded.quantize(Decimal("0.01"))
-    return f"-${-rounded:,}" if rounded < 0 else f"${rounded:,}"
+    return f"-${-rounded:,f}" if rounded < 0 else f"${rounded:,f}"
 
 
 def _by_step(attempts: Sequence[Attempt]) -> dict[str, list[Attempt]]:

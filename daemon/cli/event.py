@@ -39,7 +39,7 @@ def list_(
 
 
 @app.command
-def show(event: str, *, home: Home = None, output: Output = "table") -> None:
+def show(event: str, /, *, home: Home = None, output: Output = "table") -> None:
     """One event, by its id or the beginning of it: its document, and a verdict for each candidate trigger."""
 
     async def alone(operations: Operations) -> Any:
@@ -49,7 +49,7 @@ def show(event: str, *, home: Home = None, output: Output = "table") -> None:
 
 
 @app.command
-def explain(event: str, *, home: Home = None, output: Output = "table") -> None:
+def explain(event: str, /, *, home: Home = None, output: Output = "table") -> None:
     """Why each candidate trigger fired, or why it did not."""
 
     async def alone(operations: Operations) -> Any:

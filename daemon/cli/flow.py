@@ -37,7 +37,7 @@ def list_(*, home: Home = None, output: Output = "table") -> None:
 
 
 @app.command
-def show(key: str, *, home: Home = None, output: Output = "table") -> None:
+def show(key: str, /, *, home: Home = None, output: Output = "table") -> None:
     """One flow, with its definition."""
 
     async def alone(operations: Operations) -> Any:
@@ -49,10 +49,11 @@ def show(key: str, *, home: Home = None, output: Output = "table") -> None:
 @app.command
 def execute(
     flow: Annotated[str, Parameter(help="A flow's key, or the file of a definition (its sub-flows are looked up beside it).")],
+    /,
     *,
     inputs: Inputs = (),
     input_file: Annotated[
-        str | None, Parameter(name="--input", help="A JSON or YAML file with the inputs; - reads standard input.")
+        str | None, Parameter(name="--input", allow_leading_hyphen=True, help="A JSON or YAML file with the inputs; - reads standard input.")
     ] = None,
     metrics: Annotated[bool, Parameter(negative="", help="Also give _stepTimings: each step's milliseconds.")] = False,
     detach: Annotated[bool, Parameter(negative="", help="Do not wait: print the run's id. Needs a running daemon.")] = False,

@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 from cyclopts import App, CycloptsError
 
-from daemon.errors import DaemonError
+from daemon.errors import BadRequest, DaemonError
 from flows.errors import DefinitionError
 
 USAGE, REFUSED, INTERRUPTED = 2, 3, 130
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit status."""
     given = _home_last(list(sys.argv[1:] if arguments is None else arguments))
     try:
+        _known(given)
         status = _application()(given)
         sys.stdout.flush()
     except BrokenPipeError:
@@ -78,6 +80,14 @@ def _application() -> App:
     for name, place, summary in COMMANDS:
         application.command(place, name=name, help=summary)
     return application
+
+
+def _known(arguments: list[str]) -> None:
+    """Raise for a word that is no command: the parser would import every command to say so."""
+    names = [name for name, _, _ in COMMANDS]
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in names:
+        near = get_close_matches(arguments[0], names, n=1)
+        raise BadRequest(f"there is no command «{arguments[0]}»", f"did you mean «{near[0]}»?" if near else "camshaft --help")
 
 
 def _version() -> str:

@@ -44,7 +44,7 @@ def list_(
 
 
 @app.command
-def show(run: str, *, home: Home = None, output: Output = "table") -> None:
+def show(run: str, /, *, home: Home = None, output: Output = "table") -> None:
     """One run, by its id or the beginning of it: its steps, what they gave, and their durations."""
 
     async def alone(operations: Operations) -> Any:

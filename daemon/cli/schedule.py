@@ -18,6 +18,7 @@ app = App(name="schedule", help="Show when a cron text fires.")
 @app.command(name="next")
 def next_(
     cron: Annotated[str | None, Parameter(help="Five fields or @daily and friends, e.g. '0 9 * * 1-5'.")] = None,
+    /,
     *,
     timezone: Annotated[
         str | None, Parameter(name=["--timezone", "--tz"], help="Whose clock, e.g. Europe/Berlin; UTC otherwise.")

@@ -30,7 +30,7 @@ def list_(*, home: Home = None, output: Output = "table") -> None:
 
 
 @app.command
-def show(key: str, *, home: Home = None, output: Output = "table") -> None:
+def show(key: str, /, *, home: Home = None, output: Output = "table") -> None:
     """One trigger: its definition, and its URL and curl line or its next times."""
 
     async def alone(operations: Operations) -> Any:
@@ -40,7 +40,7 @@ def show(key: str, *, home: Home = None, output: Output = "table") -> None:
 
 
 @app.command
-def rm(key: str, *, home: Home = None, output: Output = "table") -> None:
+def rm(key: str, /, *, home: Home = None, output: Output = "table") -> None:
     """Remove a trigger and its file. Runs that it started go on."""
 
     async def alone(operations: Operations) -> Any:
@@ -55,7 +55,8 @@ def rm(key: str, *, home: Home = None, output: Output = "table") -> None:
 
 @app.command
 def add(  # noqa: PLR0913 - each is an option
-    file: Annotated[str | None, Parameter(help="A definition in JSON or YAML; - reads standard input.")] = None,
+    file: Annotated[str | None, Parameter(allow_leading_hyphen=True, help="A definition in JSON or YAML; - reads standard input.")] = None,
+    /,
     *,
     key: Annotated[str | None, Parameter(help="The trigger's key; in place of the definition's.")] = None,
     webhook: Annotated[str | None, Parameter(help="Without FILE: fire on requests to this path, e.g. /deal-created.")] = None,

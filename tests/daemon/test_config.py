@@ -1,0 +1,214 @@
+"""The configuration: what is stronger, what is refused, and where it says the mistake stands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from pydantic import BaseModel, ConfigDict
+
+from daemon.config import SOURCE_SECTIONS, STEP_SECTIONS, Address, read_address, read_config, read_section
+from daemon.errors import HomeError
+from daemon.kinds import configured_kinds
+from flows.errors import DefinitionError
+from flows.steps import STEP_KINDS
+from triggers.sources import SOURCES
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    import os
+
+    for name in os.environ:
+        if name.startswith("CAMSHAFT_"):
+            monkeypatch.delenv(name)
+    return tmp_path
+
+
+def write(home: Path, text: str) -> None:
+    (home / "camshaft.toml").write_text(text, encoding="utf-8")
+
+
+def refusal(home: Path, flags: dict | None = None) -> list[str]:
+    with pytest.raises(DefinitionError) as refused:
+        read_config(home, flags)
+    return [str(problem).removeprefix(f"{home}/") for problem in refused.value.problems]
+
+
+def test_a_home_without_a_file_has_the_defaults(home):
+    config = read_config(home)
+
+    assert (str(config.http.listen), config.http.admin) == ("127.0.0.1:8700", None)
+    assert (config.database, config.store.synchronous) == (home / "state/camshaft.db", "full")
+    assert (config.worker.concurrency, config.worker.drain_s, config.timezone) == (10, 30.0, "UTC")
+
+
+def test_flags_are_stronger_than_the_environment_and_that_is_stronger_than_the_file(home, monkeypatch):
+    write(home, "[worker]\nconcurrency = 1\ndrain_s = 1\n[http]\nlisten = '127.0.0.1:1'\n")
+    monkeypatch.setenv("CAMSHAFT_WORKER__CONCURRENCY", "2")
+    monkeypatch.setenv("CAMSHAFT_WORKER__DRAIN_S", "2")
+
+    config = read_config(home, {"worker": {"concurrency": 3}})
+
+    assert (config.worker.concurrency, config.worker.drain_s, config.http.listen.port) == (3, 2.0, 1)
+
+
+def test_the_home_given_is_stronger_than_the_one_in_the_environment(home, monkeypatch):
+    monkeypatch.setenv("CAMSHAFT_HOME", "/nowhere")
+
+    assert read_config(home).home == home
+
+
+def test_parts_have_sections_in_the_environment_too(home, monkeypatch):
+    write(home, "[sources.webhook]\na = 1\n")
+    monkeypatch.setenv("CAMSHAFT_SOURCES__WEBHOOK__MAX_BODY_BYTES", "5")
+
+    assert read_config(home).sources == {"webhook": {"a": 1, "max_body_bytes": "5"}}
+
+
+def test_allowed_names_are_a_list_or_text_with_commas(home, monkeypatch):
+    monkeypatch.setenv("CAMSHAFT_ENV__ALLOW", "ONE, TWO")
+    monkeypatch.setenv("ONE", "1")
+
+    config = read_config(home)
+
+    assert config.env.allow == ("ONE", "TWO")
+    assert config.env_values == {"ONE": "1"}
+
+
+def test_a_limit_is_switched_off_by_name(home):
+    write(home, "[retention]\nage_days = 'none'\nrows = 'none'\n")
+
+    retention = read_config(home).retention
+
+    assert (retention.age_days, retention.rows) == (None, None)
+
+
+def test_nothing_in_it_changes(home):
+    config = read_config(home)
+
+    with pytest.raises(ValueError, match="frozen"):
+        config.worker.concurrency = 5  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[http]\nlisen = 'a'\n", "camshaft.toml:2 http.lisen: lisen is not known here (did you mean «listen»?)"),
+        ("[htp]\nlisten = 'a'\n", "camshaft.toml:1 htp: htp is not known here (did you mean «http»?)"),
+        ("\n[worker]\nconcurrency = 0\n", "camshaft.toml:3 worker.concurrency: concurrency is 0, and must be at least 1"),
+        ("[worker]\ndrain_s = 'soon'\n", "camshaft.toml:2 worker.drain_s: drain_s is «soon», and must be a number"),
+        (
+            "[sources.webhok]\na = 1\n",
+            "camshaft.toml:1 sources.webhok: there is no section «sources.webhok» (did you mean «webhook»?)",
+        ),
+        ("steps.bsh.a = 1\n", "camshaft.toml:1 steps.bsh: there is no section «steps.bsh» (did you mean «bash»?)"),
+        ("[worker\n", "camshaft.toml:1:8: it is not TOML: Expected ']' at the end of a table declaration"),
+    ],
+)
+def test_a_mistake_is_told_with_its_line_and_what_was_meant(home, text, said):
+    write(home, text)
+
+    assert refusal(home) == [said]
+
+
+def test_all_mistakes_are_told_at_once(home):
+    write(home, "[http]\nlisten = 'x'\n[worker]\nconcurrency = 0\n")
+
+    assert len(refusal(home)) == 2
+
+
+def test_a_mistake_in_the_environment_is_told_with_the_variable(home, monkeypatch):
+    monkeypatch.setenv("CAMSHAFT_WORKER__CONCURRENCY", "many")
+
+    assert refusal(home) == ["environment CAMSHAFT_WORKER__CONCURRENCY: concurrency is «many», and must be a whole number"]
+
+
+def test_a_variable_that_would_set_nothing_is_refused(home, monkeypatch):
+    monkeypatch.setenv("CAMSHAFT_WORKR__CONCURRENCY", "1")
+
+    assert refusal(home) == ["environment CAMSHAFT_WORKR__CONCURRENCY: there is no section «workr» (did you mean «worker»?)"]
+
+
+def test_an_unknown_zone_is_refused_with_the_one_that_was_meant(home):
+    write(home, "[schedule]\ntimezone = 'Europe/Berln'\n")
+
+    (said,) = refusal(home)
+
+    assert "Europe/Berlin" in said
+
+
+def test_systemd_credentials_are_not_settings(home, tmp_path, monkeypatch):
+    credentials = tmp_path / "credentials"
+    credentials.mkdir()
+    (credentials / "camshaft_worker__concurrency").write_text("99")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
+
+    assert read_config(home).worker.concurrency == 10
+
+
+def test_a_home_that_is_not_there_is_refused_with_the_command_that_makes_it(tmp_path):
+    with pytest.raises(HomeError, match="camshaft init"):
+        read_config(tmp_path / "none")
+
+
+def test_a_file_that_is_no_text_is_refused(home):
+    (home / "camshaft.toml").write_bytes(b"\xff\xfe")
+
+    assert refusal(home) == ["camshaft.toml: it is not UTF-8 text (save it as UTF-8)"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("127.0.0.1:80", Address("127.0.0.1", 80)),
+        ("[::1]:80", Address("::1", 80)),
+        (":80", Address("0.0.0.0", 80)),
+        ("80", Address("127.0.0.1", 80)),
+        (80, Address("127.0.0.1", 80)),
+        ("localhost:0", Address("localhost", 0)),
+    ],
+)
+def test_an_address_is_read(text, expected):
+    assert read_address(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "a", "a:", "a:b", "::1:80", "a:65536", "a:-1", "a:٣", True, None, 1.5])
+def test_what_is_no_address_is_refused(text):
+    with pytest.raises(ValueError, match="HOST:PORT"):
+        read_address(text)
+
+
+def test_addresses_are_written_as_they_are_read():
+    assert [str(read_address(text)) for text in ("[::1]:80", "1.2.3.4:5")] == ["[::1]:80", "1.2.3.4:5"]
+
+
+def test_a_part_checks_its_own_section_at_its_line(home):
+    class Settings(BaseModel):
+        model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+        max_body_bytes: int = 1
+
+    write(home, "[sources.webhook]\nmax_body_bytes = 'x'\nmax_bdy_bytes = 1\n")
+    config = read_config(home)
+
+    with pytest.raises(DefinitionError) as refused:
+        read_section(Settings, config, "sources", "webhook")
+
+    assert [(problem.line, problem.path) for problem in refused.value.problems] == [
+        (2, ("sources", "webhook", "max_body_bytes")),
+        (3, ("sources", "webhook", "max_bdy_bytes")),
+    ]
+
+
+def test_the_sections_of_parts_are_those_of_the_parts_there_are():
+    assert set(SOURCE_SECTIONS) == {name.replace("-", "_") for name in SOURCES}
+    assert set(STEP_SECTIONS) == {name.replace("-", "_") for name in STEP_KINDS}
+
+
+def test_kinds_of_steps_get_their_sections(home):
+    write(home, "[steps.bash]\nshell = 'sh'\n")
+
+    kinds = configured_kinds(read_config(home))
+
+    assert kinds["bash"].settings.shell == "sh"  # type: ignore[attr-defined]
