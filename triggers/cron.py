@@ -10,10 +10,11 @@ with times in the past when it is asked in the second pass of a doubled hour, an
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -61,19 +62,23 @@ class Cron:
             found.append(instant)
         return found
 
+    def latest(self, since: datetime, before: datetime, limit: int) -> list[datetime]:
+        """The last `limit` instants before `before` (not included) and since `since` (included), in order."""
+        found: deque[datetime] = deque(maxlen=limit)
+        reach = timedelta(minutes=2)
+        while len(found) < limit:
+            start = since if before - since <= reach else before - reach
+            found.clear()
+            found.extend(takewhile(lambda instant: instant < before, self.all_after(start - timedelta(microseconds=1))))
+            if start == since:
+                break
+            reach *= 4  # the range is not known to hold enough until it was looked through, and most schedules are regular
+        return list(found)
+
     def previous(self, before: datetime) -> datetime | None:
         """The last instant strictly before this one. None: there was none in fifty years."""
-        reach = timedelta(minutes=2)
-        while reach < LONG_AGO * 4:
-            latest = None
-            for instant in self.all_after(before - min(reach, LONG_AGO)):
-                if instant >= before:
-                    break
-                latest = instant
-            if latest is not None:
-                return latest
-            reach *= 4
-        return None
+        found = self.latest(before - LONG_AGO, before, 1)
+        return found[0] if found else None
 
     def _by_wall(self, after: datetime) -> Iterator[datetime]:
         latest = after
