@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable
 
 import structlog
@@ -29,6 +30,7 @@ class Handover:
         self._watching = watching
         self._emit = emit
         self._at_once = asyncio.Semaphore(AT_ONCE)
+        self._coming: Counter[str] = Counter()  # trigger → new files of this wave
 
     async def run(self) -> None:
         """Work until cancelled. Sleeps until the next file is due."""
@@ -52,6 +54,7 @@ class Handover:
         looks = await watching.in_thread(self._look, asked)
         answers = [(place, watcher, found) for (place, watcher), found in zip(asked, looks, strict=True)]
         answers.sort(key=lambda answer: answer[2].found is Found.GONE)  # what came takes what went with it: a move
+        self._coming.clear()
         happenings = [meant for answer in answers if (meant := self._meaning(*answer)) is not None]
         await self._remember([item for item in happenings if item[1].event is None])
         async with asyncio.TaskGroup() as group:
@@ -133,7 +136,10 @@ class Handover:
     def _is_too_many(self, watcher: Watcher, happening: Happening) -> bool:
         """Whether the file is beyond what may be known of one trigger."""
         entries, limit = watcher.ledger.entries, self._watching.settings.max_files
-        if len(entries) < limit or happening.path in entries or happening.old_path is not None:
+        if happening.path in entries or happening.old_path is not None:
+            return False
+        self._coming[watcher.key] += 1
+        if len(entries) + self._coming[watcher.key] <= limit:
             return False
         too_many(watcher, limit)
         return True

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+import structlog
 from watchdog.events import (
     DirCreatedEvent,
     DirDeletedEvent,
@@ -29,7 +30,9 @@ from watchdog.events import (
 )
 from watchdog.observers.api import BaseObserver, ObservedWatch
 from watchdog.observers.inotify import InotifyFullEmitter
-from watchdog.observers.inotify_c import InotifyEvent, InotifyFD
+from watchdog.observers.inotify_c import CallbackId, InotifyEvent, InotifyFD, Mask, WatchCallback, WatchDescriptor
+
+log = structlog.get_logger()
 
 What = Literal["touched", "gone", "made", "written", "closed", "folder", "lost"]
 """`touched`: its times or rights were set. `gone`: deleted or moved away. `made`: opened for the first time. `closed`: also moved here.
@@ -127,7 +130,9 @@ class Notifier:
         """Raises OSError where this process may have no inotify instance. `on_overflow` is called in a thread of watchdog's."""
         self._inbox = inbox
         self.limited = False  # True: the kernel's limit of watches was met, some folder is not watched
-        self._descriptor = _Descriptor(on_overflow, self._on_limit)
+        self.failed = False  # True: nothing is told any more
+        self._on_overflow = on_overflow
+        self._descriptor = _Descriptor(on_overflow, self._on_limit, self._on_failure)
         self._observer = _Observer(self._descriptor)
         self._users: dict[ObservedWatch, int] = {}
 
@@ -171,27 +176,45 @@ class Notifier:
     def _on_limit(self) -> None:
         self.limited = True
 
+    def _on_failure(self) -> None:
+        self.failed = True
+        self._on_overflow()
+
 
 class _Descriptor(InotifyFD):
     """One inotify instance of our own, that also tells what watchdog keeps to itself."""
 
-    def __init__(self, on_overflow: Callable[[], None], on_limit: Callable[[], None]) -> None:
+    def __init__(self, on_overflow: Callable[[], None], on_limit: Callable[[], None], on_failure: Callable[[], None]) -> None:
         super().__init__()
         self._on_overflow = on_overflow
         self._on_limit = on_limit
+        self._on_failure = on_failure
+
+    def run(self) -> None:
+        try:
+            super().run()
+        except Exception:
+            log.exception("file_watch.reader_failed")  # watchdog's code; without this thread nothing is told any more
+            self._on_failure()
 
     def handle_event(self, event: InotifyEvent) -> None:
         super().handle_event(event)
         if event.is_queue_overflow:
             self._on_overflow()
 
-    def add_callback(self, *args: Any) -> Any:
+    def _add_callback(self, path: bytes, mask: Mask, callback: WatchCallback, id_: CallbackId) -> WatchDescriptor:
+        """Watchdog's own warns when folders are made so quickly that it comes upon one twice, and takes a forbidden one as watched."""
         try:
-            return super().add_callback(*args)
+            watch = self._get_or_create_watch(path, mask)
         except OSError as error:
             if error.errno == errno.ENOSPC:  # for a folder deep in the tree watchdog goes on without a word
                 self._on_limit()
             raise
+        if watch.wd == -1:
+            self._watch_for_wd.pop(watch.wd, None)
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fsdecode(path))
+        watch.callbacks[id_] = callback
+        return watch.wd
 
 
 class _Observer(BaseObserver):

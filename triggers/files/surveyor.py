@@ -77,7 +77,7 @@ class Surveyor:
 
     def _notice_limit(self) -> None:
         """A folder deep in some tree could not be watched, and nobody knows which."""
-        notifier = self._watching.notifier
+        notifier = self._watching.teller
         if notifier is None or not notifier.limited:
             return
         notifier.limited = False
@@ -111,7 +111,7 @@ class Surveyor:
         watching.settling.drop(watcher.key)
         self._unread.pop(watcher.key, None)
         for root in watcher.roots:
-            await watching.in_thread(disarm, root, watching.notifier)
+            await watching.in_thread(disarm, root, watching.teller)
 
     async def _begin(self, watcher: Watcher, since: float) -> None:
         """A trigger that is new, or means other files than before, takes what is there as it is."""
@@ -143,7 +143,7 @@ class Surveyor:
         began = time.monotonic()
         try:
             if start == root.path:
-                await watching.in_thread(arm, root, watching.notifier)
+                await watching.in_thread(arm, root, watching.teller)
             assert watcher.ledger.marker is not None
             order = Order(
                 root.area,

@@ -58,9 +58,14 @@ class Watching:
         self.settling = Settling()
         self.something_due = asyncio.Event()  # the first deadline may be another one now
         self.something_to_survey = asyncio.Event()
-        self.notifier: Notifier | None = None  # None: this process may have no inotify; everything is polled
+        self.notifier: Notifier | None = None  # None: this process may have no inotify
         self.stopped = threading.Event()
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="file-watch")  # one looks at folders, one at files
+
+    @property
+    def teller(self) -> Notifier | None:
+        """None: nobody tells of changes, every folder is looked at again and again."""
+        return None if self.notifier is None or self.notifier.failed else self.notifier
 
     async def in_thread(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         return await self.loop.run_in_executor(self._threads, lambda: function(*args, **kwargs))
