@@ -190,7 +190,10 @@ class Compiler:
             method = method_of(this, name)
             if method is not None:
                 return method(fuel, this, [argument(names) for argument in arguments])
-            if call_optional and _absent(read(this, name)):
+            own = read(this, name)
+            if isinstance(own, Function):
+                return own.call(fuel, [argument(names) for argument in arguments])
+            if call_optional and (own is None or own is UNDEFINED):
                 return SKIPPED
             raise fail(f"`{whole}` is not a function{hint_for(name)}")
 
@@ -291,10 +294,6 @@ class Compiler:
             return Function(text, call)
 
         return arrow
-
-
-def _absent(value: Any) -> bool:
-    return value is None or value is UNDEFINED
 
 
 def _both(before: list[Closure], last: Closure) -> Closure:

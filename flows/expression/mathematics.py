@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any, Final
 
 from flows.expression.arguments import argument
@@ -64,6 +65,15 @@ def _fround(value: float) -> float:
         return math.copysign(math.inf, value)
 
 
+def _cube_root(value: float) -> float:
+    near = math.cbrt(value)
+    if near == 0 or not math.isfinite(near):
+        return near
+    # The C library may be one unit off; the nearest of the neighbours is what people see elsewhere.
+    exact = Fraction(value)
+    return min((near, math.nextafter(near, 0.0), math.nextafter(near, 2 * near)), key=lambda root: abs(Fraction(root) ** 3 - exact))
+
+
 def _leading_zeros(value: float) -> float:
     return 32 - to_uint32(value).bit_length()
 
@@ -76,7 +86,7 @@ _ONE: Final[dict[str, Callable[[float], float]]] = {
     "asinh": math.asinh,
     "atan": math.atan,
     "atanh": _atanh,
-    "cbrt": math.cbrt,
+    "cbrt": _cube_root,
     "ceil": _kept(math.ceil),
     "clz32": _leading_zeros,
     "cos": _defined(math.cos),

@@ -14,7 +14,7 @@ from flows.expression.numerals import double, exponential_text, fixed_text, numb
 from flows.expression.pattern import Pattern
 from flows.expression.read import has
 from flows.expression.strings import STRINGS, Method
-from flows.expression.values import UNDEFINED, Function, MatchArray, Opaque, type_of
+from flows.expression.values import UNDEFINED, MatchArray, Opaque, type_of
 
 
 def number_to_string(fuel: Fuel, this: Any, given: list[Any]) -> str:
@@ -94,23 +94,15 @@ _KNOWN: Final = sorted({name for table in (*_METHODS.values(), _PATTERN) for nam
 
 
 def method_of(this: Any, name: str) -> Method | None:
-    """The function that `this.name(…)` calls, None where there is none."""
+    """The built-in that `this.name(…)` calls, None where there is none or the value has something of its own there."""
     kind = type(this)
     if kind is str:
         return STRINGS.get(name)
     if kind is Pattern:
         return _PATTERN.get(name)
-    if isinstance(this, dict):
-        own = this.get(name, UNDEFINED)
-        if own is not UNDEFINED or name in this:
-            return _bound(own)
-    if isinstance(this, Opaque | MatchArray) and name in this.members:
-        return _bound(this.members[name])
+    if isinstance(this, dict | Opaque | MatchArray) and name in (this if isinstance(this, dict) else this.members):
+        return None
     return _METHODS.get(type_of(this), {}).get(name)
-
-
-def _bound(own: Any) -> Method | None:
-    return (lambda fuel, _this, given: own.call(fuel, given)) if isinstance(own, Function) else None
 
 
 def hint_for(name: str) -> str:

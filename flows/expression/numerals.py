@@ -198,22 +198,22 @@ def radix_text(value: float, radix: int) -> str:
     sign, value = ("-", -value) if value < 0 else ("", value)
     whole = math.floor(value)
     return (
-        sign + _whole_digits(whole, value, radix) if value == whole else sign + _part_digits(whole, value - whole, value, radix)
+        sign + _whole_digits(value, radix) if value == whole else sign + _part_digits(whole, value - whole, value, radix)
     )
 
 
-def _whole_digits(whole: int, value: float, radix: int) -> str:
-    # Digits that lie below the precision of the double are printed as zeros.
+def _whole_digits(value: float, radix: int) -> str:
+    # Digits below the precision of the double are printed as zeros; in doubles, as V8 computes it.
     zeros = ""
-    while math.frexp(value)[1] > 53:
+    while value / radix >= SAFE:
         value /= radix
         zeros += "0"
-    whole = int(value) if zeros else whole
     text = ""
     while True:
-        whole, digit = divmod(whole, radix)
-        text = _DIGITS[digit] + text
-        if not whole:
+        rest = math.fmod(value, radix)
+        text = _DIGITS[int(rest)] + text
+        value = (value - rest) / radix
+        if value < 1:
             return text + zeros
 
 
@@ -234,7 +234,7 @@ def _part_digits(whole: int, fraction: float, value: float, radix: int) -> str:
             if fraction < delta:
                 break
     part = "".join(_DIGITS[digit] for digit in digits)
-    return f"{_whole_digits(whole, float(whole), radix)}.{part}" if part else _whole_digits(whole, float(whole), radix)
+    return f"{_whole_digits(float(whole), radix)}.{part}" if part else _whole_digits(float(whole), radix)
 
 
 def _carry(digits: list[int], radix: int) -> int:

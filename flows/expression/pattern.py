@@ -63,15 +63,15 @@ class Pattern(Opaque):
         """What the engine reads: without the flag u one character for each code unit."""
         return (text if self.unicode else utf16.units(text)).encode("utf-8", "surrogatepass")
 
-    def matches(self, text: str, fuel: Fuel, start: int = 0) -> Iterator[Match]:
-        """Matches from left to right; after an empty one the next begins one character further. `start` in code units."""
+    def matches(self, text: str, fuel: Fuel, *, sticky: bool | None = None) -> Iterator[Match]:
+        """Matches from left to right; after an empty one the next begins one character further. `sticky` None: as the flag y says."""
         data = self.encoded(text)
         ascii_only = len(data) == len(text)
-        place = start if ascii_only else len(self._decoded(data, start))
-        done, counted = (place, start)
+        find = self.program.match if (self.sticky if sticky is None else sticky) else self.program.search
+        place = done = counted = 0
         while place <= len(data):
             fuel.burn(1 + ((len(data) - place) * self.size >> 7))
-            found = self.program.match(data, place) if self.sticky else self.program.search(data, place)
+            found = find(data, place)
             if found is None:
                 return
             first, last = found.span()
@@ -85,11 +85,6 @@ class Pattern(Opaque):
                 counted, done = begin + _count(data[first:last]), last
                 yield Match(begin, counted, tuple(_text(group) for group in (found.group(), *found.groups())))
             place = last if last > first else _following(data, last)
-
-    def _decoded(self, data: bytes, start: int) -> bytes:
-        """The bytes of the first `start` code units."""
-        taken = utf16.units(data.decode("utf-8", "surrogatepass"))[:start]
-        return (utf16.joined(taken) if self.unicode else taken).encode("utf-8", "surrogatepass")
 
     def array(self, match: Match, text: str) -> MatchArray:
         """What match() and exec() give."""

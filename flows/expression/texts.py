@@ -44,10 +44,10 @@ def _split_pattern(fuel: Fuel, this: str, separator: Pattern, limit: int) -> lis
     spread = units(this)
     fuel.burn(1 + (len(spread) >> 4))
     if not spread:
-        return [] if next(separator.matches(this, fuel), None) else [this]
+        return [] if next(separator.matches(this, fuel, sticky=False), None) else [this]
     pieces: list[Any] = []
     last = 0
-    for match in separator.matches(this, fuel):
+    for match in separator.matches(this, fuel, sticky=False):
         if match.start >= len(spread):
             break
         if match.end == last or (match.end == match.start == last):
