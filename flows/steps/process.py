@@ -10,7 +10,7 @@ import signal
 from asyncio import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from flows.errors import StepError
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DRAIN_S = 1.0  # a leader that is gone leaves at most buffered output; who still holds the pipe after this is a leftover
+CLOSE_S = 0.2  # what was killed has let go by then; who has not left the group before and keeps the pipe
 REAP_S = 5.0  # a killed process that is not reaped by then hangs in the kernel: nobody can wait for it
 
 End = Literal["exited", "timeout", "output_limit"]
@@ -84,6 +85,7 @@ class _Child(asyncio.SubprocessProtocol):
         self.turned: asyncio.Future[None] = loop.create_future()  # it ended, or wrote too much
         self.output = {1: bytearray(), 2: bytearray()}
         self.overflowed = False
+        self.hurried = False  # who cancels has lost patience already
         self.status: int | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -121,7 +123,7 @@ class _Child(asyncio.SubprocessProtocol):
     async def terminate(self, grace_s: float) -> None:
         """Ask the group to end and give it `grace_s` to do so; the caller kills it afterwards. Cancelling cuts it short."""
         self._signal(signal.SIGTERM)
-        await self.wait_closed(grace_s)
+        await self.wait_closed(0 if self.hurried else grace_s)
 
     def kill(self) -> None:
         """Kill the whole group, also where its leader has ended: what a step starts ends with the step."""
@@ -136,7 +138,7 @@ class _Child(asyncio.SubprocessProtocol):
     async def let_go(self) -> None:
         """Wait for the killed child to be reaped, then close our ends of its pipes, whoever else still holds them."""
         try:
-            await self.wait_closed(REAP_S if self.status is None else DRAIN_S)
+            await self.wait_closed(REAP_S if self.status is None else CLOSE_S)
         finally:
             if self._transport is not None:
                 self._transport.close()
@@ -157,8 +159,9 @@ async def _watch(child: _Child, timeout_s: float) -> End:
 async def _start(child: _Child, argv: Sequence[str], env: Mapping[str, str], cwd: Path) -> None:
     _check_text(argv, env)
     program = _find(argv[0], env, cwd)
-    try:
-        await asyncio.get_running_loop().subprocess_exec(
+    loop = asyncio.get_running_loop()
+    starting = loop.create_task(
+        loop.subprocess_exec(
             lambda: child,
             program,
             *argv[1:],
@@ -166,9 +169,29 @@ async def _start(child: _Child, argv: Sequence[str], env: Mapping[str, str], cwd
             env=dict(env),
             cwd=str(cwd),
             start_new_session=True,
-        )
+        ),
+        name=f"start {program}",
+    )
+    try:
+        await _finish(child, starting)
     except OSError as error:
         raise _not_started(error, argv, env) from error
+
+
+async def _finish(child: _Child, task: asyncio.Task[Any]) -> None:
+    """Wait for a short task whose half-done work nobody could undo: it runs before its pid is known. Cancelling comes after."""
+    cancelled: list[asyncio.CancelledError] = []
+    while not task.done():
+        try:
+            await asyncio.wait((task,))
+        except asyncio.CancelledError as error:
+            cancelled.append(error)
+    failed = task.exception()
+    if cancelled:
+        child.hurried = len(cancelled) > 1
+        raise cancelled[0]
+    if failed is not None:
+        raise failed
 
 
 def _find(name: str, env: Mapping[str, str], cwd: Path) -> str:

@@ -227,6 +227,19 @@ async def test_cancelling_ends_the_whole_group_before_it_returns(bash, told):
     assert all([await gone(int(pid)) for pid in line.split()])
 
 
+async def test_a_cancel_while_the_command_is_being_started_leaves_nothing(bash, told):
+    step = asyncio.create_task(bash(f"echo $$ > {told.path}; sleep 60; sleep 60"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    step.cancel()
+    await asyncio.wait((step,))
+
+    assert step.cancelled()
+    with pytest.raises((BlockingIOError, AssertionError)):  # it had no time to say its number, or is gone
+        assert not await gone(int(os.read(told.number, 100)))
+
+
 async def test_a_second_cancel_cuts_the_grace_short(bash, told):
     step = asyncio.create_task(bash(f"trap '' TERM; echo $$ > {told.path}; sleep 60; sleep 60", grace_s=60))
     line = await told.line()
@@ -387,7 +400,10 @@ async def test_the_file_is_gone_also_when_the_command_fails(bash, tmp_path, monk
 
 async def test_values_in_the_environment_are_text_as_javascript_prints_it(bash):
     values = {"text": "a b", "number": 7, "yes": True, "nothing": None, "list": [1, "x"]}
-    section = {"command": 'printf "%s|" "$A" "$B" "$C" "$D" "$E"', "env": {n: f"$.{k}" for n, k in zip("ABCDE", values, strict=True)}}
+    section = {
+        "command": 'printf "%s|" "$A" "$B" "$C" "$D" "$E"',
+        "env": {n: f"$.{k}" for n, k in zip("ABCDE", values, strict=True)},
+    }
 
     output = await bash(section, values)
 
