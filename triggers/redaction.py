@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from functools import lru_cache
 from typing import Any
@@ -21,18 +20,6 @@ _SECRET = re.compile(
 def looks_secret(name: str) -> bool:
     """True for `Authorization`, `x-api-key`, `password`: values under such a name are never stored or shown."""
     return _SECRET.search(name) is not None
-
-
-def shown(value: Any, *names: str | int) -> Any:
-    """`value` as a verdict may show it: redacted where one of the names that lead to it looks secret, and capped."""
-    if any(isinstance(name, str) and looks_secret(name) for name in names):
-        return REDACTED
-    if isinstance(value, str):
-        return value if len(value) <= SHOWN_CHARACTERS else f"{value[:SHOWN_CHARACTERS]}…"
-    if isinstance(value, (dict, list)):
-        text = json.dumps(cleaned(value), ensure_ascii=False)
-        return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
-    return value
 
 
 def cleaned(value: Any, depth: int = 3) -> Any:

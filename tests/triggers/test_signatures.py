@@ -75,7 +75,6 @@ def test_without_a_prefix_the_name_of_the_algorithm_may_stand_before_the_digest(
         " ".join(digest().hex()),
         "é" * 64,
         "\udcff" * 64,
-        "\ud800" * 64,
         "٣" * 64,
         base64.b64encode(digest()).decode(),
         "0" * 64,

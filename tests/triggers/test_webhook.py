@@ -234,9 +234,8 @@ async def test_a_hook_is_found_by_its_path_and_by_nothing_else(path, status):
 
 
 async def test_a_path_outside_of_hooks_is_not_found():
-    async with opened(trigger("a")) as world:
-        async with world.client.get(world.source.url.removesuffix("/hooks") + "/metrics") as response:
-            assert response.status == 404
+    async with opened(trigger("a")) as world, world.client.get(world.source.url.removesuffix("/hooks") + "/metrics") as response:
+        assert response.status == 404
 
 
 async def test_a_method_that_no_trigger_takes_is_answered_405_with_those_that_are():

@@ -322,7 +322,7 @@ async def test_a_body_that_is_coming_in_while_the_listener_closes_is_still_taken
 async def test_closing_does_not_wait_longer_than_its_deadline():
     async with wired(drain_s=0.1) as wire:
         wire.gate.clear()
-        reader, writer = await wire.connect()
+        _, writer = await wire.connect()
         writer.write(GOOD)
         await wire.arrived.wait()
         began = asyncio.get_running_loop().time()

@@ -117,7 +117,7 @@ def prepare(section: Mapping[str, Any]) -> WebhookSpec:
     try:
         spec = WebhookSpec.model_validate({**section, "auth": None}, strict=True)
     except ValidationError as error:
-        problems += validation_problems(error, WebhookSpec.model_fields)
+        problems += validation_problems(error, known_fields(WebhookSpec))
     if problems:
         raise DefinitionError(*problems)
     return spec.model_copy(update={"auth": auth})

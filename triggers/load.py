@@ -1,0 +1,219 @@
+"""A trigger's definition becomes a Trigger: aliases resolved, everything checked, all problems at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from flows.document import digest
+from flows.errors import DefinitionError, Problem, dotted
+from flows.expression import Expression, compile_expression
+from flows.selector import compile_selector
+from flows.suggest import did_you_mean, validation_problems
+from triggers.mapping import compile_mapping
+from triggers.sources import SOURCES, source_class
+from triggers.spec import TriggerSpec, known_fields
+from triggers.trigger import Idempotency, Trigger
+
+MAX_KEY = 128
+KEY = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,{MAX_KEY - 1}}}", re.ASCII)
+
+ALIASES = {"id": "key", "name": "key", "inputs": "inputMapping", "if": "filter", "when": "filter"}
+SECTION_ALIASES = {"if": "filter", "when": "filter", "tz": "timezone"}
+TYPE_ALIASES = {"cron": "schedule", "file": "file-watch"}
+LATER_TYPES = ("flow",)
+LATER_FIELDS = ("debounce", "throttle", "rateLimit", "batch", "concurrency", "budget", "tests", "timeouts")
+LATER = "is not available in this version"
+FIELDS = {"key", "trigger", "filter", *known_fields(TriggerSpec)[()]}
+_TELLING = {"path": "webhook", "cron": "schedule", "paths": "file-watch"}  # a field that only one type has
+_OF_THE_SECTION = ("type", "path", "methods", "auth", "cron", "timezone", "tz", "paths", "include", "exclude", "events", "settle")
+
+# A header's name in a filter's text, after any string: `$.headers['X-Id']`, `$.headers.Host`. Names match without case.
+_HEADER = re.compile(
+    r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|\$(?:\?\.|\.)headers(?:(?:\?\.)?\[\s*(['"])[^'"\\]*\1\s*\]|\??\.[A-Za-z_]\w*)"""
+)
+
+
+def load_trigger(definition: Any, *, key: str | None, file: Path | None, default_timezone: str = "UTC") -> Trigger:
+    """`key` is the file's stem: the trigger's key where it names none. Raises DefinitionError with everything that is wrong."""
+    if not isinstance(definition, dict):
+        hint = 'like {"key": …, "trigger": {"type": "webhook", "path": …}, "flow": …}'
+        raise DefinitionError.at((), "a trigger is an object", hint)
+    return _Loading(definition, default_timezone).load(key, file)
+
+
+Made = TypeVar("Made")
+Found = tuple[Any, tuple[str | int, ...]]  # a filter's text and where it is written
+
+
+class _Loading:
+    """One definition on its way: what was found wrong so far, each at the place where it is written."""
+
+    def __init__(self, definition: dict[str, Any], default_timezone: str) -> None:
+        self.definition = definition
+        self.default_timezone = default_timezone
+        self.problems: list[Problem] = []
+        self.written: dict[str, str] = {}  # a field's name → the word it was written with
+
+    def load(self, stem: str | None, file: Path | None) -> Trigger:
+        top = self._named(self.definition, ALIASES, ())
+        key = self._key(top.pop("key", None), stem)
+        section = top.pop("trigger", None)
+        outer_filter = self._take_filter(top, ())
+        kind, spec, inner_filter = self._section(section, key or "trigger")
+        if outer_filter and inner_filter:
+            self._refuse(outer_filter[1], "a filter stands here and in `trigger`", "keep one")
+        found = inner_filter or outer_filter
+        filter_ = self._under(found[1], lambda: _filter(found[0])) if found else None
+        rest = self._rest(top)
+        mapping = None
+        if rest is not None and rest.input_mapping is not None:
+            mapping = self._under(self._place("inputMapping"), lambda: compile_mapping(rest.input_mapping))
+        idempotency = self._idempotency(rest)
+        if self.problems or rest is None or key is None or kind is None:
+            raise DefinitionError(*self.problems)
+        return Trigger(
+            key,
+            kind,
+            spec,
+            rest.flow,
+            filter_,
+            mapping,
+            idempotency,
+            enabled=rest.enabled,
+            description=rest.description,
+            priority=rest.priority,
+            definition=self.definition,
+            digest=digest(self.definition),
+            file=file,
+        )
+
+    def _refuse(self, path: tuple[str | int, ...], problem: str, hint: str | None = None) -> None:
+        self.problems.append(Problem(path, problem, hint))
+
+    def _under(self, place: tuple[str | int, ...], make: Callable[[], Made]) -> Made | None:
+        """What `make` gives; where it refuses, its problems at this place, and None."""
+        try:
+            return make()
+        except DefinitionError as error:
+            self.problems += error.under(*place).problems
+            return None
+
+    def _named(self, section: dict[str, Any], aliases: dict[str, str], place: tuple[str, ...]) -> dict[str, Any]:
+        """The section with each field under its own name. Two words for one field with two values are refused."""
+        named: dict[str, Any] = {}
+        for word, value in section.items():
+            field = aliases.get(word, word)
+            if field in named and named[field] != value:
+                first = self.written[dotted((*place, field))]
+                self._refuse(
+                    (*place, word), f"«{word}» and «{first}» are two words for one thing, with two values", f"keep {field}"
+                )
+                continue
+            named[field] = value
+            self.written[dotted((*place, field))] = word
+        return named
+
+    def _place(self, *path: str | int) -> tuple[str | int, ...]:
+        """The place of a field as it is written: `trigger.tz` where that is the word for `timezone`."""
+        depth = 2 if path[:1] == ("trigger",) else 1
+        word = self.written.get(dotted(path[:depth]))
+        return path if word is None else (*path[: depth - 1], word, *path[depth:])
+
+    def _key(self, given: Any, stem: str | None) -> str | None:
+        key = stem if given is None else given
+        place = () if given is None else self._place("key")
+        said = f"the key «{key}»" if given is not None else f"the key that the file's name gives, «{key}»,"
+        rule = f"lower-case letters, digits and . _ -, beginning with a letter or digit, at most {MAX_KEY}"
+        if key is None or key == "":
+            self._refuse(place, "key is missing", f"give it a key: {rule}")
+        elif not isinstance(key, str):
+            self._refuse(place, "key is not text", rule)
+        elif not KEY.fullmatch(key):
+            better = re.sub(r"[^a-z0-9._-]+", "-", key.lower()).strip("-._")[:MAX_KEY]
+            self._refuse(place, f"{said[: MAX_KEY + 60]} is no key", f"write «{better}»: {rule}" if better else rule)
+        else:
+            return key
+        return None
+
+    def _take_filter(self, section: dict[str, Any], place: tuple[str, ...]) -> Found | None:
+        value = section.pop("filter", None)
+        return None if value is None else (value, self._place(*place, "filter"))
+
+    def _section(self, section: Any, key: str) -> tuple[str | None, Any, Found | None]:
+        """The source's type, its spec, and the filter that stands in the section."""
+        if not isinstance(section, dict):
+            said = "trigger is missing" if section is None else "trigger is not an object"
+            self._refuse(("trigger",) if section is not None else (), said, f"its type is one of {', '.join(SOURCES)}")
+            return None, None, None
+        named = self._named(section, SECTION_ALIASES, ("trigger",))
+        found = self._take_filter(named, ("trigger",))
+        kind = self._kind(named.pop("type", None), named)
+        if kind is None:
+            return None, None, found
+        if kind == "schedule":
+            named.setdefault("timezone", self.default_timezone)
+        try:
+            return kind, source_class(kind).prepare(named, key=key), found
+        except DefinitionError as error:
+            under = error.under("trigger").problems
+            self.problems += [replace(problem, path=self._place(*problem.path)) for problem in under]
+            return kind, None, found
+
+    def _kind(self, given: Any, section: dict[str, Any]) -> str | None:
+        if given is None:
+            guess = next((kind for field, kind in _TELLING.items() if field in section), None)
+            hint = f'add "type": "{guess}"' if guess else f"one of {', '.join(SOURCES)}"
+            self._refuse(("trigger",), "trigger has no type", hint)
+            return None
+        kind = TYPE_ALIASES.get(given, given) if isinstance(given, str) else None
+        if kind in SOURCES:
+            return kind
+        if given in LATER_TYPES:
+            self._refuse(("trigger", "type"), f"the trigger type «{given}» {LATER}")
+        else:
+            near = did_you_mean(str(given), (*SOURCES, *TYPE_ALIASES))
+            self._refuse(("trigger", "type"), f"there is no trigger type «{given!s:.60}»", near or f"one of {', '.join(SOURCES)}")
+        return None
+
+    def _rest(self, top: dict[str, Any]) -> TriggerSpec | None:
+        """What is left of the file. Unknown fields are told one by one."""
+        for field in [field for field in top if field not in FIELDS]:
+            del top[field]
+            if field in LATER_FIELDS:
+                self._refuse((field,), f"{field} {LATER}", "leave it out")
+            elif field in _OF_THE_SECTION:
+                self._refuse((field,), f"{field} is not known here", "it stands inside `trigger`")
+            else:
+                hint = did_you_mean(field, (*FIELDS, *ALIASES)) or f"known are {', '.join(sorted(FIELDS))}"
+                self._refuse((field,), f"{field:.60} is not known here", hint)
+        try:
+            return TriggerSpec.model_validate(top)
+        except ValidationError as error:
+            found = validation_problems(error, known_fields(TriggerSpec))
+            self.problems += [replace(problem, path=self._place(*problem.path)) for problem in found]
+            return None
+
+    def _idempotency(self, rest: TriggerSpec | None) -> Idempotency | None:
+        if rest is None or rest.idempotency is None:
+            return None
+        section = rest.idempotency
+        selector = self._under(("idempotency", "key"), lambda: compile_selector(section.key, fold_headers=True))
+        return None if selector is None else Idempotency(selector, section.ttl)
+
+
+def _filter(source: Any) -> Expression:
+    if not isinstance(source, str):
+        raise DefinitionError.at((), "a filter is an expression, as text", """like "$.body.source === 'email'" """.strip())
+    return compile_expression(_HEADER.sub(_lowered, source), roots=("$",))
+
+
+def _lowered(found: re.Match[str]) -> str:
+    """A header's name in lower case, as events have them; a string as it is."""
+    text = found[0]
+    return text[:9] + text[9:].lower() if text.startswith("$") else text
