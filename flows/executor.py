@@ -37,7 +37,8 @@ async def execute(
     the world must be on disk before others start.
     """
     run = Run(run_id, world, record, recorded)
-    execution = Execution(run, flow.graph, View(inputs, {}, {}, world.env, inputs))
+    given = dict(inputs)  # expressions walk through dicts, and through nothing else
+    execution = Execution(run, flow.graph, View(given, {}, {}, dict(world.env), given))
     timeout_s = None if deadline is None else max(0.0, deadline - world.clock())
     try:
         return await execution.run(timeout_s)

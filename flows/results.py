@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from flows.errors import ExpressionError, MissingPath, SelectorError, StepError, TemplateError
+from flows.errors import DefinitionError, ExpressionError, MissingPath, SelectorError, StepError, TemplateError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -103,6 +103,8 @@ def as_step_error(error: Exception, results: Mapping[str, Result], *, retryable:
         return StepError(f"{error}{why_missing(str(error), results)}", code=error.code, retryable=False)
     if isinstance(error, SelectorError):
         return StepError(f"{error}{why_missing(error.path, results)}", code="PATH_MISSING", retryable=False)
+    if isinstance(error, DefinitionError):
+        return StepError(str(error), code="DEFINITION", retryable=False)
     return StepError(f"{type(error).__name__}: {error}", code="UNEXPECTED", retryable=retryable)
 
 

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from flows.dialects.steps_spec import LATER_FIELDS, LATER_KINDS, STEP_ID, FlowSpec, MetricsSpec, OnErrorSpec, StepSpec, fields_of
+from flows.dialects.steps_spec import (
+    LATER_FIELDS,
+    LATER_KINDS,
+    MAX_NESTING,
+    STEP_ID,
+    FlowSpec,
+    MetricsSpec,
+    OnErrorSpec,
+    StepSpec,
+    fields_of,
+)
 from flows.document import digest
 from flows.errors import DefinitionError, Problem, dotted
 from flows.expression import Expression, compile_expression
@@ -94,6 +104,7 @@ class Lowering:
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     places: dict[str, Place] = field(default_factory=dict)  # of the ids seen so far, at every depth
+    depth: int = 0  # of the list that is being lowered
     ordered: bool = True  # False: edges were wrong, so nothing can be said of what runs before what
     sections: dict[str, str] = field(init=False)  # the field of each kind → its name
 
@@ -175,8 +186,13 @@ class Lowering:
         if not isinstance(written, list):
             self.refuse(place, f"{_subject(place)} is {shown(written)}, and must be a list of steps")
             return Graph((), (), self.folder)
+        if self.depth == MAX_NESTING:
+            self.refuse(place, f"steps are nested more than {MAX_NESTING} deep", "move the inner ones to a flow of their own")
+            return Graph((), (), self.folder)
+        self.depth += 1
         lowered = [self._step(each, (*place, number)) for number, each in enumerate(written)]
         drafts = self._with_fallbacks([draft for draft in lowered if draft and draft.step.place == self.places[draft.step.id]])
+        self.depth -= 1
         by_needs = any(draft.needs is not None for draft in drafts)
         edges = _edges_by_needs(drafts) if by_needs else _edges_in_a_row(drafts)
         steps = tuple(draft.step for draft in drafts)
@@ -270,7 +286,7 @@ class Lowering:
             return None
 
     def _condition(self, text: str | None, place: Place) -> Expression | None:
-        if text is None:
+        if not text:
             return None
         try:
             return compile_expression(text, roots=ROOTS)
@@ -323,9 +339,11 @@ class Lowering:
             return None
         if wanted in known and wanted != draft.step.id:
             return wanted
-        if draft.on_error is not None:
-            said = "a step cannot stand in for itself" if wanted in known else f"there is no step «{wanted}» in this list"
-            self.refuse((*place, "fallbackStepId"), said, did_you_mean(wanted, known), code="GRAPH_STEP")
+        place = (*place, "fallbackStepId")
+        if draft.on_error is not None and wanted in known:
+            self.refuse(place, "a step cannot stand in for itself", code="GRAPH_STEP")
+        elif draft.on_error is not None:
+            self.refuse(place, f"there is no step «{wanted}» in this list", did_you_mean(wanted, known), code="GRAPH_STEP")
         return None
 
     def _check_stand_in(self, draft: Draft, callers: Sequence[str]) -> None:
@@ -344,7 +362,7 @@ def _subject(place: Place) -> str:
 
 
 def _seconds(milliseconds: float | None) -> float | None:
-    return None if milliseconds is None else milliseconds / 1000
+    return milliseconds / 1000 if milliseconds else None
 
 
 def _fallback_edges(drafts: Sequence[Draft]) -> list[Edge]:

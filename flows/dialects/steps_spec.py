@@ -27,6 +27,7 @@ LATER_KINDS = frozenset(
 )
 LATER_FIELDS = frozenset({"budget", "cache"})  # of a step
 
+MAX_NESTING = 32  # of lists inside steps: loading and running recurse
 STEP_ID = re.compile(r"[^\s./#\[\]\x00-\x1f][^./#\[\]\x00-\x1f]{0,199}")  # these marks build the paths of steps in a run
 
 Entry = Annotated[str, Field(min_length=1)] | Annotated[int, Field(ge=0)]
@@ -76,10 +77,10 @@ class StepSpec(BaseModel):
     name: str | None = None
     description: str | None = None
     needs: list[str] | None = None
-    if_: str | None = Field(None, alias="if", min_length=1)
-    unless: str | None = Field(None, min_length=1)
+    if_: str | None = Field(None, alias="if")  # blank: the same as none, as in the One CLI; so is a timeout of 0
+    unless: str | None = None
     requires: list[str] = Field(default_factory=list)
-    timeout_ms: float | None = Field(None, alias="timeoutMs", gt=0, allow_inf_nan=False)
+    timeout_ms: float | None = Field(None, alias="timeoutMs", ge=0, allow_inf_nan=False)
     on_error: OnErrorSpec | None = Field(None, alias="onError")
     on_interrupted: Literal["retry", "fail"] = Field("retry", alias="onInterrupted")
     output_schema: dict[str, Any] | None = Field(None, alias="outputSchema")
@@ -100,7 +101,7 @@ class FlowSpec(BaseModel):
     steps: list[Any]
     output: Any = None
     default_on_error: OnErrorSpec | None = Field(None, alias="defaultOnError")
-    timeout_ms: float | None = Field(None, alias="timeoutMs", gt=0, allow_inf_nan=False)
+    timeout_ms: float | None = Field(None, alias="timeoutMs", ge=0, allow_inf_nan=False)
     max_concurrency: int | None = Field(None, alias="maxConcurrency", ge=1)
 
 

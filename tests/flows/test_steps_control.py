@@ -1,0 +1,455 @@
+"""The control steps through the real loader and the real kinds: transform, condition, parallel, loop, flow."""
+
+import asyncio
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from pydantic import BaseModel
+
+from flows.dialects import load_flow
+from flows.errors import StepError
+from flows.executor import World, execute
+from flows.step import Output
+from flows.steps import STEP_KINDS, make_kinds
+
+
+class WorkSpec(BaseModel):
+    fail: bool = False
+    pauses: int = 0
+
+
+class Work:
+    """A kind with effects that counts how many run at one time."""
+
+    name = section = "work"
+    effects = True
+    container = False
+    Spec: ClassVar = WorkSpec
+
+    def __init__(self):
+        self.running = 0
+        self.most = 0
+
+    def prepare(self, spec, load):
+        return spec
+
+    async def run(self, prepared, scope):
+        self.running += 1
+        self.most = max(self.most, self.running)
+        for _ in range(prepared.pauses):
+            await asyncio.sleep(0)
+        self.running -= 1
+        if prepared.fail:
+            raise StepError("boom", code="BOOM")
+        return Output(scope.names["loop"].get("i"))
+
+
+def not_found(key: str) -> Any:
+    raise StepError(f"there is no flow «{key}»", code="FLOW_NOT_FOUND", retryable=False)
+
+
+async def run(*steps, inputs=None, flows=(), work=None, **given):
+    kinds = {**make_kinds(), "work": work or Work()}
+    known = {each["key"]: load_flow(each, key=None, folder=Path(), kinds=kinds) for each in flows}
+    flow = load_flow({"key": "main", "steps": list(steps), **given}, key=None, folder=Path(), kinds=kinds)
+    world = World(kinds, lambda key: known[key] if key in known else not_found(key), None, {"HOME": "/home/x"})
+    async with asyncio.timeout(10):
+        return await execute(flow, inputs or {}, run_id="run_1", world=world, record=lambda _attempt: None)
+
+
+def calc(step_id, expression="1", **given):
+    return {"id": step_id, "type": "transform", "transform": {"expression": expression}, **given}
+
+
+def work(step_id, **section):
+    return {"id": step_id, "type": "work", "work": section}
+
+
+def loop(step_id, over, *steps, **section):
+    return {"id": step_id, "type": "loop", "loop": {"over": over, "steps": list(steps), **section}}
+
+
+def branch(step_id, expression, then=(), otherwise=()):
+    return {
+        "id": step_id,
+        "type": "condition",
+        "condition": {"expression": expression, "then": list(then), "else": list(otherwise)},
+    }
+
+
+def beside(step_id, *steps, **section):
+    return {"id": step_id, "type": "parallel", "parallel": {"steps": list(steps), **section}}
+
+
+def call(step_id, key, **inputs):
+    return {"id": step_id, "type": "flow", "flow": {"key": key, "inputs": inputs}}
+
+
+def test_every_kind_is_registered_under_its_own_name():
+    assert list(STEP_KINDS) == [kind.name for kind in STEP_KINDS.values()]
+    assert set(STEP_KINDS) == {"bash", "http", "transform", "condition", "parallel", "loop", "flow", "file-read", "file-write"}
+
+
+async def test_a_transform_gives_the_value_of_its_expression():
+    ended = await run(
+        calc("a", "$.input.people.filter(p => p.age > 30).map(p => p.name)"), inputs={"people": [{"name": "A", "age": 40}]}
+    )
+
+    assert ended.output == ["A"]
+
+
+async def test_a_transform_that_gives_nothing_gives_null():
+    ended = await run(calc("a", "$.input.missing"))
+
+    assert ended.steps["a"]["output"] is None
+
+
+async def test_a_transform_sees_the_output_of_the_step_before_as_data():
+    ended = await run(calc("a", "20"), calc("b", "data + 1"), calc("c", "output * 2"))
+
+    assert ended.output == 42
+
+
+async def test_a_transform_that_walks_into_a_skipped_step_fails_and_says_why():
+    ended = await run(calc("a", "1", **{"if": "false"}), calc("b", "$.steps.a.output.value"))
+
+    assert ended.status == "failed"
+    assert "step «a» was skipped" in ended.error
+
+
+@pytest.mark.parametrize("field", ["if", "unless"])
+async def test_a_condition_that_walks_into_a_skipped_step_is_false(field):
+    ended = await run(calc("a", "1", **{"if": "false"}), calc("b", "2", **{field: "$.steps.a.output.value"}))
+
+    assert ended.steps["b"]["status"] == ("skipped" if field == "if" else "success")
+
+
+async def test_a_condition_step_that_walks_into_a_skipped_step_takes_else():
+    ended = await run(calc("a", "1", **{"if": "false"}), branch("c", "$.steps.a.output.x > 1", [calc("yes")], [calc("no")]))
+
+    assert ended.steps["c"]["response"] == {"conditionResult": False}
+    assert "yes" not in ended.steps
+
+
+async def test_a_step_skipped_by_its_own_if_lets_the_next_one_run_with_what_it_was_given():
+    ended = await run(calc("a", "7"), calc("b", "0", **{"if": "data > 100"}), calc("c", "data"))
+
+    assert ended.steps["b"] == {"status": "skipped"}
+    assert ended.output == 7
+
+
+async def test_an_if_that_cannot_be_evaluated_is_a_failure_of_the_step_and_its_onerror_decides():
+    bad = calc("a", "1", **{"if": "$.input.n()", "onError": {"strategy": "continue"}})
+
+    ended = await run(bad, calc("b", "$.steps.a.errorCode"), inputs={"n": 5})
+
+    assert ended.output == "EXPRESSION_TYPE"
+
+
+async def test_a_condition_runs_one_branch_and_its_steps_are_seen_afterwards():
+    ended = await run(
+        branch("c", "$.input.n > 1", [calc("yes", "'y'")], [calc("no", "'n'")]),
+        calc("last", "$.steps.yes.output"),
+        inputs={"n": 2},
+    )
+
+    assert ended.output == "y"
+    value = ended.steps["c"]["output"]
+    assert value["conditionResult"] is True
+    assert [each["output"] for each in value["stepsExecuted"]] == ["y"]
+
+
+async def test_a_condition_without_else_does_nothing_when_it_is_false():
+    ended = await run({"id": "c", "type": "condition", "condition": {"expression": "false", "then": [calc("yes")]}})
+
+    assert ended.steps["c"]["output"] == {"conditionResult": False, "stepsExecuted": []}
+
+
+async def test_parallel_steps_run_side_by_side_up_to_the_limit():
+    kind = Work()
+
+    ended = await run(beside("p", *(work(f"w{n}", pauses=3) for n in range(8)), maxConcurrency=3), work=kind)
+
+    assert ended.status == "completed"
+    assert kind.most == 3
+
+
+async def test_five_parallel_steps_run_at_one_time_where_nothing_is_said():
+    kind = Work()
+
+    await run(beside("p", *(work(f"w{n}", pauses=3) for n in range(8))), work=kind)
+
+    assert kind.most == 5
+
+
+async def test_parallel_gives_the_results_of_its_steps_in_order():
+    ended = await run(beside("p", calc("a", "1"), calc("b", "2")), calc("last", "$.steps.a.output + $.steps.p.output[1].output"))
+
+    assert ended.output == 3
+
+
+async def test_siblings_of_a_failed_parallel_step_go_on():
+    ended = await run(beside("p", work("bad", fail=True), work("slow", pauses=9)))
+
+    assert (ended.status, ended.error) == ("failed", "step «p»: step «bad»: boom")
+    assert ended.steps["slow"]["status"] == "success"
+
+
+async def test_steps_of_a_parallel_may_need_each_other():
+    ended = await run(beside("p", calc("a", "1"), calc("b", "data + 1", needs=["a"])))
+
+    assert ended.steps["b"]["output"] == 2
+
+
+async def test_a_loops_output_is_its_items_and_its_results_are_in_the_response():
+    ended = await run(loop("each", "$.input.list", calc("twice", "$.loop.item * 2")), inputs={"list": [1, 2]})
+
+    each = ended.steps["each"]
+    assert each["output"] == [1, 2]
+    assert each["response"]["items"] == [1, 2]
+    assert [iteration["twice"]["output"] for iteration in each["response"]["iterations"]] == [2, 4]
+    assert ended.steps["twice"]["output"] == 4
+
+
+async def test_loop_variables_have_the_names_that_are_given_beside_item_and_i():
+    step = calc("say", "[$.loop.order, $.loop.n, $.loop.item, $.loop.i]")
+
+    ended = await run(loop("each", ["a"], step, **{"as": "order", "indexAs": "n"}))
+
+    assert ended.steps["say"]["output"] == ["a", 0, "a", 0]
+
+
+async def test_inner_loop_variables_hide_outer_ones_and_the_others_are_still_seen():
+    inner = loop("inner", "$.loop.row", calc("say", "[$.loop.item, $.loop.i, $.loop.row, $.loop.cell]"), **{"as": "cell"})
+
+    ended = await run(loop("outer", [[5, 6]], inner, **{"as": "row"}))
+
+    assert ended.steps["say"]["output"] == [6, 1, [5, 6], 6]
+
+
+async def test_after_a_loop_its_variables_are_gone():
+    ended = await run(loop("each", [1], calc("a")), calc("b", "typeof $.loop.item"))
+
+    assert ended.output == "undefined"
+
+
+@pytest.mark.parametrize(
+    "over",
+    [
+        "$.input.rows[*].n",
+        "$.input.rows.map(r => r.n)",
+        "input.rows.map(r => r.n)",
+        ["{{$.input.rows[0].n}}", "$.input.rows[1].n"],
+    ],
+)
+async def test_a_loop_goes_over_a_path_an_expression_or_a_list(over):
+    ended = await run(loop("each", over, calc("a", "$.loop.item")), inputs={"rows": [{"n": 1}, {"n": 2}]})
+
+    assert ended.steps["a"]["output"] == 2
+    assert len(ended.steps["each"]["output"]) == 2
+
+
+async def test_an_empty_loop_succeeds():
+    ended = await run(loop("each", [], calc("a")))
+
+    assert ended.steps["each"]["response"] == {"items": [], "iterations": []}
+
+
+async def test_a_loop_takes_no_more_items_than_it_may():
+    ended = await run(loop("each", [1, 2, 3, 4], calc("a"), maxIterations=3))
+
+    assert ended.steps["each"]["output"] == [1, 2, 3]
+
+
+async def test_a_loop_over_what_is_no_list_fails_with_the_reason():
+    ended = await run(calc("a", "1", **{"if": "false"}), loop("each", "$.steps.a.output", calc("b")))
+
+    assert ended.code == "LOOP_OVER"
+    assert "$.steps.a.output is missing: step «a» was skipped" in ended.error
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 7])
+async def test_concurrent_iterations_keep_their_order_and_their_own_results(at_once):
+    kind = Work()
+    steps = [work("w", pauses=2), calc("own", "$.steps.w.output * 10 + $.loop.i")]
+
+    ended = await run(loop("each", list(range(7)), *steps, maxConcurrency=at_once), work=kind)
+
+    iterations = ended.steps["each"]["response"]["iterations"]
+    assert [iteration["own"]["output"] for iteration in iterations] == [0, 11, 22, 33, 44, 55, 66]
+    assert kind.most == at_once
+    assert ended.steps["own"]["output"] == 66
+
+
+async def test_an_iteration_that_fails_is_named_and_no_other_begins():
+    failing = [calc("a", "$.loop.i < 2 ? 1 : $.loop.item.x.y")]
+
+    ended = await run(loop("each", [0, 1, 2, 3], *failing), calc("never"))
+
+    assert ended.status == "failed"
+    assert ended.error.startswith("step «each»: iteration 2: step «a»:")
+
+
+async def test_a_loop_sees_the_results_of_the_steps_before_it():
+    ended = await run(calc("base", "100"), loop("each", [1, 2], calc("add", "$.steps.base.output + $.loop.item")))
+
+    assert ended.steps["add"]["output"] == 102
+
+
+INNER = {
+    "key": "inner",
+    "inputs": {"n": {"type": "number"}, "word": {"type": "string", "required": False, "default": "x"}},
+    "steps": [calc("load", "({twice: $.input.n * 2, word: $.input.word})")],
+}
+
+
+async def test_a_sub_flow_gives_the_results_of_its_steps():
+    ended = await run(call("enrich", "inner", n="4"), calc("last", "$.steps.enrich.output.load.output.twice"), flows=[INNER])
+
+    assert ended.output == 8
+    assert ended.steps["enrich"]["output"] == ended.steps["enrich"]["response"]
+    assert "load" not in ended.steps
+
+
+async def test_a_sub_flow_that_declares_an_output_gives_that_and_its_steps_as_response():
+    inner = {**INNER, "output": {"answer": "$.steps.load.output.twice"}}
+
+    ended = await run(call("enrich", "inner", n=4), flows=[inner])
+
+    assert ended.steps["enrich"]["output"] == {"answer": 8}
+    assert "load" in ended.steps["enrich"]["response"]
+
+
+async def test_a_sub_flow_has_a_dollar_of_its_own():
+    nosy = {"key": "inner", "steps": [calc("look", "[Object.keys($.steps), Object.keys($.input), Object.keys($.loop)]")]}
+
+    ended = await run(calc("before"), loop("each", [1], call("enrich", "inner")), inputs={"secret": 1}, flows=[nosy])
+
+    assert ended.steps["enrich"]["output"]["look"]["output"] == [[], [], []]
+
+
+async def test_the_key_of_a_sub_flow_may_be_made_at_run_time():
+    ended = await run(call("enrich", "{{$.input.which}}ner", n="$.input.n"), inputs={"which": "in", "n": 1}, flows=[INNER])
+
+    assert ended.status == "completed"
+
+
+async def test_an_input_whose_path_leads_nowhere_is_not_given():
+    ended = await run(call("enrich", "inner", n=1, word="$.input.word"), flows=[INNER])
+
+    assert ended.steps["enrich"]["output"]["load"]["output"]["word"] == "x"
+
+
+async def test_inputs_of_a_sub_flow_are_checked():
+    ended = await run(call("enrich", "inner", n="lots"), flows=[INNER])
+
+    assert (ended.status, ended.code) == ("failed", "INPUT_INVALID")
+    assert "input «n» is «lots», and must be a number" in ended.error
+
+
+async def test_a_sub_flow_that_is_not_there_fails_the_step():
+    ended = await run(call("enrich", "nowhere"))
+
+    assert ended.code == "FLOW_NOT_FOUND"
+
+
+async def test_a_failed_sub_flow_shows_what_its_steps_came_to():
+    inner = {"key": "inner", "steps": [calc("good", "1"), work("bad", fail=True)]}
+
+    ended = await run({**call("enrich", "inner"), "onError": {"strategy": "continue"}}, flows=[inner])
+
+    assert ended.status == "completed"
+    assert ended.steps["enrich"]["error"] == "step «bad»: boom"
+    assert {name: result["status"] for name, result in ended.steps["enrich"]["partial"].items()} == {
+        "good": "success",
+        "bad": "failed",
+    }
+
+
+async def test_a_flow_that_calls_itself_for_ever_ends_with_a_code():
+    ended = await run(call("again", "round"), flows=[{"key": "round", "steps": [call("again", "round")]}])
+
+    assert (ended.status, ended.code) == ("failed", "FLOW_DEPTH")
+
+
+async def test_a_flow_may_call_itself_and_come_to_an_end():
+    count = {"key": "count", "steps": [call("next", "count", n="{{$.input.n}}1") | {"if": "$.input.n.length < 5"}]}
+
+    ended = await run(call("start", "count", n="1"), flows=[count])
+
+    assert ended.status == "completed"
+
+
+async def test_the_default_of_a_flow_does_not_reach_its_sub_flows():
+    inner = {"key": "inner", "steps": [work("bad", fail=True), calc("after")]}
+
+    ended = await run(call("enrich", "inner"), calc("last"), flows=[inner], defaultOnError={"strategy": "continue"})
+
+    assert ended.status == "completed"
+    assert list(ended.steps["enrich"]["partial"]) == ["bad"]
+
+
+async def test_a_required_value_that_is_missing_fails_with_the_reason():
+    ended = await run(calc("a", "1", **{"if": "false"}), calc("b", "2", requires=["$.steps.a.output.bio"]))
+
+    assert ended.code == "REQUIRES_MISSING"
+    assert ended.error == "step «b»: requires $.steps.a.output.bio, which is undefined: step «a» was skipped"
+
+
+@pytest.mark.parametrize(("value", "what"), [(None, "null"), ("", "an empty text"), ([], "an empty array")])
+async def test_a_required_value_that_is_empty_is_missing(value, what):
+    ended = await run(calc("b", "2", requires=["$.input.x"]), inputs={"x": value})
+
+    assert f"which is {what}" in ended.error
+
+
+@pytest.mark.parametrize("value", [0, False, {}])
+async def test_a_required_value_that_is_zero_false_or_an_empty_object_is_there(value):
+    ended = await run(calc("b", "2", requires=["$.input.x"]), inputs={"x": value})
+
+    assert ended.status == "completed"
+
+
+async def test_a_missing_requirement_honours_onerror():
+    step = calc("b", "2", requires=["$.input.x"], onError={"strategy": "continue"})
+
+    ended = await run(step, calc("c", "$.steps.b.status"))
+
+    assert ended.output == "failed"
+
+
+async def test_the_output_of_a_flow_is_made_of_its_steps():
+    ended = await run(calc("a", "6"), output={"answer": "$.steps.a.output", "text": "is {{$.steps.a.output}}"})
+
+    assert ended.output == {"answer": 6, "text": "is 6"}
+
+
+async def test_an_output_that_cannot_be_made_fails_the_flow():
+    ended = await run(calc("a", "({})"), output="$.steps.a.output.nothing")
+
+    assert (ended.status, ended.code) == ("failed", "PATH_MISSING")
+
+
+async def test_where_the_last_step_was_skipped_the_output_is_that_of_the_last_that_ran():
+    ended = await run(calc("a", "6"), calc("b", "7", **{"if": "false"}))
+
+    assert ended.output == 6
+
+
+async def test_steps_that_need_nothing_of_each_other_run_side_by_side():
+    kind = Work()
+
+    await run(work("a", pauses=3), work("b", pauses=3) | {"needs": []}, work("c", pauses=3), work=kind)
+
+    assert kind.most == 3
+
+
+async def test_loops_inside_loops_inside_conditions_agree_with_the_same_in_python():
+    inner = loop("inner", "$.loop.row", branch("odd", "$.loop.item % 2 === 1", [calc("keep", "$.loop.item")]))
+
+    ended = await run(loop("outer", [[1, 2], [3, 4]], inner, **{"as": "row"}))
+
+    rows = ended.steps["outer"]["response"]["iterations"]
+    kept = [[cell.get("keep", {}).get("output") for cell in row["inner"]["response"]["iterations"]] for row in rows]
+    assert kept == [[1, None], [3, None]]
