@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from flows.errors import StepError
 from flows.steps.http_response import Answer
@@ -17,9 +17,11 @@ from flows.steps.http_url import check_url
 
 if TYPE_CHECKING:
     import aiohttp
+    import yarl
 
 MAX_CONNECTIONS = 100
 CHUNK_BYTES = 64 * 1024
+URL_MARKS = "!#$%&'()*+,/:;=?@[]~-._"  # what stands in a URL unencoded, or begins what is encoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Client:
 
     async def _exchange(self, request: Request) -> Answer:
         async with self._open().request(
-            request.method, request.url, headers=request.headers, data=request.body, allow_redirects=False
+            request.method, _exactly(request.url), headers=request.headers, data=request.body, allow_redirects=False
         ) as response:
             length = response.content_length
             if length is not None and length > request.max_bytes and request.method != "HEAD":
@@ -107,6 +109,17 @@ class Client:
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+
+
+def _exactly(url: str) -> yarl.URL:
+    """The url as it is written, only with what is not ASCII encoded: addresses can be signed, and %2F is not /."""
+    import yarl  # see Client.send()
+
+    parts = urlsplit(url)
+    if not parts.netloc.isascii():
+        return yarl.URL(url)
+    target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+    return yarl.URL(f"{parts.scheme}://{parts.netloc}{quote(target, safe=URL_MARKS)}", encoded=True)
 
 
 def redirected(request: Request, status: int, location: str) -> Request:

@@ -27,6 +27,7 @@ from flows.steps.http_response import (
     retry_after_s,
     scrubbed,
     value_of,
+    without,
 )
 from flows.steps.http_url import check_url, judge_value
 from flows.steps.json_text import json_text
@@ -177,8 +178,8 @@ class Http:
         request, secrets = _request(prepared, scope)
         answer = scrubbed(await self._client.send(request), secrets)
         if answer.status not in prepared.expect:
-            raise _refused(request, answer, prepared.response)
-        value = value_of(answer, prepared.response) if prepared.method != "HEAD" else None
+            raise _refused(request, answer, prepared.response, secrets)
+        value = without(value_of(answer, prepared.response), secrets) if prepared.method != "HEAD" else None
         return Output(value, response_of(answer, value))
 
     async def close(self) -> None:
@@ -338,11 +339,12 @@ def _credentials(auth: HttpAuth, username: Value, scope: Scope) -> tuple[str, st
     return "Authorization", f"Bearer {secret}", tuple(dict.fromkeys(forms))
 
 
-def _refused(request: Request, answer: Answer, form: ResponseForm) -> StepError:
+def _refused(request: Request, answer: Answer, form: ResponseForm, secrets: tuple[str, ...]) -> StepError:
+    body = without(lenient_value(answer, form), secrets)
     return StepError(
         f"{request.method} {request.shown} answered {answer.phrase}",
         code="HTTP_STATUS",
         status=answer.status,
         retry_after_s=retry_after_s(answer, time.time()),
-        output=response_of(answer, lenient_value(answer, form)),
+        output=response_of(answer, body),
     )

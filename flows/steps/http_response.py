@@ -115,6 +115,21 @@ def scrubbed(answer: Answer, secrets: Sequence[str]) -> Answer:
     return Answer(answer.status, headers, body)
 
 
+def without(value: Any, secrets: Sequence[str]) -> Any:
+    """A JSON value without the secrets: JSON has many ways to write one text."""
+    if not secrets:
+        return value
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, "***")
+        return value
+    if isinstance(value, list):
+        return [without(each, secrets) for each in value]
+    if isinstance(value, dict):
+        return {without(name, secrets): without(each, secrets) for name, each in value.items()}
+    return value
+
+
 def retry_after_s(answer: Answer, now: float) -> float | None:
     """Seconds from `now` (since the epoch) that `Retry-After` asks for; None where it says nothing readable."""
     said = answer.headers.get("retry-after", "").strip()

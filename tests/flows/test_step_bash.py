@@ -125,13 +125,13 @@ async def test_an_envelope_gives_its_inner_json_and_its_tokens(bash):
 
     assert output.value == {"score": 7}
     assert output.usage is not None
-    assert (50, 11, 12_500_000, ("claude-x",), "envelope") == (
+    assert (
         output.usage.input_tokens,
         output.usage.output_tokens,
         output.usage.cost_nano_usd,
         output.usage.models,
         output.usage.source,
-    )
+    ) == (50, 11, 12_500_000, ("claude-x",), "envelope")
 
 
 @pytest.mark.parametrize(
