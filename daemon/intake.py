@@ -11,13 +11,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from triggers.match import Match, TriggerSet, match
-
 from daemon.dispatch import Job
 from daemon.store.rows import Candidate, Run
 from flows.flow import Flow
 from triggers.event import Cause, Event
 from triggers.ids import new_id
+from triggers.match import Match, TriggerSet, match
 from triggers.source import Accepted, Unavailable
 
 
@@ -62,7 +61,7 @@ class Intake:
         if self.closed:
             raise Unavailable("the daemon is stopping")
         rules = self._rules()
-        candidates = [self._candidate(event, found, rules.flows) for found in match(rules.set, event)]
+        candidates = _distinct([self._candidate(event, found, rules.flows) for found in match(rules.set, event)])
         accepted = await self._store.accept(event, candidates)
         self._wake(accepted, candidates)
         return accepted
@@ -113,3 +112,14 @@ class Intake:
                 self._queued(run.trigger)
                 jobs.append(Job(run.id, run.epoch, priority=run.priority))
         self._put(jobs)
+
+
+def _distinct(candidates: list[Candidate]) -> list[Candidate]:
+    """One row for each name: groups that an index ruled out are called `*`, `*2`, …"""
+    groups = 0
+    for place, candidate in enumerate(candidates):
+        if candidate.verdict.trigger == "*":
+            groups += 1
+            if groups > 1:
+                candidates[place] = replace(candidate, verdict=replace(candidate.verdict, trigger=f"*{groups}"))
+    return candidates

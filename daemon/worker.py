@@ -7,6 +7,7 @@ key. A run that this process is told to leave (a shutdown) is left as it stands,
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
 import types
 from collections import Counter
@@ -24,7 +25,9 @@ from flows.dialects import load_flow
 from flows.errors import DefinitionError
 from flows.executor import World, execute
 from flows.flow import Flow
-from flows.step import Ended
+from flows.graph import Graph
+from flows.retry import ONCE
+from flows.step import Ended, StepKind
 
 log = structlog.get_logger()
 
@@ -80,6 +83,7 @@ class Worker:
         self._flows = flows
         self._clock = clock
         self._versions: dict[str, Flow] = {}
+        self._plain: dict[str, bool] = {}  # digest → nothing in it suspends
         self._recorders: dict[str, Recorder] = {}
         self._waiters: dict[str, list[asyncio.Future[Run]]] = {}
         self._finishing: dict[str, asyncio.Future[None]] = {}  # run → its end on the way to the disk
@@ -135,17 +139,17 @@ class Worker:
         flow = self._current(run)
         if flow is None:
             return self._work_on_version(run)
-        if flow.graph.plain:
+        if self._is_plain(flow):
             return self._work_at_once(run, flow)
         return self.execute(run, flow)
 
     async def _resume(self, job: Job) -> None:
         run = await self._store.claim(job.run)
         if run is None:
-            log.info("run.not_ours", run=job.run, epoch=job.epoch)
+            log.info("run.not_ours", run_id=job.run, epoch=job.epoch)
             return
         if run.attempts:
-            log.info("run.resumed", run=run.id, flow=run.flow, attempts=len(run.attempts))
+            log.info("run.resumed", run_id=run.id, flow=run.flow, attempts=len(run.attempts))
         flow = self._current(run)
         await (self._work_on_version(run) if flow is None else self.execute(run, flow))
 
@@ -163,14 +167,14 @@ class Worker:
         started, recorder = self._begin(run)
         work = execute(flow, run.inputs, run_id=run.id, world=self._world, record=recorder)
         try:
-            work.send(None)
+            turn = work.send(None)
         except StopIteration as stop:
             self._finish(started, stop.value, recorder)
             return None
         except Exception as error:  # noqa: BLE001 - a defect of ours must end this run and not the daemon
             self._finish(started, _defect(run, error), recorder)
             return None
-        return self._see_through(started, recorder, _rest(work))
+        return self._see_through(started, recorder, _rest(work, turn))
 
     async def execute(self, run: Run, flow: Flow) -> None:
         """Execute a run that is ours, go on with it where it stands, and submit how it ended."""
@@ -185,7 +189,7 @@ class Worker:
         except asyncio.CancelledError:
             if self.stopping:
                 del self._recorders[started.id]
-                log.info("run.left", run=started.id, flow=started.flow)
+                log.info("run.left", run_id=started.id, flow=started.flow)
                 return
             ended = CANCELLED
         except Exception as error:  # noqa: BLE001 - a defect of ours must end this run and not the daemon
@@ -217,10 +221,6 @@ class Worker:
         del self._finishing[run.id]
         self._forget(run)
         error = None if future.cancelled() else future.exception()
-        if error is not None:
-            log.error("run.not_recorded", run=run.id, flow=run.flow, error=str(error))
-        else:
-            _tell(run)
         for waiter in self._waiters.pop(run.id, ()):
             if waiter.done():
                 continue
@@ -228,6 +228,10 @@ class Worker:
                 waiter.set_result(run)
             else:
                 waiter.set_exception(error)
+        if error is not None:
+            log.error("run.not_recorded", run_id=run.id, flow=run.flow, error=str(error))
+        else:
+            _tell(run)
 
     def _forget(self, run: Run) -> None:
         if run.trigger is None:
@@ -235,6 +239,15 @@ class Worker:
         self.by_trigger[run.trigger] -= 1
         if self.by_trigger[run.trigger] <= 0:
             del self.by_trigger[run.trigger]
+
+    def _is_plain(self, flow: Flow) -> bool:
+        """Nothing in the flow can suspend, but to give others their turn: it needs no task."""
+        plain = self._plain.get(flow.digest)
+        if plain is None:
+            if len(self._plain) >= KEPT_VERSIONS:
+                self._plain.clear()
+            plain = self._plain[flow.digest] = is_plain(flow.graph, self._world.kinds)
+        return plain
 
     # -- versions -----------------------------------------------------------------------------------------------------
 
@@ -259,14 +272,24 @@ class Worker:
 
 
 @types.coroutine
-def _rest(work: Coroutine[Any, Any, Ended]) -> Generator[Any, Any, Ended]:
-    """What is left of a coroutine that gave the loop its turn for the first time."""
-    yield
+def _rest(work: Coroutine[Any, Any, Ended], turn: Any) -> Generator[Any, Any, Ended]:
+    """What is left of a coroutine that gave the loop its turn for the first time, with what it gave."""
+    yield turn
     return (yield from work)
 
 
+def is_plain(graph: Graph, kinds: Mapping[str, StepKind]) -> bool:
+    """Whether a run of this graph is a call: no effects, no bodies, no coroutines, and no waits between tries."""
+    return graph.timeout_s is None and all(
+        step.retry == ONCE
+        and not (kinds[step.kind].effects or kinds[step.kind].container)
+        and not inspect.iscoroutinefunction(kinds[step.kind].run)
+        for step in graph.steps
+    )
+
+
 def _defect(run: Run, error: Exception) -> Ended:
-    log.error("run.defect", run=run.id, flow=run.flow, exc_info=error)
+    log.error("run.defect", run_id=run.id, flow=run.flow, exc_info=error)
     return Ended("failed", {}, error=f"a defect of camshaft: {type(error).__name__}: {error}", code="INTERNAL")
 
 
@@ -274,7 +297,7 @@ def _tell(run: Run) -> None:
     """The one line that tells a run's whole story."""
     duration_ms = None if run.started_at is None or run.finished_at is None else round((run.finished_at - run.started_at) * 1000)
     say = log.info if run.status == "completed" else log.warning
-    story = {"run": run.id, "flow": run.flow, "trigger": run.trigger, "event": run.event, "duration_ms": duration_ms}
+    story = {"run_id": run.id, "flow": run.flow, "trigger": run.trigger, "event_id": run.event, "duration_ms": duration_ms}
     if run.error is not None:
         story |= {"code": run.code, "error": run.error[:500]}
     say(f"run.{run.status}", **story)

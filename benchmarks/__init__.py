@@ -1,0 +1,1 @@
+"""What README claims about speed, measured: `make bench`, or `python -m benchmarks hooks|language|process`."""

@@ -1,0 +1,177 @@
+"""The installed command as a real process: start it, talk to it, kill it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+CAMSHAFT = Path(sys.executable).parent / "camshaft"
+PATIENCE_S = 30.0  # a guard, not a measure: two cores and other tests
+
+
+def camshaft(*arguments, home=None, stdin=None, env=None, timeout=PATIENCE_S):
+    """One command, to its end."""
+    command = [str(CAMSHAFT), *map(str, arguments), *(["--home", str(home)] if home else [])]
+    environment = {**os.environ, "NO_COLOR": "1", **(env or {})}
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=timeout, env=environment, check=False)
+
+
+def camshaft_json(*arguments, home=None, stdin=None):
+    """One command with -o json, which must succeed: its data."""
+    done = camshaft(*arguments, "-o", "json", home=home, stdin=stdin)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+class Daemon:
+    """`camshaft serve` on a home, as a process of its own."""
+
+    def __init__(self, home: Path, *flags: str, env=None) -> None:
+        self.home = home
+        self.flags = flags
+        self.env = {**os.environ, **(env or {})}
+        self.log = home.parent / f"{home.name}.log"
+        self.process: asyncio.subprocess.Process
+        self.hooks = self.admin = ""
+
+    async def start(self) -> Daemon:
+        command = [
+            str(CAMSHAFT),
+            "serve",
+            "--home",
+            str(self.home),
+            "--listen",
+            "127.0.0.1:0",
+            "--admin",
+            "127.0.0.1:0",
+            *self.flags,
+        ]
+        with self.log.open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, stderr=log, env=self.env)
+        async with asyncio.timeout(PATIENCE_S):
+            for _ in range(2):
+                name, _, url = (await self.process.stdout.readline()).decode().strip().partition(" ")
+                assert url, self.log.read_text()
+                setattr(self, name, url)
+        return self
+
+    async def kill(self) -> None:
+        self.process.kill()
+        await self.process.wait()
+
+    async def stop(self, number: int = signal.SIGTERM) -> int:
+        if self.process.returncode is None:
+            self.process.send_signal(number)
+        async with asyncio.timeout(PATIENCE_S):
+            return await self.process.wait()
+
+    def rows(self, query: str, *values):
+        """Straight from the database file, as a stranger would look."""
+        connection = sqlite3.connect(f"file:{self.home / 'state' / 'camshaft.db'}?mode=ro", uri=True)
+        try:
+            return connection.execute(query, values).fetchall()
+        finally:
+            connection.close()
+
+    async def until(self, query: str, *values) -> list:
+        """Wait until a query finds something."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not (rows := self.rows(query, *values)):
+                await asyncio.sleep(0.02)
+        return rows
+
+    async def all_ended(self) -> None:
+        """Wait until no run is under way."""
+        await self.until(
+            "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM runs WHERE status IN ('queued', 'running', 'waiting', 'paused'))"
+        )
+
+
+@pytest.fixture
+def run():
+    """run("trigger", "list", home=…) → the finished process."""
+    return camshaft
+
+
+@pytest.fixture
+def run_json():
+    """The same with -o json, which must succeed → its data."""
+    return camshaft_json
+
+
+@pytest.fixture
+def write():
+    """Write a definition into a home: write(home, "triggers/a.json", {...})."""
+
+    def write_file(home: Path, name: str, definition) -> Path:
+        file = home / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(definition if isinstance(definition, str) else json.dumps(definition))
+        return file
+
+    return write_file
+
+
+@pytest.fixture
+def home(tmp_path, write):
+    """A home with the specification's webhook trigger and a flow of one step."""
+    folder = tmp_path / "home"
+    write(folder, "camshaft.toml", "")
+    write(
+        folder,
+        "triggers/auto-process-deal.json",
+        {
+            "key": "auto-process-deal",
+            "trigger": {"type": "webhook", "path": "/deal-created", "filter": "$.body.source === 'email'"},
+            "flow": "deal-process",
+            "inputMapping": {"companyName": "$.body.company", "founderEmail": "$.body.email"},
+        },
+    )
+    write(
+        folder,
+        "flows/deal-process.json",
+        {
+            "key": "deal-process",
+            "inputs": {"companyName": {"type": "string"}, "founderEmail": {"type": "string", "required": False}},
+            "steps": [{"id": "greet", "type": "transform", "transform": {"expression": "'Hello ' + $.input.companyName"}}],
+        },
+    )
+    return folder
+
+
+@pytest.fixture
+async def daemon_of():
+    """Start daemons; whatever is left of them at the end is killed."""
+    started = []
+
+    async def start(home: Path, *flags: str, env=None) -> Daemon:
+        daemon = Daemon(home, *flags, env=env)
+        started.append(daemon)
+        return await daemon.start()
+
+    yield start
+    for daemon in started:
+        if daemon.process.returncode is None:
+            await daemon.kill()
+        transport = daemon.process._transport
+        transport.close()
+
+
+@pytest.fixture
+async def daemon(home, daemon_of):
+    return await daemon_of(home)
+
+
+@pytest.fixture
+async def client():
+    async with aiohttp.ClientSession() as session:
+        yield session
