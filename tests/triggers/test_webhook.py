@@ -4,13 +4,19 @@ import asyncio
 import hashlib
 import hmac
 import json
+import subprocess
+import sys
 from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from triggers.source import Accepted, SourceError, Unavailable
 from triggers.sources.webhook import WebhookSource, split_address
+from triggers.sources.webhook_body import Refused, form_of, parse_json
+from triggers.sources.webhook_spec import decoded_path
 from triggers.trigger import Trigger
 
 SECRETS = {"TOKEN": b"tok", "KEY": b"key", "OLD": b"old"}
@@ -444,3 +450,56 @@ def test_an_address_to_listen_on_is_host_and_port(text, address):
 def test_an_address_that_is_none_is_refused(text):
     with pytest.raises(SourceError, match="HOST:PORT"):
         split_address(text)
+
+
+@settings(max_examples=200)
+@given(
+    st.text(max_size=40)
+    | st.sampled_from(
+        ["application/json;", "a/b; charset*=x''y", "text/plain; charset=\udcff", ";;;", 'application/json; charset="utf-8"']
+    )
+)
+def test_no_content_type_makes_the_reader_raise(content_type):
+    form, charset = form_of(content_type)
+
+    assert form in ("json", "lenient", "other")
+    assert isinstance(charset, str)
+
+
+@settings(max_examples=200)
+@given(st.text(max_size=30))
+def test_no_path_makes_the_reader_raise_and_what_is_found_is_plain(path):
+    decoded = decoded_path(path)
+
+    assert decoded is None or (decoded.startswith("/") and ".." not in decoded.split("/"))
+
+
+@settings(max_examples=200)
+@given(st.binary(max_size=60) | st.text('[]{}":,0123456789eE.-+ntf\\u', max_size=60).map(str.encode))
+def test_a_body_is_json_as_the_standard_library_has_it_or_refused(raw):
+    try:
+        said = json.dumps(parse_json(raw, max_depth=64))
+    except Refused as refused:
+        said = refused.answer.status
+
+    assert said == 400 or said == json.dumps(json.loads(raw))
+
+
+def test_who_only_checks_definitions_loads_no_server_and_no_scheduler():
+    code = (
+        "import sys; from triggers.load import load_trigger;"
+        "load_trigger({'key': 'a', 'trigger': {'type': 'webhook', 'path': '/a'}, 'flow': 'f'}, key=None, file=None);"
+        "print([name for name in ('aiohttp', 'apscheduler', 'watchdog', 'sqlalchemy') if name in sys.modules])"
+    )
+
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+async def test_an_ipv6_listener_says_its_address_in_brackets():
+    source = WebhookSource(WebhookSource.Settings(listen="[::1]:0"), secret=find_secret)
+
+    try:
+        async with source.open(Intake()):
+            assert source.url.startswith("http://[::1]:")
+    except SourceError as error:
+        assert "no such address" in str(error)  # noqa: PT017 - a machine without IPv6 says so

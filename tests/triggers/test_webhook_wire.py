@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 from contextlib import asynccontextmanager
 
 import pytest
@@ -344,3 +345,78 @@ async def test_a_request_in_the_middle_of_closing_is_answered_503():
 
     assert first[0] == 202
     assert len(wire.events) == 1
+
+
+async def test_bodies_that_come_in_slowly_do_not_fill_the_memory():
+    async with wired(max_held_bytes=1000) as wire:
+        slow = [await wire.connect() for _ in range(2)]
+        for _, writer in slow:
+            writer.write(HEAD + b"Content-Length: 1000\r\n\r\n")
+        slow[0][1].write(b"x" * 900)
+        await asyncio.sleep(0.05)  # the first one's bytes are held now
+        slow[1][1].write(b"x" * 900)
+
+        status, head, said = await one_answer(slow[1][0])
+        slow[0][1].write(b"x" * 100)
+        first = await one_answer(slow[0][0])
+        for _, writer in slow:
+            writer.close()
+
+        assert (status, said["error"]["code"], b"Retry-After" in head) == (503, "BUSY", True)
+        assert first[0] == 400  # it came in whole; it is no JSON
+        assert (await wire.tell(GOOD.replace(b"Host: x", b"Host: x\r\nConnection: close")))[0] == 202
+
+
+async def test_a_large_body_does_not_hold_up_the_others():
+    body = b"[" + b"1.5," * 250_000 + b"12345678901234567890123]"
+    async with wired() as wire:
+        large = asyncio.create_task(wire.tell(HEAD + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body))
+        pauses, loop = [], asyncio.get_running_loop()
+        while not large.done():
+            began = loop.time()
+            await asyncio.sleep(0.001)
+            pauses.append(loop.time() - began)
+
+        assert (await large)[0] == 202
+        assert wire.events[0].document["body"][-1] == 12345678901234567890123
+        assert max(pauses) < 0.5
+
+
+async def test_whatever_bytes_come_the_listener_answers_no_500_and_goes_on():
+    chance = random.Random(7)
+    pieces = [
+        HEAD,
+        GOOD,
+        b"\r\n",
+        b"\r\n\r\n",
+        b"{}",
+        b"POST ",
+        b"/hooks/a",
+        b" HTTP/1.1",
+        b"Content-Length: 5\r\n",
+        b"\x00\xff",
+        b"%",
+        b"Transfer-Encoding: chunked\r\n",
+    ]
+    pieces += [
+        b"Content-Type: \xe9; charset=;\r\n",
+        b"Expect: 100-continue\r\n",
+        b"5\r\n",
+        b"GET * HTTP/1.0\r\n\r\n",
+        b"Upgrade: websocket\r\nConnection: upgrade\r\n",
+    ]
+    async with wired(body_timeout_s=0.05, header_timeout_s=0.05) as wire:
+
+        async def throw(data):
+            reader, writer = await wire.connect()
+            writer.write(data)
+            writer.write_eof()
+            answered = await asyncio.wait_for(reader.read(), 20)
+            writer.close()
+            return answered
+
+        batch = [b"".join(chance.choices(pieces, k=chance.randint(1, 8))) for _ in range(150)]
+        answers = await asyncio.gather(*(throw(data) for data in batch))
+
+        assert not [answer for answer in answers if b"HTTP/1.1 500" in answer]
+        assert (await wire.tell(GOOD.replace(b"Host: x", b"Host: x\r\nConnection: close")))[0] == 202

@@ -17,7 +17,7 @@ from triggers.event import Event
 from triggers.http_answer import Answer, error_answer
 from triggers.ids import new_id
 from triggers.source import Accepted, Emit, Model, SourceError, Unavailable
-from triggers.sources.webhook_body import Refused, check_type, parse_json, read_body, too_large, unsupported
+from triggers.sources.webhook_body import Held, Refused, check_type, parse_body, read_body, too_large, unsupported
 from triggers.sources.webhook_hook import FindSecret, Hook, Takers
 from triggers.sources.webhook_request import expect, headers_of, query_of, storable
 from triggers.sources.webhook_spec import PREFIX, WebhookSettings, WebhookSpec, decoded_path, prepare
@@ -43,6 +43,7 @@ class WebhookSource:
         self._settings = settings
         self._secret = secret
         self._clock = clock
+        self._held = Held(settings.max_held_bytes)
         self._hooks: dict[str, Hook] = {}  # by the path as it stands in a request
         self._listener: Listener | None = None
         self._emit: Emit | None = None
@@ -131,7 +132,7 @@ class WebhookSource:
         headers = headers_of(request)
         failed = takers.refuse(headers, raw, now) if takers.guards else {}
         refused = takers.guarded and len(failed) == takers.count
-        body = None if refused else self._value(request, raw, form)
+        body = None if refused else await self._value(request, raw, form)
         event = self._event(request, hook, takers, body, now)
         event.document["headers"] = storable(headers, takers.private)
         event.document["query"] = query_of(query) if query else {}
@@ -162,16 +163,18 @@ class WebhookSource:
         expected = headers.get("Expect")
         if expected is not None:
             expect(request, expected)
-        return await read_body(request, max_bytes=self._settings.max_body_bytes, timeout_s=self._settings.body_timeout_s), form
+        settings = self._settings
+        raw = await read_body(request, max_bytes=settings.max_body_bytes, timeout_s=settings.body_timeout_s, held=self._held)
+        return raw, form
 
-    def _value(self, request: BaseRequest, raw: bytes, form: str) -> Any:
+    async def _value(self, request: BaseRequest, raw: bytes, form: str) -> Any:
         """The body as a JSON value: None for an empty one, which is a legal ping."""
         if not raw:
             return None
         if form == "json":
-            return parse_json(raw, max_depth=self._settings.max_depth)
+            return await parse_body(raw, max_depth=self._settings.max_depth)
         if form == "lenient" and raw.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
-            return parse_json(raw, max_depth=self._settings.max_depth)
+            return await parse_body(raw, max_depth=self._settings.max_depth)
         raise Refused(unsupported(request.headers.get("Content-Type", "")))
 
     def _event(self, request: BaseRequest, hook: Hook, takers: Takers, body: Any, now: float) -> Event:
