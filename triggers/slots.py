@@ -37,7 +37,7 @@ class Schedule:
     jitter_s: float = 0.0
     overlap: Overlap = "skip"
     catchup: CatchupPolicy = "last"
-    window_s: float = 86400.0  # missed slots older than this are never fired
+    window_s: float = 86400.0  # slots missed longer than this before the daemon came back are never fired
 
     def ready(self, key: str, slot: datetime) -> datetime:
         """When this slot of trigger `key` is fired: at its time, or up to `jitter_s` later, the same after a restart."""
@@ -100,7 +100,7 @@ def plan(schedule: Schedule, key: str, due: datetime, *, now: datetime, watched_
     cron = schedule.cron
     until = watched_from - timedelta(seconds=schedule.jitter_s)
     if due < until:
-        yield from _missed(schedule, due, now, until)
+        yield from _missed(schedule, due, until)
         due = cron.next(until - TICK)
     while schedule.ready(key, due) <= now:
         following = cron.next(due)
@@ -108,8 +108,9 @@ def plan(schedule: Schedule, key: str, due: datetime, *, now: datetime, watched_
         due = following
 
 
-def _missed(schedule: Schedule, due: datetime, now: datetime, until: datetime) -> Iterator[Slot]:
-    cron, window = schedule.cron, now - timedelta(seconds=schedule.window_s)
+def _missed(schedule: Schedule, due: datetime, until: datetime) -> Iterator[Slot]:
+    # the window goes back from when the daemon was there again, and not from now: a second try must come to the same plan
+    cron, window = schedule.cron, until - timedelta(seconds=schedule.window_s)
     most = {"none": 0, "last": 1, "all": MAX_CAUGHT_UP}[schedule.catchup]
     fired = cron.latest(max(due, window), until, most) if most and window < until else []
     left_until = fired[0] if fired else until
@@ -129,7 +130,10 @@ def _left_out(schedule: Schedule, slot: datetime, window: datetime) -> tuple[Ver
         return "missed", f"the daemon was not there at {text_of(slot)}, and catchup is none"
     if slot < window:
         age = format_duration(schedule.window_s)
-        return "catchup_skipped", f"missed at {text_of(slot)}, which was longer ago than catchup's window of {age}"
+        return (
+            "catchup_skipped",
+            f"missed at {text_of(slot)}, which was longer before the daemon came back than catchup's window of {age}",
+        )
     if schedule.catchup == "last":
         return "catchup_skipped", f"missed at {text_of(slot)}: a later slot was missed too, and catchup is last"
     return "catchup_skipped", f"missed at {text_of(slot)}: only the last {MAX_CAUGHT_UP} missed slots are caught up on"
