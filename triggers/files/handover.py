@@ -42,6 +42,7 @@ class Handover:
                 await until(watching.something_due, watching.loop, deadline)
             else:
                 await self.hand_over()
+                watching.something_to_survey.set()  # there is room for more
 
     async def hand_over(self) -> int:
         """Deal with files that are due: at most a wave of them. Gives how many that were."""
@@ -129,7 +130,7 @@ class Handover:
             return None
         elsewhere = waiting.moved_to or settling.path_of(place.trigger, old.version.inode)
         there = settling.get(Place(place.trigger, elsewhere)) if elsewhere and elsewhere != place.path else None
-        if there is None or elsewhere in watcher.ledger.entries:
+        if there is None or watcher.ledger.entries.get(elsewhere) is not None:
             return None
         return max(0.01, there.deadline - self._watching.loop.time() + 0.01)
 

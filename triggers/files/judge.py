@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from triggers.files.ledger import Changes, Entry, Version
+from triggers.files.ledger import Changes, Entry, Known, Version
 from triggers.files.look import Found, Look
 from triggers.files.spec import FileEvent
 
@@ -28,7 +27,7 @@ class Happening:
         return f"{text}:gone" if self.event == "deleted" else text
 
 
-def judge(path: str, look: Look, known: Mapping[str, Entry], wanted: frozenset[FileEvent]) -> Happening | None:
+def judge(path: str, look: Look, known: Known, wanted: frozenset[FileEvent]) -> Happening | None:
     """None: all is as it was. `look` is WHOLE or GONE."""
     old = known.get(path)
     if look.found is Found.GONE:

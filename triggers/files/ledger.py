@@ -5,8 +5,9 @@ Rows of the source's State: `<trigger>:<path>` → one file, `<trigger>:` → th
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
@@ -26,6 +27,12 @@ class Version(NamedTuple):
     def of(cls, stat: os.stat_result) -> Version:
         return cls(stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 
+    @classmethod
+    def read(cls, text: str) -> Version:
+        """From the text that `packed` made."""
+        inode, size, mtime_ns, ctime_ns = text.split(":")
+        return cls(int(inode), int(size), int(mtime_ns), int(ctime_ns))
+
     def holds(self, other: Version) -> bool:
         """Whether nothing was written between the two: one file, size and mtime the same."""
         return self[:3] == other[:3]
@@ -36,6 +43,52 @@ class Entry(NamedTuple):
 
     version: Version
     sha256: str | None  # hex; None: too large, not readable, or not read yet
+
+
+def packed(stat: os.stat_result) -> str:
+    """A version as text. Of 100,000 files, tuples would make each of the garbage collector's rounds 100 ms; it skips text."""
+    return f"{stat.st_ino}:{stat.st_size}:{stat.st_mtime_ns}:{stat.st_ctime_ns}"
+
+
+class Known:
+    """What is known of many files, in little memory: path → `<inode>:<size>:<mtime>:<ctime>:<sha256>`."""
+
+    def __init__(self, texts: dict[str, str] | None = None) -> None:
+        self._texts = {} if texts is None else texts
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._texts
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._texts)
+
+    def get(self, path: str | None) -> Entry | None:
+        text = self._texts.get(path) if path is not None else None
+        if text is None:
+            return None
+        version, _, sha256 = text.rpartition(":")
+        return Entry(Version.read(version), sha256 or None)
+
+    def put(self, path: str, entry: Entry | None) -> None:
+        if entry is None:
+            self._texts.pop(path, None)
+        else:
+            self._texts[path] = f"{':'.join(map(str, entry.version))}:{entry.sha256 or ''}"
+
+    def has(self, path: str, version: str, *, inodes_last: bool) -> bool:
+        """Whether the file is known as this packed version; `inodes_last`: see look()."""
+        text = self._texts.get(path)
+        if text is None:
+            return False
+        head = version.rpartition(":")[0] + ":"
+        return text.startswith(head) if inodes_last else text.partition(":")[2].startswith(head.partition(":")[2])
+
+    def copy(self) -> Known:
+        """2 ms for 100,000."""
+        return Known(self._texts.copy())
 
 
 Changes = Mapping[str, Entry | None]
@@ -59,26 +112,22 @@ class Ledger:
     def __init__(self, trigger: str) -> None:
         self.trigger = trigger
         self.marker: Marker | None = None  # None: the trigger was never watched
-        self.entries: dict[str, Entry] = {}
+        self.entries = Known()
         self._by_inode: dict[int, str] = {}
 
     def was(self, inode: int) -> tuple[str, Entry] | None:
         """Where the file with this inode last was, and what it was. Threads may ask."""
         path = self._by_inode.get(inode)
-        entry = self.entries.get(path) if path is not None else None
+        entry = self.entries.get(path)
         return (path, entry) if path is not None and entry is not None and entry.version.inode == inode else None
 
     def apply(self, changes: Changes) -> None:
         for path, entry in changes.items():
-            if entry is None:
-                self.entries.pop(path, None)
-            else:
-                self.entries[path] = entry
-        for path, entry in changes.items():
+            self.entries.put(path, entry)
             if entry is not None:
                 self._by_inode[entry.version.inode] = path
         if len(self._by_inode) > 2 * len(self.entries) + 1000:  # inodes of files that are gone stay until it pays to look
-            self._by_inode = {entry.version.inode: path for path, entry in self.entries.items()}
+            self._by_inode = {inode: path for inode, path in self._by_inode.items() if self.was(inode) is not None}
 
     def rows(self, changes: Changes) -> dict[str, Any]:
         """The changes as the State has them."""
@@ -115,10 +164,11 @@ def ledgers(rows: Mapping[str, Any]) -> dict[str, Ledger]:
     return found
 
 
-def batches(changes: Changes, size: int) -> Iterable[Changes]:
-    """The same changes in parts of at most `size`."""
-    items = list(changes.items())
-    return (dict(items[at : at + size]) for at in range(0, len(items), size))
+def batches(paths: Iterable[str], size: int) -> Iterator[list[str]]:
+    """The paths in parts of at most `size`."""
+    rest = iter(paths)
+    while batch := list(itertools.islice(rest, size)):
+        yield batch
 
 
 def _head(trigger: str) -> str:

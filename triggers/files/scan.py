@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from triggers.files.ledger import Entry, Version
+from triggers.files.ledger import Known, packed
 from triggers.files.look import state_of
 from triggers.files.patterns import Patterns
 
@@ -16,7 +16,7 @@ class Scan:
     """What is there below `start`."""
 
     start: str
-    files: dict[str, Version] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)  # path → packed version
     unreadable: dict[str, str] = field(default_factory=dict)  # path → why; what is below is neither there nor gone
     present: bool = True  # False: there is nothing at `start`
     empty: bool = True  # nothing at all is in it
@@ -58,7 +58,7 @@ def scan(area: Area, start: str, *, max_files: int, stopped: Callable[[], bool])
     if not os.path.isdir(start):  # noqa: PTH112
         found.present = whole is not None
         if whole is not None and area.wants(start):
-            found.files[start], found.empty = Version.of(whole), False
+            found.files[start], found.empty = packed(whole), False
         return found
     waiting = [start]
     while waiting:
@@ -91,18 +91,17 @@ def _folder(area: Area, folder: str, found: Scan) -> list[str]:
 def _file(entry: os.DirEntry[str], found: Scan) -> None:
     try:
         if entry.is_file():
-            found.files[entry.path] = Version.of(entry.stat())
+            found.files[entry.path] = packed(entry.stat())
     except FileNotFoundError:
         return
     except OSError as error:
         found.unreadable[entry.path] = error.strerror or type(error).__name__
 
 
-def differences(seen: Scan, known: Mapping[str, Entry], *, inodes_last: bool) -> Iterator[tuple[str, Version | None]]:
-    """Paths that are not as the ledger has them, with what is there now; None: nothing is."""
+def differences(seen: Scan, known: Known, *, inodes_last: bool) -> Iterator[tuple[str, str | None]]:
+    """Paths that are not as the ledger has them, with the packed version that is there now; None: nothing is."""
     for path, version in seen.files.items():
-        entry = known.get(path)
-        if entry is None or not (entry.version.holds(version) if inodes_last else entry.version[1:3] == version[1:3]):
+        if not known.has(path, version, inodes_last=inodes_last):
             yield path, version
     if seen.cut:
         return

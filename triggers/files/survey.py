@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from triggers.files.ledger import Entry, Marker, Version
+from triggers.files.ledger import Known, Marker
 from triggers.files.mounts import is_silent, mount_of
 from triggers.files.scan import Area, Scan, differences, scan
 
@@ -17,8 +17,8 @@ class Survey:
 
     present: bool = True  # False: there is nothing at the watched path, and so nothing is known of what was in it
     files: int = 0
-    different: list[tuple[str, Version | None]] = field(default_factory=list)  # not as the ledger has them
-    baseline: dict[str, Entry] = field(default_factory=dict)  # there before the trigger was: known from now on, no event
+    different: dict[str, str | None] = field(default_factory=dict)  # not as the ledger has them: path → packed version
+    baseline: dict[str, str] = field(default_factory=dict)  # there before the trigger was: known from now on, no event
     unreadable: Mapping[str, str] = field(default_factory=dict)  # path → why
     cut: bool = False  # there are more files than may be known
     unmounted: bool = False  # the path is empty and on another file system than its files were
@@ -31,7 +31,7 @@ class Order:
 
     area: Area
     start: str  # the watched path, or one below it
-    known: Mapping[str, Entry]  # a copy: the loop goes on with its own
+    known: Known  # a copy: the loop goes on with its own
     marker: Marker
     keep_old: bool  # initial = ignore
     max_files: int
@@ -55,10 +55,10 @@ def survey(order: Order, stopped: Callable[[], bool]) -> Survey:
     return found
 
 
-def _lost_file(order: Order) -> list[tuple[str, Version | None]]:
+def _lost_file(order: Order) -> dict[str, str | None]:
     """A file that is watched by its own name is gone when its folder is there without it; of a folder that is gone, who knows."""
     path = order.area.path
-    return [(path, None)] if path in order.known and os.path.isdir(os.path.dirname(path)) else []  # noqa: PTH112, PTH120
+    return {path: None} if path in order.known and os.path.isdir(os.path.dirname(path)) else {}  # noqa: PTH112, PTH120
 
 
 def _is_unmounted(order: Order, seen: Scan, mount: str) -> bool:
@@ -76,7 +76,7 @@ def _sort(order: Order, seen: Scan, found: Survey) -> None:
     since_ns = int(marker.since * 1e9)
     for path, version in differences(seen, order.known, inodes_last=not is_silent(found.mount)):
         old = order.keep_old and not marker.complete and version is not None and path not in order.known
-        if old and version is not None and (version.ctime_ns < since_ns or not trusts_clock):
-            found.baseline[path] = Entry(version, None)
+        if old and version is not None and (not trusts_clock or int(version.rpartition(":")[2]) < since_ns):
+            found.baseline[path] = version
         else:
-            found.different.append((path, version))
+            found.different[path] = version

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 import structlog
@@ -23,6 +25,7 @@ from triggers.source import Unavailable
 log = structlog.get_logger()
 
 BATCH = 1000  # rows that are saved, or paths that are taken in, before the loop may do something else: about 3 ms
+MAX_WAITING = 10_000  # files that wait at once because of a survey; the rest comes when there is room
 HASH_BATCH = 100  # files whose content is read in one go while nothing else is to be done
 MANY_FOLDERS = 20  # with more folders to look at, one look at all is cheaper
 MAX_REST_S = 5.0  # at most this long between two looks, however long a look takes
@@ -38,6 +41,7 @@ class Surveyor:
         self._watching = watching
         self._wanted = wanted
         self._applied: Wanted | None = None
+        self._differing: deque[tuple[Watcher, Iterator[tuple[str, str | None]]]] = deque()  # found by a survey, not yet passed on
         self._unread: dict[str, list[str]] = {}  # trigger → files of its baseline whose content is not known yet
         self._budget: dict[str, int] = {}  # trigger → bytes of them that may still be read
 
@@ -68,7 +72,7 @@ class Surveyor:
                 if root.asked and root.rest_until <= now:
                     await self._survey(watcher, root)
                     return True
-        return await self._read_some()
+        return await self._pass_on() or await self._read_some()
 
     def _next_look(self) -> float | None:
         roots = [root for watcher in self._watching.watchers.values() for root in watcher.roots]
@@ -121,16 +125,16 @@ class Surveyor:
             await self._watching.state.save(ledger.marked())
         elif ledger.marker.scope != scope:
             stale = await self._watching.in_thread(_unwanted, watcher, list(ledger.entries))
-            await self._save(ledger, dict.fromkeys(stale))
+            for batch in batches(stale, BATCH):
+                await self._save(ledger, dict.fromkeys(batch))
             await self._watching.state.save(ledger.marked(since=since, scope=scope, complete=False, removed=None))
         elif ledger.marker.removed is not None:
             await self._watching.state.save(ledger.marked(removed=None))
         self._budget[watcher.key] = self._watching.settings.baseline_hash_bytes
 
     async def _save(self, ledger: Ledger, changes: Changes) -> None:
-        for batch in batches(changes, BATCH):
-            await self._watching.state.save(ledger.rows(batch))
-            ledger.apply(batch)
+        await self._watching.state.save(ledger.rows(changes))
+        ledger.apply(changes)
 
     # what is there
 
@@ -180,25 +184,43 @@ class Surveyor:
             too_many(watcher, self._watching.settings.max_files)
         if whole:
             self._tell_presence(watcher, root, found)
-        settling = self._watching.settling
-        baseline = {path: entry for path, entry in found.baseline.items() if settling.get(Place(watcher.key, path)) is None}
-        await self._save(watcher.ledger, baseline)
-        self._unread.setdefault(watcher.key, []).extend(baseline)
-        for at in range(0, len(found.different), BATCH):
-            deadline_s = watcher.settle_s
-            for path, version in found.different[at : at + BATCH]:
-                self._differs(watcher, path, version, deadline_s)
-            await asyncio.sleep(0)
+        for batch in batches(found.baseline, BATCH):
+            await self._know(watcher, {path: found.baseline[path] for path in batch})
+        if found.different:
+            self._differing.append((watcher, iter(found.different.items())))
         if whole:
             await self._mark(watcher, root, found)
 
-    def _differs(self, watcher: Watcher, path: str, version: Version | None, hold_s: float) -> None:
+    async def _know(self, watcher: Watcher, baseline: Mapping[str, str]) -> None:
+        """These files were there before the trigger was; one that something is told of is looked at by itself."""
+        settling = self._watching.settling
+        told = {path for path in baseline if settling.get(Place(watcher.key, path)) is not None}
+        changes = {path: Entry(Version.read(text), None) for path, text in baseline.items() if path not in told}
+        await self._save(watcher.ledger, changes)
+        self._unread.setdefault(watcher.key, []).extend(changes)
+
+    async def _pass_on(self) -> bool:
+        """Have files that differ looked at, as many as there is room for: 100,000 that wait would be 100 ms of garbage collection."""
+        room = MAX_WAITING - len(self._watching.settling)
+        if not self._differing or room <= 0:
+            return False
+        watcher, rest = self._differing[0]
+        batch = list(itertools.islice(rest, min(BATCH, room)))
+        if not batch or self._watching.watchers.get(watcher.key) is not watcher:
+            self._differing.popleft()
+        for path, text in batch:
+            self._differs(watcher, path, text)
+        await asyncio.sleep(0)
+        return True
+
+    def _differs(self, watcher: Watcher, path: str, text: str | None) -> None:
         """The file waits, unless it waits already and is as it was."""
+        version = Version.read(text) if text is not None else None
         settling, place = self._watching.settling, Place(watcher.key, path)
         waiting = settling.get(place)
         if waiting is not None and (waiting.seen is None or waiting.seen == version):
             return
-        self._watching.wait(watcher, path, hold_s)
+        self._watching.wait(watcher, path, watcher.settle_s)
         settling.saw(place, version)
 
     def _tell_presence(self, watcher: Watcher, root: Root, found: Survey) -> None:

@@ -144,8 +144,8 @@ class FileWatchSource:
             removed = ledger.marker.removed if ledger.marker is not None else 0.0
             if key in self._wanted or removed is None or removed > horizon:
                 continue
-            for batch in batches(dict.fromkeys(ledger.forgotten()), 1000):
-                await self._state.save(dict(batch))
+            for batch in batches(ledger.forgotten(), 1000):
+                await self._state.save(dict.fromkeys(batch))
             del watching.ledgers[key]
 
     # what the kernel tells

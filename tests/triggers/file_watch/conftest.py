@@ -103,6 +103,12 @@ class World:
                 assert running is None or not running.done(), running.exception()
                 await asyncio.sleep(0.005)
 
+    async def read(self):
+        """The content of all that was there before is known."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not all(row["sha256"] for key, row in self.disk.rows.items() if not key.endswith(":")):
+                await asyncio.sleep(0.005)
+
     async def quiet(self, watch):
         """Nothing more comes: whatever was told has been looked at."""
         async with asyncio.timeout(PATIENCE_S):

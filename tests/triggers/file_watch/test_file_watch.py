@@ -167,6 +167,7 @@ async def test_an_editor_that_renames_the_old_file_away_makes_one_modification(w
 async def test_a_touch_is_an_event_that_nothing_is_started_for(world, disk, tmp_path, inbox):
     (inbox / "a").write_text("x")
     async with world.watching(world.trigger(inbox)) as watch:
+        await world.read()
         os.utime(inbox / "a", (1_000_000_000, 1_000_000_000))
 
         event = await disk.next()

@@ -54,9 +54,7 @@ async def test_what_changed_while_the_daemon_was_down_is_found(world, disk, inbo
         (inbox / name).write_text(name)
     async with world.watching(world.trigger(inbox, events=ALL)) as watch:
         await world.quiet(watch)
-        async with asyncio.timeout(5):
-            while any(not row.get("sha256") for key, row in disk.rows.items() if not key.endswith(":")):
-                await asyncio.sleep(0.01)
+        await world.read()
     os.utime(inbox / "touched", (5, 5))
     (inbox / "changed").write_text("other")
     (inbox / "gone").unlink()
