@@ -36,10 +36,10 @@ class BashSpec(BaseModel):
     model_config = ConfigDict(extra="forbid", populate_by_name=True, strict=True, frozen=True)
 
     command: str = Field(min_length=1, description="the command, as text with {{ }} or a $. path")
-    timeout: float | None = Field(None, ge=0, description="milliseconds; 0 or none: the setting timeout_s")
-    parse_json: bool = Field(False, alias="parseJson", description="stdout is JSON, perhaps in a code fence")
-    parse_envelope: bool = Field(False, alias="parseEnvelope", description="stdout is `claude --output-format json`")
-    cwd: str | None = Field(None, description="the folder to run in, from the flow's folder; none: the flow's folder")
+    timeout: float | None = Field(default=None, ge=0, description="milliseconds; 0 or none: the setting timeout_s")
+    parse_json: bool = Field(default=False, alias="parseJson", description="stdout is JSON, perhaps in a code fence")
+    parse_envelope: bool = Field(default=False, alias="parseEnvelope", description="stdout is `claude --output-format json`")
+    cwd: str | None = Field(default=None, description="the folder to run in, from the flow's folder; none: the flow's folder")
     env: dict[str, Any] = Field(default_factory=dict, description="NAME: text, {json: value} or {shell: value}")
 
     @field_validator("command")
@@ -55,15 +55,17 @@ class BashSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    shell: str = Field("bash", description="the program that is given -c and the command: a name on PATH, or a path")
+    shell: str = Field(default="bash", description="the program that is given -c and the command: a name on PATH, or a path")
     env: tuple[str, ...] = Field(
-        ("PATH", "HOME", "LANG", "TMPDIR", "USER"), description="names of the daemon's environment that commands see"
+        default=("PATH", "HOME", "LANG", "TMPDIR", "USER"), description="names of the daemon's environment that commands see"
     )
-    timeout_s: float = Field(30.0, gt=0, description="for steps without a timeout of their own")
-    grace_s: float = Field(5.0, ge=0, description="between SIGTERM and SIGKILL")
-    max_output_bytes: int = Field(10 * 1024 * 1024, gt=0, description="of stdout and of stderr; beyond it the command is killed")
+    timeout_s: float = Field(default=30.0, gt=0, description="for steps without a timeout of their own")
+    grace_s: float = Field(default=5.0, ge=0, description="between SIGTERM and SIGKILL")
+    max_output_bytes: int = Field(
+        default=10 * 1024 * 1024, gt=0, description="of stdout and of stderr; beyond it the command is killed"
+    )
     interpolation: Literal["checked", "verbatim"] = Field(
-        "checked", description="checked: a value that could change the command fails the attempt; verbatim: it is put in"
+        default="checked", description="checked: a value that could change the command fails the attempt; verbatim: it is put in"
     )
 
 

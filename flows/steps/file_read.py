@@ -25,8 +25,8 @@ class FileReadSpec(BaseModel):
     model_config = ConfigDict(extra="forbid", populate_by_name=True, strict=True, frozen=True)
 
     path: str = Field(min_length=1, description="from the flow's folder, as text with {{ }} or a $. path")
-    parse_json: bool = Field(False, alias="parseJson", description="the file is JSON, perhaps in a code fence")
-    schema_: dict[str, Any] | None = Field(None, alias="schema", description="rules for the fields of the JSON object")
+    parse_json: bool = Field(default=False, alias="parseJson", description="the file is JSON, perhaps in a code fence")
+    schema_: dict[str, Any] | None = Field(default=None, alias="schema", description="rules for the fields of the JSON object")
 
 
 class FileReadSettings(BaseModel):
@@ -34,8 +34,8 @@ class FileReadSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    max_bytes: int = Field(10 * 1024 * 1024, gt=0, description="larger files fail the attempt")
-    roots: tuple[str, ...] = Field((), description="folders that may be read; none: every one that the daemon may read")
+    max_bytes: int = Field(default=10 * 1024 * 1024, gt=0, description="larger files fail the attempt")
+    roots: tuple[str, ...] = Field(default=(), description="folders that may be read; none: every one that the daemon may read")
 
 
 @dataclass(frozen=True, slots=True)

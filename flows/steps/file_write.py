@@ -27,7 +27,7 @@ class FileWriteSpec(BaseModel):
 
     path: str = Field(min_length=1, description="from the flow's folder, as text with {{ }} or a $. path")
     content: Any = Field(description="text as it is; anything else as indented JSON")
-    append: bool = Field(False, description="add to the end; a retried or repeated attempt adds again")
+    append: bool = Field(default=False, description="add to the end; a retried or repeated attempt adds again")
 
 
 class FileWriteSettings(BaseModel):
@@ -35,7 +35,9 @@ class FileWriteSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    roots: tuple[str, ...] = Field((), description="folders that may be written to; none: every one that the daemon may write to")
+    roots: tuple[str, ...] = Field(
+        default=(), description="folders that may be written to; none: every one that the daemon may write to"
+    )
 
 
 @dataclass(frozen=True, slots=True)

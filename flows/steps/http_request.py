@@ -61,8 +61,8 @@ class HttpAuth(BaseModel):
 
     type: Literal["bearer", "basic", "header"] = Field(description="bearer: Authorization: Bearer …; header: a header of its own")
     secret: str | SecretName = Field(description="the secret's name")
-    username: str | None = Field(None, description="of basic, as text with {{ }}")
-    header: Annotated[str, AfterValidator(_token)] | None = Field(None, description="of header: its name")
+    username: str | None = Field(default=None, description="of basic, as text with {{ }}")
+    header: Annotated[str, AfterValidator(_token)] | None = Field(default=None, description="of header: its name")
 
     @model_validator(mode="after")
     def _has_its_own(self) -> HttpAuth:
@@ -79,18 +79,22 @@ class HttpSpec(BaseModel):
     model_config = ConfigDict(extra="forbid", populate_by_name=True, strict=True, frozen=True)
 
     url: str = Field(min_length=1, description="as text with {{ }}, or a $. path")
-    method: Annotated[str, AfterValidator(_token)] = Field("GET", description="any; written in capitals")
+    method: Annotated[str, AfterValidator(_token)] = Field(default="GET", description="any; written in capitals")
     headers: dict[str, Any] = Field(default_factory=dict, description="name: value; null leaves one out")
     query: dict[str, Any] = Field(default_factory=dict, description="name: value; a list repeats it, null leaves it out")
-    body: Any = Field(None, description="a JSON value")
-    text: str | None = Field(None, description="a body of text, as text with {{ }}")
-    form: dict[str, Any] | None = Field(None, description="a body as HTML forms send it")
+    body: Any = Field(default=None, description="a JSON value")
+    text: str | None = Field(default=None, description="a body of text, as text with {{ }}")
+    form: dict[str, Any] | None = Field(default=None, description="a body as HTML forms send it")
     auth: HttpAuth | None = None
-    timeout: float | None = Field(None, gt=0, description="milliseconds for the whole exchange; none: the setting timeout_s")
-    expect: int | str | list[int | str] = Field("2xx", description="statuses that are a success: 204, 2xx, 200-299, or a list")
-    response: ResponseForm = Field("auto", description="how the body is read: auto, json, text, binary (base64)")
-    max_bytes: int | None = Field(None, alias="maxBytes", gt=0, description="of the answer; none: the setting max_bytes")
-    follow_redirects: bool | None = Field(None, alias="followRedirects", description="none: for GET and HEAD only")
+    timeout: float | None = Field(
+        default=None, gt=0, description="milliseconds for the whole exchange; none: the setting timeout_s"
+    )
+    expect: int | str | list[int | str] = Field(
+        default="2xx", description="statuses that are a success: 204, 2xx, 200-299, or a list"
+    )
+    response: ResponseForm = Field(default="auto", description="how the body is read: auto, json, text, binary (base64)")
+    max_bytes: int | None = Field(default=None, alias="maxBytes", gt=0, description="of the answer; none: the setting max_bytes")
+    follow_redirects: bool | None = Field(default=None, alias="followRedirects", description="none: for GET and HEAD only")
 
 
 class HttpSettings(BaseModel):
@@ -98,12 +102,14 @@ class HttpSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    timeout_s: float = Field(30.0, gt=0, description="for steps without a timeout of their own")
-    max_bytes: int = Field(10 * 1024 * 1024, gt=0, description="of an answer, for steps without a limit of their own")
-    max_redirects: int = Field(5, ge=0, description="of one exchange")
-    allow_private: bool = Field(True, description="whether loopback and private addresses may be called")
-    trust_env: bool = Field(False, description="whether HTTP_PROXY, HTTPS_PROXY and NO_PROXY of the daemon's environment count")
-    user_agent: str = Field("camshaft", description="what the User-Agent header says")
+    timeout_s: float = Field(default=30.0, gt=0, description="for steps without a timeout of their own")
+    max_bytes: int = Field(default=10 * 1024 * 1024, gt=0, description="of an answer, for steps without a limit of their own")
+    max_redirects: int = Field(default=5, ge=0, description="of one exchange")
+    allow_private: bool = Field(default=True, description="whether loopback and private addresses may be called")
+    trust_env: bool = Field(
+        default=False, description="whether HTTP_PROXY, HTTPS_PROXY and NO_PROXY of the daemon's environment count"
+    )
+    user_agent: str = Field(default="camshaft", description="what the User-Agent header says")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+import uvloop
 
 from flows.errors import DefinitionError, StepError
 from flows.step import Load, Output, Scope
@@ -473,3 +474,32 @@ async def test_twenty_commands_run_side_by_side(bash):
     outputs = await asyncio.gather(*(bash(f"echo {number}") for number in range(20)))
 
     assert [output.value for output in outputs] == [str(number) for number in range(20)]
+
+
+@pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_commands_end_the_same_way_on_both_loops(tmp_path, bash, loop_factory):
+    async def scenario() -> list[Any]:
+        fifo = Told(tmp_path)
+        ends: list[Any] = [(await bash("printf a; printf b >&2")).response]
+        ends += [
+            (await failure(bash(command, timeout_s=0.2, max_output_bytes=100_000))).code
+            for command in ("exit 2", "yes", "kill -9 $$")
+        ]
+        ends += [(await failure(bash(f"trap '' TERM; sleep 60 & echo $! > {fifo.path}; sleep 60; wait", timeout_s=0.2))).code]
+        ends += [await gone(int(await fifo.line()))]
+        ends += [
+            (await failure(bash({"command": "true", "env": {"A": "y" * 200_000}}))).code,
+            (await bash("sleep 60 & echo é")).value,
+        ]
+        step = asyncio.create_task(bash(f"trap '' TERM; sleep 60 & echo $! > {fifo.path}; wait; sleep 60"))
+        pid = int(await fifo.line())
+        step.cancel()
+        await asyncio.wait((step,))
+        os.close(fifo.number)
+        return [*ends, step.cancelled(), await gone(pid)]
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        ended = runner.run(scenario())
+
+    response = {"stdout": "a", "stderr": "b", "exitCode": 0}
+    assert ended == [response, "EXIT_STATUS", "OUTPUT_LIMIT", "KILLED", "TIMEOUT", True, "COMMAND_TOO_LONG", "é", True, True]
