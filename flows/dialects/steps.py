@@ -324,8 +324,12 @@ class Lowering:
             on_error: Literal["fail", "continue"] = "continue" if rule.strategy == "continue" else "fail"
             step = replace(draft.step, retry=rule.policy(), fallback=fallback, on_error=on_error)
             done.append(replace(draft, step=step))
+        callers: dict[str, list[str]] = {}
         for draft in done:
-            self._check_stand_in(draft, [other.step.id for other in done if other.step.fallback == draft.step.id])
+            if draft.step.fallback is not None:
+                callers.setdefault(draft.step.fallback, []).append(draft.step.id)
+        for name, calling in callers.items():
+            self._check_stand_in(next(draft for draft in done if draft.step.id == name), calling)
         return done
 
     def _fallback(self, draft: Draft, rule: OnErrorSpec, known: Mapping[str, Draft], place: Place) -> str | None:
@@ -348,7 +352,7 @@ class Lowering:
 
     def _check_stand_in(self, draft: Draft, callers: Sequence[str]) -> None:
         """A step that stands in for others runs when it is called: it cannot wait for anything else."""
-        for number, need in enumerate(draft.needs or () if callers else ()):
+        for number, need in enumerate(draft.needs or ()):
             if need not in callers:
                 place = (*draft.step.place, "needs", number)
                 self.refuse(

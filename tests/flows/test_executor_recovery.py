@@ -92,7 +92,12 @@ def settled_paths(recorded):
 
 @st.composite
 def step_lists(draw, numbers, depth=0):
-    return [draw(one_step(numbers, depth)) for _ in range(draw(st.integers(1, 4 if depth == 0 else 2)))]
+    steps = [draw(one_step(numbers, depth)) for _ in range(draw(st.integers(1, 4 if depth == 0 else 2)))]
+    if steps[0]["type"] == "act" and draw(st.booleans()):
+        spare = f"s{next(numbers)}"
+        steps[0]["onError"] = {"strategy": "fallback", "fallbackStepId": spare}
+        steps.append({"id": spare, "type": "act", "act": {}})
+    return steps
 
 
 @st.composite
@@ -121,7 +126,7 @@ def one_step(draw, numbers, depth):
         }
     if draw(st.integers(0, 5)) == 0:
         step["if"] = draw(st.sampled_from(["true", "false"]))
-    rule = draw(st.sampled_from([None, None, "continue", "retry", "fallback"]))
+    rule = draw(st.sampled_from([None, None, "continue", "retry"]))
     if rule == "retry":
         step["onError"] = {"strategy": "retry", "retries": 2, "retryDelayMs": 0}
     elif rule == "continue":
@@ -132,11 +137,7 @@ def one_step(draw, numbers, depth):
 @st.composite
 def definitions(draw):
     numbers = iter(range(1000))
-    steps = draw(step_lists(numbers))
-    if steps[0]["type"] == "act" and draw(st.booleans()):
-        steps[0]["onError"] = {"strategy": "fallback", "fallbackStepId": "spare"}
-        steps.append({"id": "spare", "type": "act", "act": {}})
-    return {"key": "k", "steps": steps}
+    return {"key": "k", "steps": draw(step_lists(numbers))}
 
 
 @settings(max_examples=120, deadline=None)
