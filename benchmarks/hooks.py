@@ -21,6 +21,7 @@ from pathlib import Path
 from benchmarks.load import closed_loop, open_loop, percentile
 from benchmarks.payload import push_event
 
+CAMSHAFT = str(Path(sys.executable).parent / "camshaft")
 CONNECTIONS = 64
 ROUNDS = 5
 EVENTS = 8_000
@@ -108,7 +109,7 @@ def camshaft():
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         write_home(home)
-        command = [sys.executable, "-m", "daemon.cli", "serve", "--home", str(home), "--listen", "127.0.0.1:0"]
+        command = [CAMSHAFT, "serve", "--home", str(home), "--listen", "127.0.0.1:0"]
         with serving(command) as (url, pid):
             yield f"{url}/push", pid, lambda number: wait_recorded(home / "state" / "camshaft.db", number)
 

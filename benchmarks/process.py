@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
 from pathlib import Path
 
-from benchmarks.hooks import serving, write_home
+from benchmarks.hooks import CAMSHAFT, serving, write_home
 from benchmarks.payload import push_event
 
 ROUNDS = 7
-CAMSHAFT = str(Path(sys.executable).parent / "camshaft")
 
 
 def main() -> None:

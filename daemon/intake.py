@@ -83,7 +83,7 @@ class Intake:
         once = None
         if trigger.idempotency is not None and found.idempotency_key is not None:
             once = Cause(f"idempotency:{trigger.key}", found.idempotency_key, trigger.idempotency.ttl_s)
-        return Candidate(replace(found.verdict, run=run.id), trigger.digest, run, once)
+        return Candidate(found.verdict, trigger.digest, run, once)
 
     def _run(self, event: Event, flow: Flow, inputs: dict[str, Any], found: Match) -> Run:
         trigger = found.trigger

@@ -12,7 +12,7 @@ import time
 import types
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -107,8 +107,8 @@ class Worker:
 
     def give_up(self, run: Run) -> None:
         """End a claimed run that nobody works on as cancelled."""
-        started, recorder = self._begin(run)
-        self._finish(started, CANCELLED, recorder)
+        recorder = self._begin(run)
+        self._finish(run, CANCELLED, recorder)
 
     def ending(self, run_id: str) -> bool:
         """The run has been executed, and how it ended is on its way to the disk."""
@@ -159,63 +159,62 @@ class Worker:
         if isinstance(flow, Flow):
             await self.execute(run, flow)
         else:
-            started, recorder = self._begin(run)
-            self._finish(started, Ended("failed", {}, error=flow, code="DEFINITION_LOST"), recorder)
+            recorder = self._begin(run)
+            self._finish(run, Ended("failed", {}, error=flow, code="DEFINITION_LOST"), recorder)
 
     def _work_at_once(self, run: Run, flow: Flow) -> Awaitable[None] | None:
         """A graph of plain steps ends in this very call, unless it takes long: then the rest of it becomes a task."""
-        started, recorder = self._begin(run)
+        recorder = self._begin(run)
         work = execute(flow, run.inputs, run_id=run.id, world=self._world, record=recorder)
         try:
             turn = work.send(None)
         except StopIteration as stop:
-            self._finish(started, stop.value, recorder)
+            self._finish(run, stop.value, recorder)
             return None
         except Exception as error:  # noqa: BLE001 - a defect of ours must end this run and not the daemon
-            self._finish(started, _defect(run, error), recorder)
+            self._finish(run, _defect(run, error), recorder)
             return None
-        return self._see_through(started, recorder, _rest(work, turn))
+        return self._see_through(run, recorder, _rest(work, turn))
 
     async def execute(self, run: Run, flow: Flow) -> None:
         """Execute a run that is ours, go on with it where it stands, and submit how it ended."""
-        started, recorder = self._begin(run)
+        recorder = self._begin(run)
         work = execute(flow, run.inputs, run_id=run.id, world=self._world, record=recorder, recorded=run.attempts)
-        await self._see_through(started, recorder, work)
+        await self._see_through(run, recorder, work)
 
-    async def _see_through(self, started: Run, recorder: Recorder, work: Awaitable[Ended]) -> None:
+    async def _see_through(self, run: Run, recorder: Recorder, work: Awaitable[Ended]) -> None:
         """Await the execution, and finish the run however it ends."""
         try:
             ended = await work
         except asyncio.CancelledError:
             if self.stopping:
-                del self._recorders[started.id]
-                log.info("run.left", run_id=started.id, flow=started.flow)
+                del self._recorders[run.id]
+                log.info("run.left", run_id=run.id, flow=run.flow)
                 return
             ended = CANCELLED
         except Exception as error:  # noqa: BLE001 - a defect of ours must end this run and not the daemon
-            ended = _defect(started, error)
-        self._finish(started, ended, recorder)
+            ended = _defect(run, error)
+        self._finish(run, ended, recorder)
 
-    def _begin(self, run: Run) -> tuple[Run, Recorder]:
-        started = run if run.started_at is not None else replace(run, started_at=self._clock())
-        recorder = self._recorders[run.id] = Recorder(self._store, started, lambda: self.stopping)
-        return started, recorder
+    def _begin(self, run: Run) -> Recorder:
+        if run.started_at is None:
+            run.started_at = self._clock()
+        recorder = self._recorders[run.id] = Recorder(self._store, run, self._is_stopping)
+        return recorder
 
     def _finish(self, run: Run, ended: Ended, recorder: Recorder) -> None:
         """Submit how it ended; the store holds on to it until it is on disk."""
         del self._recorders[run.id]
-        finished = replace(
-            run,
-            status=cast("RunStatus", ended.status),
-            finished_at=self._clock(),
-            output=ended.output,
-            error=ended.error,
-            code=ended.code,
-            attempts=tuple(recorder.attempts),
-        )
-        written = self._store.finish(finished, recorder.waiting)
+        run.status = cast("RunStatus", ended.status)
+        run.finished_at = self._clock()
+        run.output, run.error, run.code = ended.output, ended.error, ended.code
+        run.attempts = recorder.attempts
+        written = self._store.finish(run, recorder.waiting)
         self._finishing[run.id] = written
-        written.add_done_callback(lambda future: self._finished(finished, future))
+        written.add_done_callback(partial(self._finished, run))
+
+    def _is_stopping(self) -> bool:
+        return self.stopping
 
     def _finished(self, run: Run, future: asyncio.Future[None]) -> None:
         del self._finishing[run.id]

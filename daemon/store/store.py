@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from daemon.store import statements as sql
-from daemon.store.codec import encode, plain
+from daemon.store.codec import encode, encode_document, plain
 from daemon.store.pruning import BITE, forget_expired, prune_bite
 from daemon.store.rows import Candidate, Due, EventRow, Run, attempt_row, micros, run_row
 from daemon.store.schema import prepare
@@ -88,11 +88,18 @@ class Store:
         rows: list[tuple[sql.Hot, Row]] = [
             (
                 sql.INSERT_EVENT,
-                (event.id, event.source, plain(event.address), plain(event.subject), micros(event.time), encode(event.document)),
+                (
+                    event.id,
+                    event.source,
+                    plain(event.address),
+                    plain(event.subject),
+                    micros(event.time),
+                    encode_document(event.document),
+                ),
             )
         ]
         for candidate in candidates:
-            verdict = candidate.verdict
+            verdict, run = candidate.verdict, candidate.run
             detail = None if verdict.detail is None else encode(verdict.detail)
             rows.append(
                 (
@@ -104,12 +111,12 @@ class Store:
                         verdict.verdict,
                         plain(verdict.reason),
                         detail,
-                        verdict.run,
+                        None if run is None else run.id,
                     ),
                 )
             )
-            if candidate.run is not None:
-                rows.append((sql.INSERT_RUN, run_row(candidate.run, self._lease())))
+            if run is not None:
+                rows.append((sql.INSERT_RUN, run_row(run, self._lease())))
         if event.state:
             rows += self._state_rows(event)
         return rows
@@ -317,7 +324,7 @@ def _once(connection: sqlite3.Connection, candidate: Candidate, event: Event) ->
     if earlier is None or candidate.once is None:
         return candidate
     reason = f"the idempotency key {candidate.once.key!r} was seen with {earlier}"
-    verdict = replace(candidate.verdict, verdict="duplicate", reason=reason, detail={"event": earlier}, run=None)
+    verdict = replace(candidate.verdict, verdict="duplicate", reason=reason, detail={"event": earlier})
     return replace(candidate, verdict=verdict, run=None)
 
 

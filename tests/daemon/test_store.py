@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import sqlite3
 from contextlib import suppress
 from dataclasses import replace
@@ -292,7 +291,7 @@ async def test_state_that_is_set_to_none_is_gone(store):
 
 
 async def test_hostile_text_is_kept_in_a_form_that_every_database_takes(store):
-    event = an_event(address="/a\ud800\0b", subject="\udcff", document={"body": "\ud800\0", "n": 10**30, "x": math.nan})
+    event = an_event(address="/a\ud800\0b", subject="\udcff", document={"body": "\ud800\0", "n": 10**30})
     verdict = Candidate(Verdict("auto", "filter_error", "bad \ud800\0"))
 
     await store.accept(event, [verdict])
@@ -302,7 +301,6 @@ async def test_hostile_text_is_kept_in_a_form_that_every_database_takes(store):
     assert kept.verdicts[0].reason == "bad \\ud800\\x00"
     assert kept.document["body"] == "\ud800\0"
     assert kept.document["n"] == 10**30
-    assert math.isnan(kept.document["x"])
 
 
 async def test_old_events_are_pruned_with_their_runs_and_live_ones_stay(store):
