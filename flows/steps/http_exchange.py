@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
+import os
 import socket
 import ssl
 from collections.abc import Mapping
@@ -56,7 +58,7 @@ class Client:
             async with asyncio.timeout(request.timeout_s):
                 return await self._follow(request)
         except TimeoutError as error:
-            raise _failed(request, f"no answer within {request.timeout_s:g} s", "TIMEOUT") from error
+            raise _failed(request, f"no answer within {request.timeout_s:g} s (ETIMEDOUT)", "TIMEOUT") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise _failure(request, error) from error
 
@@ -141,7 +143,7 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
 
 
 class _RefusedAddress(OSError):  # noqa: N818 - an OSError, so that the library takes it as a failed connection
-    pass
+    """allow_private is off and the address is not public."""
 
 
 def _public_socket(address: tuple[Any, Any, int, str, Any]) -> socket.socket:
@@ -176,10 +178,14 @@ def _failure(request: Request, error: Exception) -> StepError:
     elif isinstance(error, aiohttp.ClientResponseError):
         said, code = f"the answer is not HTTP: {error.message[:200]}", "BAD_RESPONSE"
     elif isinstance(error, (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError)):
-        said, code = "the connection was lost before the answer was complete", "CONNECTION_LOST"
+        said, code = "the connection was lost before the answer was complete (ECONNRESET)", "CONNECTION_LOST"
     return _failed(request, said, code, retryable=code not in ("ADDRESS_REFUSED", "BAD_URL"))
 
 
 def _reason(error: Exception) -> str:
+    """In the system's words, with its name for it: retry rules name ECONNREFUSED and its like."""
     inner = getattr(error, "certificate_error", None) or getattr(error, "os_error", None) or error
+    number = getattr(inner, "errno", None)
+    if isinstance(number, int) and number in errno.errorcode and not isinstance(inner, (ssl.SSLError, socket.gaierror)):
+        return f"{os.strerror(number)} ({errno.errorcode[number]})"
     return getattr(inner, "verify_message", None) or getattr(inner, "strerror", None) or type(inner).__name__

@@ -414,6 +414,7 @@ async def test_a_port_that_nobody_listens_on_is_a_failed_connection(http):
         error = await failure(http({"url": "$.url"}, {"url": url}))
 
     assert (error.code, error.retryable) == ("CONNECT_FAILED", True)
+    assert "ECONNREFUSED" in str(error)
     assert "hidden" not in str(error)
 
 
@@ -674,3 +675,10 @@ async def test_two_hundred_exchanges_share_the_connections(server):
     await kind.close()
 
     assert all(output.value == {"ok": True} for output in outputs)
+
+
+async def test_a_host_that_no_resolver_knows_is_a_failed_connection(http):
+    error = await failure(http({"url": "http://nobody.invalid/", "timeout": 5000}))
+
+    assert error.code in ("CONNECT_FAILED", "TIMEOUT")  # a resolver may be slow to say no
+    assert "nobody.invalid" in str(error)
