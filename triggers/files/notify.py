@@ -1,6 +1,8 @@
 """The only file that knows watchdog: what the kernel tells of watched folders, gathered for the event loop.
 
-Truth is what a look at the file gives; what comes from here only says where to look, and whether a writer is at work.
+Truth is what a look at the file gives; what comes from here only says where to look, and whether a writer is at work. Of
+watchdog this takes the reader of inotify; its observers lose track of folders that are moved about quickly, and hold back
+each file that is moved out for half a second.
 """
 
 from __future__ import annotations
@@ -9,28 +11,13 @@ import asyncio
 import errno
 import os
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import structlog
-from watchdog.events import (
-    DirCreatedEvent,
-    DirDeletedEvent,
-    DirMovedEvent,
-    FileAttribEvent,
-    FileClosedEvent,
-    FileCreatedEvent,
-    FileDeletedEvent,
-    FileModifiedEvent,
-    FileMovedEvent,
-    FileSystemEvent,
-    FileSystemEventHandler,
-)
-from watchdog.observers.api import BaseObserver, ObservedWatch
-from watchdog.observers.inotify import InotifyFullEmitter
-from watchdog.observers.inotify_c import CallbackId, InotifyEvent, InotifyFD, Mask, WatchCallback, WatchDescriptor
+from watchdog.observers.inotify_c import CallbackId, InotifyConstants, InotifyEvent, InotifyFD, Mask, WatchDescriptor
+from watchdog.observers.inotify_c import WatchCallback as Listener
 
 log = structlog.get_logger()
 
@@ -38,19 +25,30 @@ What = Literal["touched", "gone", "made", "written", "closed", "folder", "lost"]
 """`touched`: its times or rights were set. `gone`: deleted or moved away. `made`: opened for the first time. `closed`: also moved here.
 `folder`: look at all below. `lost`: look at everything."""
 
-FILE_EVENTS: list[type[FileSystemEvent]] = [
-    FileCreatedEvent, FileModifiedEvent, FileAttribEvent, FileClosedEvent, FileDeletedEvent, FileMovedEvent, DirCreatedEvent, DirDeletedEvent, DirMovedEvent,
-]  # fmt: skip
+NAMES = (
+    InotifyConstants.IN_CREATE
+    | InotifyConstants.IN_DELETE
+    | InotifyConstants.IN_MOVE
+    | InotifyConstants.IN_DELETE_SELF
+    | InotifyConstants.IN_MOVE_SELF
+)
+CONTENTS = InotifyConstants.IN_MODIFY | InotifyConstants.IN_CLOSE_WRITE | InotifyConstants.IN_ATTRIB
 """Not opening and closing without writing: looking at a folder would fill the kernel's queue with news of itself."""
 
-NAME_EVENTS: list[type[FileSystemEvent]] = [
-    FileCreatedEvent, FileDeletedEvent, FileMovedEvent, DirCreatedEvent, DirDeletedEvent, DirMovedEvent,
-]  # fmt: skip
-MEANINGS: dict[type[FileSystemEvent], What] = {
-    FileCreatedEvent: "made", FileModifiedEvent: "written", FileClosedEvent: "closed", FileDeletedEvent: "gone",
-}  # fmt: skip
-YOUNG_S = 2.0  # in a folder younger than this a file may have been closed before the folder was watched
+HOW = InotifyConstants.IN_ONLYDIR | InotifyConstants.IN_DONT_FOLLOW | InotifyConstants.IN_MASK_ADD
+"""MASK_ADD: the kernel has one watch for each folder, and who asks for less would take from who asked for more."""
+
+MEANINGS: tuple[tuple[int, What], ...] = (
+    (InotifyConstants.IN_CREATE, "made"),
+    (InotifyConstants.IN_MODIFY, "written"),
+    (InotifyConstants.IN_CLOSE_WRITE, "closed"),
+    (InotifyConstants.IN_MOVED_TO, "closed"),
+    (InotifyConstants.IN_DELETE | InotifyConstants.IN_MOVED_FROM, "gone"),
+    (InotifyConstants.IN_ATTRIB, "touched"),
+)
+SELF = InotifyConstants.IN_DELETE_SELF | InotifyConstants.IN_MOVE_SELF | InotifyConstants.IN_UNMOUNT
 MAX_NEWS = 50_000  # paths waiting for the loop; beyond it, one look at everything is cheaper than the news
+MAX_MOVES = 1000  # renames whose second half has not come: it is not coming
 
 
 class News(NamedTuple):
@@ -59,16 +57,6 @@ class News(NamedTuple):
     what: What
     path: str
     other: str | None = None  # of a rename: the other path
-
-
-class Watched:
-    """One folder that is watched for one receiver."""
-
-    def __init__(self, path: str, receiver: Any) -> None:
-        self.path = path
-        self.receiver = receiver
-        self.observed: ObservedWatch | None = None
-        self.handler: _Handler | None = None
 
 
 @dataclass(slots=True)
@@ -124,54 +112,37 @@ def _joined(before: News, after: News) -> News:
 
 
 class Notifier:
-    """inotify by watchdog. All methods block: call them in a thread."""
+    """inotify. All methods block: call them in a thread."""
 
     def __init__(self, inbox: Inbox, on_overflow: Callable[[], None]) -> None:
-        """Raises OSError where this process may have no inotify instance. `on_overflow` is called in a thread of watchdog's."""
+        """Raises OSError where this process may have no inotify instance. `on_overflow` is called in the reader's thread."""
         self._inbox = inbox
         self.limited = False  # True: the kernel's limit of watches was met, some folder is not watched
         self.failed = False  # True: nothing is told any more
         self._on_overflow = on_overflow
-        self._descriptor = _Descriptor(on_overflow, self._on_limit, self._on_failure)
-        self._observer = _Observer(self._descriptor)
-        self._users: dict[ObservedWatch, int] = {}
+        self._descriptor = _Descriptor(on_overflow, self._on_failure)
 
     def start(self) -> None:
         self._descriptor.start()
-        self._observer.start()
 
     def stop(self) -> None:
         self._inbox.close()
-        self._observer.stop()
-        self._observer.join()
+        self._descriptor.stop()
+        self._descriptor.join()
 
     def watch(self, path: str, receiver: Any, *, recursive: bool, names: Callable[[News], bool] | None = None) -> Watched:
         """Watch a folder. Raises OSError where that cannot be. Folders below that come later are watched as they come.
 
         `names`: only the coming and going of names is told, and of that only what it is true for.
         """
-        watched = Watched(path, receiver)
-        watched.handler = _Handler(watched, self._inbox, names)
-        kinds = FILE_EVENTS if names is None else NAME_EVENTS
-        watched.observed = self._observer.schedule(watched.handler, path, recursive=recursive, event_filter=kinds)
-        self._users[watched.observed] = self._users.get(watched.observed, 0) + 1
+        watched = Watched(
+            path, receiver, self._descriptor, self._inbox, recursive=recursive, names=names, on_limit=self._on_limit
+        )
+        watched.begin()
         return watched
 
     def unwatch(self, watched: Watched) -> None:
-        observed, handler = watched.observed, watched.handler
-        if observed is None or handler is None:
-            return
-        watched.observed = None
-        self._users[observed] -= 1
-        if self._users[observed]:
-            self._observer.remove_handler_for_watch(handler, observed)
-        else:
-            del self._users[observed]
-            self._observer.unschedule(observed)
-
-    def is_alive(self, watched: Watched) -> bool:
-        """False: the folder is gone, and watchdog has stopped listening to it."""
-        return watched.observed is not None and self._observer.listens_to(watched.observed)
+        watched.end()
 
     def _on_limit(self) -> None:
         self.limited = True
@@ -181,13 +152,135 @@ class Notifier:
         self._on_overflow()
 
 
-class _Descriptor(InotifyFD):
-    """One inotify instance of our own, that also tells what watchdog keeps to itself."""
+class Watched(Listener):
+    """One folder, perhaps with all below it, that is watched for one receiver. Told of in the reader's thread."""
 
-    def __init__(self, on_overflow: Callable[[], None], on_limit: Callable[[], None], on_failure: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        path: str,
+        receiver: Any,
+        descriptor: _Descriptor,
+        inbox: Inbox,
+        *,
+        recursive: bool,
+        names: Callable[[News], bool] | None,
+        on_limit: Callable[[], None],
+    ) -> None:
+        self.path = path
+        self.receiver = receiver
+        self.alive = True  # False: the folder itself is gone or was moved away
+        self._descriptor = descriptor
+        self._inbox = inbox
+        self._recursive = recursive
+        self._only = names
+        self._mask = Mask((NAMES if names else NAMES | CONTENTS) | HOW)
+        self._on_limit = on_limit
+        self._lock = threading.Lock()
+        self._folders: dict[WatchDescriptor, str] = {}
+        self._moves: dict[int, str] = {}  # cookie of a rename → from where
+
+    def begin(self) -> None:
+        """Raises OSError where the folder itself cannot be watched; one below that cannot be is left out."""
+        with self._lock:
+            self._add(self.path)
+            self._grow(self.path)
+
+    def end(self) -> None:
+        with self._lock:
+            self.alive = False
+            self._drop(list(self._folders))
+
+    def on_event(self, event: InotifyEvent) -> None:
+        with self._lock:
+            folder = self._folders.get(event.wd)
+            news = self._news(event, folder) if folder is not None and self.alive else []
+        news = [one for one in news if self._only is None or self._only(one)]
+        if news:
+            self._inbox.put(self, *news)
+
+    def on_watch_deleted(self, wd: WatchDescriptor) -> None:
+        with self._lock:
+            self._folders.pop(wd, None)
+
+    def on_queue_overflow(self) -> None:
+        """Folders may have come, gone and moved without a word: begin anew."""
+        with self._lock:
+            before, self._folders = self._folders, {}
+            try:
+                self._add(self.path)
+            except OSError:
+                self.alive = False
+            self._grow(self.path)
+            self._drop([wd for wd in before if wd not in self._folders])
+        self._inbox.put(self, News("lost", self.path))
+
+    def _news(self, event: InotifyEvent, folder: str) -> list[News]:
+        mask = event.mask
+        if not event.name:
+            if mask & SELF and folder == self.path:
+                self.alive = False
+            return [News("folder", folder)]
+        path = os.path.join(folder, os.fsdecode(event.name))  # noqa: PTH118 - for each event: a Path costs ten times as much
+        other = self._other(event, path)
+        if mask & InotifyConstants.IN_ISDIR:
+            self._follow(mask, path)
+            return [] if mask & CONTENTS and not mask & InotifyConstants.IN_ATTRIB else [News("folder", path)]
+        news = [News(next((what for bits, what in MEANINGS if mask & bits), "touched"), path, other)]
+        return [News("gone", other, path), *news] if other is not None else news
+
+    def _other(self, event: InotifyEvent, path: str) -> str | None:
+        """Of the second half of a rename: from where."""
+        if event.mask & InotifyConstants.IN_MOVED_FROM:
+            if len(self._moves) >= MAX_MOVES:
+                self._moves.clear()
+            self._moves[event.cookie] = path
+        return self._moves.pop(event.cookie, None) if event.mask & InotifyConstants.IN_MOVED_TO else None
+
+    def _follow(self, mask: int, path: str) -> None:
+        """Watch what is below now. What was below a folder that went away is not, or it would be told of by its old name."""
+        if not self._recursive:
+            return
+        if mask & InotifyConstants.IN_MOVED_FROM:
+            below = path + "/"
+            self._drop([wd for wd, folder in self._folders.items() if folder == path or folder.startswith(below)])
+        elif not mask & InotifyConstants.IN_DELETE and self._try_add(path):
+            self._grow(path)
+
+    def _grow(self, path: str) -> None:
+        """Watch all folders below. Each is watched before it is read: what comes later is told, what was there is read."""
+        waiting = [path] if self._recursive else []
+        while waiting:
+            try:
+                with os.scandir(waiting.pop()) as entries:
+                    folders = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+            except OSError:
+                continue  # gone again, or not for us: a look at everything says so
+            waiting += [folder for folder in folders if self._try_add(folder)]
+
+    def _add(self, folder: str) -> None:
+        self._folders[self._descriptor.add_callback(os.fsencode(folder), self._mask, self, CallbackId(id(self)))] = folder
+
+    def _try_add(self, folder: str) -> bool:
+        try:
+            self._add(folder)
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                self._on_limit()
+            return False
+        return True
+
+    def _drop(self, watches: list[WatchDescriptor]) -> None:
+        for wd in watches:
+            self._folders.pop(wd, None)
+        self._descriptor.remove_callbacks([(wd, CallbackId(id(self))) for wd in watches])
+
+
+class _Descriptor(InotifyFD):
+    """watchdog's reader of one inotify instance, that also tells when it fails."""
+
+    def __init__(self, on_overflow: Callable[[], None], on_failure: Callable[[], None]) -> None:
         super().__init__()
         self._on_overflow = on_overflow
-        self._on_limit = on_limit
         self._on_failure = on_failure
 
     def run(self) -> None:
@@ -202,69 +295,17 @@ class _Descriptor(InotifyFD):
         if event.is_queue_overflow:
             self._on_overflow()
 
-    def _add_callback(self, path: bytes, mask: Mask, callback: WatchCallback, id_: CallbackId) -> WatchDescriptor:
-        """Watchdog's own warns when folders are made so quickly that it comes upon one twice, and takes a forbidden one as watched."""
-        try:
-            watch = self._get_or_create_watch(path, mask)
-        except OSError as error:
-            if error.errno == errno.ENOSPC:  # for a folder deep in the tree watchdog goes on without a word
-                self._on_limit()
-            raise
+    def _add_callback(self, path: bytes, mask: Mask, callback: Listener, id_: CallbackId) -> WatchDescriptor:
+        """Watchdog's own warns about a folder that is come upon twice, and takes a forbidden one as watched."""
+        watch = self._get_or_create_watch(path, mask)
         if watch.wd == -1:
             self._watch_for_wd.pop(watch.wd, None)
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fsdecode(path))
         watch.callbacks[id_] = callback
         return watch.wd
 
-
-class _Observer(BaseObserver):
-    def __init__(self, descriptor: _Descriptor) -> None:
-        super().__init__(InotifyFullEmitter, inotify_fd=descriptor)
-        self._descriptor = descriptor
-
-    def listens_to(self, observed: ObservedWatch) -> bool:
-        emitter = self._emitter_for_watch.get(observed)
-        return emitter is not None and emitter.is_alive() and emitter.should_keep_running()
-
-    def on_thread_stop(self) -> None:
-        super().on_thread_stop()
-        self._descriptor.stop()
-        self._descriptor.join()
-
-
-class _Handler(FileSystemEventHandler):
-    """Puts watchdog's events into the words of News."""
-
-    def __init__(self, watched: Watched, inbox: Inbox, only: Callable[[News], bool] | None) -> None:
-        self._watched = watched
-        self._inbox = inbox
-        self._only = only
-        self._young: dict[str, float] = {}  # folder → monotonic seconds at which it was made
-
-    def dispatch(self, event: FileSystemEvent) -> None:
-        news = [one for one in self._news(event) if self._only is None or self._only(one)]
-        if news:
-            self._inbox.put(self._watched, *news)
-
-    def _news(self, event: FileSystemEvent) -> list[News]:
-        source, target = os.fsdecode(event.src_path), os.fsdecode(event.dest_path)
-        if event.is_directory:
-            if isinstance(event, DirCreatedEvent):
-                self._remember(source)
-            return [News("folder", path) for path in (source, target) if path]
-        if isinstance(event, FileMovedEvent):  # without a source or a target the other end is outside
-            gone = [News("gone", source, target or None)] if source else []
-            return [*gone, News("closed", target, source or None)] if target else gone
-        if isinstance(event, FileCreatedEvent) and self._is_young(os.path.dirname(source)):  # noqa: PTH120 - text is ten times faster
-            return [News("closed", source)]
-        return [News(MEANINGS.get(type(event), "touched"), source)]
-
-    def _remember(self, folder: str) -> None:
-        now = time.monotonic()
-        if len(self._young) > 1000:
-            self._young = {path: made for path, made in self._young.items() if now - made < YOUNG_S}
-        self._young[folder] = now
-
-    def _is_young(self, folder: str) -> bool:
-        made = self._young.get(folder)
-        return made is not None and time.monotonic() - made < YOUNG_S
+    def _remove_callback(self, wd: WatchDescriptor, id_: CallbackId) -> None:
+        """Watchdog's own warns where the kernel was quicker."""
+        watch = self._watch_for_wd.get(wd)
+        if watch is not None and id_ in watch.callbacks:
+            super()._remove_callback(wd, id_)

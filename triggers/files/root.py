@@ -73,7 +73,7 @@ def arm(root: Root, notifier: Notifier | None) -> None:
         before = root.identity
         _find(root)
         stale = root.watched is not None and (
-            before != root.identity or root.watched.path != root.folder or not notifier.is_alive(root.watched)
+            before != root.identity or root.watched.path != root.folder or not root.watched.alive
         )
         if root.watched is not None and stale:
             notifier.unwatch(root.watched)
@@ -133,7 +133,7 @@ def fall_back(root: Root, reason: str) -> None:
 def _watch_gate(root: Root, notifier: Notifier) -> None:
     """Watch the names in the nearest folder above. Where that cannot be, the next look at everything finds out."""
     above, entrance = _nearest(_thing(root))
-    if root.gate is not None and (root.gate.path != above or not notifier.is_alive(root.gate)):
+    if root.gate is not None and (root.gate.path != above or not root.gate.alive):
         notifier.unwatch(root.gate)
         root.gate = None
     if root.gate is None and above is not None:

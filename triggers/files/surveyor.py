@@ -25,7 +25,7 @@ from triggers.source import Unavailable
 log = structlog.get_logger()
 
 BATCH = 1000  # rows that are saved, or paths that are taken in, before the loop may do something else: about 3 ms
-MAX_WAITING = 10_000  # files that wait at once because of a survey; the rest comes when there is room
+MAX_WAITING = 5_000  # files that wait at once because of a survey; the rest comes when there is room
 HASH_BATCH = 100  # files whose content is read in one go while nothing else is to be done
 MANY_FOLDERS = 20  # with more folders to look at, one look at all is cheaper
 MAX_REST_S = 5.0  # at most this long between two looks, however long a look takes
@@ -200,7 +200,7 @@ class Surveyor:
         self._unread.setdefault(watcher.key, []).extend(changes)
 
     async def _pass_on(self) -> bool:
-        """Have files that differ looked at, as many as there is room for: 100,000 that wait would be 100 ms of garbage collection."""
+        """Have files that differ looked at, as many as there is room for: 100,000 that wait make garbage collection slow."""
         room = MAX_WAITING - len(self._watching.settling)
         if not self._differing or room <= 0:
             return False
