@@ -14,6 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from flows.usage import Usage
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -134,6 +136,7 @@ class StepError(FlowsError):
         retry_after_s: float | None = None,
         output: Any = None,
         timed_out: bool = False,  # True: the attempt ends as `timeout`, not as `failed`
+        usage: Usage | None = None,  # what it used of language models all the same: a failed attempt's tokens count
     ) -> None:
         self.code = code
         self.status = status
@@ -141,4 +144,5 @@ class StepError(FlowsError):
         self.retry_after_s = retry_after_s
         self.output = output
         self.timed_out = timed_out
+        self.usage = usage
         super().__init__(message)

@@ -172,7 +172,7 @@ class Trial:
         if output is not None:
             value, response, usage = output.value, output.response, output.usage
         elif error is not None:
-            value, message, code = error.output, str(error), error.code
+            value, message, code, usage = error.output, str(error), error.code, error.usage
         return self.run.note(
             Attempt(
                 self.path,

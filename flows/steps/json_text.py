@@ -57,9 +57,15 @@ def unwrap_envelope(stdout: str) -> tuple[Any, Usage | None]:
         return parse_json(_json_span(envelope), what="the answer"), None
     if not (isinstance(envelope, dict) and envelope.get("type") == "result" and isinstance(envelope.get("result"), str)):
         return envelope, None
+    usage = _usage(envelope)
     if envelope.get("is_error") is True:
-        raise StepError(f"the envelope says the call failed: {envelope['result'][:SHOWN_CHARACTERS]}", code="ENVELOPE_ERROR")
-    return parse_json(_json_span(envelope["result"]), what="the answer in the envelope"), _usage(envelope)
+        said = f"the envelope says the call failed: {envelope['result'][:SHOWN_CHARACTERS]}"
+        raise StepError(said, code="ENVELOPE_ERROR", usage=usage)
+    try:
+        return parse_json(_json_span(envelope["result"]), what="the answer in the envelope"), usage
+    except StepError as error:
+        error.usage = usage  # an answer that cannot be read was paid for all the same
+        raise
 
 
 def _json_span(text: str) -> str:
