@@ -22,10 +22,12 @@ Form = Literal["json", "lenient", "other"]
 BOM = b"\xef\xbb\xbf"
 MAX_ON_LOOP_BYTES = 64 * 1024  # orjson takes 0.1 to 1 ms for so much
 MAX_INT_DIGITS = 4300  # Python's own limit against quadratic time
-# Digits become 0 and opening brackets become [: one pass tells whether a number may be too long for orjson (it would turn
-# it into a float) and whether a body may be too deep. Both are exact only where they say no, which is nearly always.
-_FLAT = bytes(48 if 48 <= byte < 58 else 91 if byte in b"[{" else byte for byte in range(256))
-_LONG_NUMBER = b"0" * 19
+# Digits become 0, opening brackets [, and what else may stand before a value a comma: one pass tells whether a number may be
+# too long for orjson (it would turn it into a float) and whether a body may be too deep. Both are exact only where they say no,
+# which is nearly always: a commit's id of forty digits stands in quotes.
+_FLAT = bytes(48 if 48 <= byte < 58 else 91 if byte in b"[{" else 44 if byte in b": \t\r\n" else byte for byte in range(256))
+_LONG_DIGITS = b"0" * 19
+_LONG_NUMBERS = tuple(before + _LONG_DIGITS for before in (b",", b"[", b",-", b"[-"))
 
 
 class Refused(Exception):  # noqa: N818 - it is an answer, on its way out
@@ -138,12 +140,16 @@ def parse_json(raw: bytes, *, max_depth: int) -> Any:
     raw = raw.removeprefix(BOM)
     flat = raw.translate(_FLAT)
     try:
-        value = _parse_exactly(raw) if _LONG_NUMBER in flat else orjson.loads(raw)
+        value = _parse_exactly(raw) if _LONG_DIGITS in flat and _has_long_number(flat) else orjson.loads(raw)
     except orjson.JSONDecodeError:
         value = _parse_exactly(raw)  # it may still be JSON: lone surrogates are
     if flat.count(b"[") > max_depth and deeper_than(value, max_depth):
         raise Refused(_too_deep(max_depth))
     return value
+
+
+def _has_long_number(flat: bytes) -> bool:
+    return flat.startswith((_LONG_DIGITS, b"-" + _LONG_DIGITS)) or any(number in flat for number in _LONG_NUMBERS)
 
 
 def _parse_exactly(raw: bytes) -> Any:
