@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
+from flows.flow import Flow
 from triggers.trigger import Trigger
 
 NEXT_TIMES = 3
@@ -25,11 +26,12 @@ class Advice:
 
     base_url: Callable[[], str]
 
-    def of(self, trigger: Trigger) -> dict[str, Any]:
+    def of(self, trigger: Trigger, flow: Flow | None = None) -> dict[str, Any]:
+        """A hook's `url` and `curl`; nothing for other triggers. With the flow, sample values are of the types it declares."""
         if trigger.type != "webhook":
             return {}
         url = self.base_url().rstrip("/") + HOOKS + trigger.spec.path
-        return {"url": url, "curl": curl_line(url, trigger)}
+        return {"url": url, "curl": curl_line(url, trigger, flow)}
 
     def next_times(self, trigger: Trigger, now: float) -> list[str]:
         """The next three slots of a schedule, as UTC instants; nothing for other triggers."""
@@ -39,10 +41,11 @@ class Advice:
         return [time.strftime("%Y-%m-%dT%H:%M:%SZ") for time in times]
 
 
-def curl_line(url: str, trigger: Trigger) -> str:
+def curl_line(url: str, trigger: Trigger, flow: Flow | None = None) -> str:
     """A line for a shell that posts a body which the filter and the mapping of most triggers take."""
     method = next(iter(trigger.spec.methods), "POST") if "POST" not in trigger.spec.methods else "POST"
-    body = json.dumps(sample_body(trigger.definition))
+    types = {name: each.type for name, each in flow.inputs.declared.items()} if flow is not None else {}
+    body = json.dumps(sample_body(trigger.definition, types))
     auth = trigger.definition.get("trigger", {}).get("auth")
     parts = [
         "curl",
@@ -67,19 +70,25 @@ def curl_line(url: str, trigger: Trigger) -> str:
     return " ".join((*parts, "-d", shlex.quote(body))) + f"  # and what {auth.get('type')} signs"
 
 
-def sample_body(definition: Mapping[str, Any]) -> dict[str, Any]:
+def sample_body(definition: Mapping[str, Any], types: Mapping[str, str] | None = None) -> dict[str, Any]:
     """A body with the fields that the mapping reads and the values that the filter asks for, where both are plain."""
     body: dict[str, Any] = {}
     mapped = definition.get("inputMapping") or definition.get("inputs") or {}
-    for place in _PLACE.finditer(json.dumps(mapped)):
-        name = place[1].rpartition(".")[2]
-        _put(body, place[1], "ada@example.com" if "mail" in name.lower() else f"a {name}")
+    for name, form in mapped.items():
+        for place in _PLACE.finditer(json.dumps(form)):
+            _put(body, place[1], _sample(place[1].rpartition(".")[2], (types or {}).get(name, "any")))
     section = definition.get("trigger", {})
     written = section.get("filter") or section.get("if") or section.get("when") or definition.get("filter") or ""
     for equality in _EQUALS.finditer(written if isinstance(written, str) else ""):
         literal = equality[2]
         _put(body, equality[1], literal[1:-1] if literal[0] in "'\"" else json.loads(literal))
     return body
+
+
+def _sample(name: str, type_: str) -> Any:
+    samples: dict[str, Any] = {"number": 1.5, "integer": 1, "boolean": True, "object": {"a": 1}, "array": [{"a": 1}]}
+    text = "ada@example.com" if "mail" in name.lower() else f"a {name}"
+    return samples.get(type_, text)
 
 
 def _put(body: dict[str, Any], place: str, value: Any) -> None:

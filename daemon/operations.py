@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, Any, Protocol
@@ -28,9 +28,26 @@ MAX_LISTED = 1000  # rows in one answer; `before` asks for the next
 class Rows(Protocol):
     """What is kept, to be read: the Store, or its readers alone."""
 
-    async def runs(self, **which: Any) -> list[Run]: ...
+    async def runs(
+        self,
+        *,
+        flow: str | None = None,
+        status: str | None = None,
+        trigger: str | None = None,
+        event: str | None = None,
+        limit: int = 50,
+        before: str | None = None,
+    ) -> list[Run]: ...
     async def run(self, prefix: str) -> Run | None: ...
-    async def events(self, **which: Any) -> list[EventRow]: ...
+    async def events(
+        self,
+        *,
+        source: str | None = None,
+        trigger: str | None = None,
+        verdict: str | None = None,
+        limit: int = 50,
+        before: str | None = None,
+    ) -> list[EventRow]: ...
     async def event(self, prefix: str) -> EventRow | None: ...
     async def counts(self) -> dict[str, int]: ...
 
@@ -135,9 +152,10 @@ class Operations:
 
     async def list_runs(self, **which: Any) -> list[dict[str, Any]]:
         """`flow`, `status`, `trigger`, `event`, `before` narrow it; `limit` at most MAX_LISTED; the newest first."""
+        asked = _limited(which)
         if self.store is None:
             return []
-        return [shapes.run_listed(run) for run in await self.store.runs(**_limited(which))]
+        return [shapes.run_listed(run) for run in await self.store.runs(**asked)]
 
     async def show_run(self, run: str, *, wait_s: float = 0) -> dict[str, Any]:
         """A run by its id or a unique beginning of it. With `wait_s` its end is waited for. Raises NotFound, Ambiguous."""
@@ -152,9 +170,10 @@ class Operations:
 
     async def list_events(self, **which: Any) -> list[dict[str, Any]]:
         """`source`, `trigger`, `verdict`, `before` narrow it; `limit` at most MAX_LISTED; the newest first."""
+        asked = _limited(which)
         if self.store is None:
             return []
-        return [shapes.event_listed(event) for event in await self.store.events(**_limited(which))]
+        return [shapes.event_listed(event) for event in await self.store.events(**asked)]
 
     async def show_event(self, event: str) -> dict[str, Any]:
         return shapes.event_shown(await self._event(event))
@@ -193,9 +212,10 @@ class Operations:
 
     def _checked(self, written: Path) -> Definitions:
         after = self._read()
-        refused = [problem for problem in after.refused if not self.keep_going or problem.file == str(written)]
-        if refused:
-            raise DefinitionError(*refused)
+        own = [problem for problem in after.refused if problem.file == str(written)]
+        others = [problem for problem in after.refused if problem not in own and not self.keep_going]
+        if own or others:  # its own are told without the file: it is about to be taken back
+            raise DefinitionError(*(replace(problem, file=None, line=None, column=None) for problem in own), *others)
         return after
 
     def _read(self) -> Definitions:
@@ -228,7 +248,7 @@ class Operations:
             **self._trigger_listed(trigger, time()),
             "description": trigger.description,
             "file": str(trigger.file) if trigger.file is not None else None,
-            **self.advice.of(trigger),
+            **self.advice.of(trigger, self.definitions.current.flows.get(trigger.flow)),
         }
 
     def _starts(self, flow: str) -> list[str]:

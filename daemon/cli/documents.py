@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +13,36 @@ from daemon.errors import BadRequest
 from flows.document import MAX_TEXT_BYTES, SUFFIXES, Document, locate, read_document
 from flows.errors import DefinitionError
 
+_PART = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+
 
 def read_input(file: str) -> Any:
     """The value in a file, or on standard input for `-`. Raises DefinitionError with file and line."""
+    return read_text(file).value
+
+
+def read_text(file: str) -> Document:
+    """The same with its text, for saying where."""
     if file == "-":
-        raw, suffix, name = sys.stdin.buffer.read(MAX_TEXT_BYTES + 1), "", "<stdin>"
-    else:
-        with Path(file).open("rb") as opened:
-            raw = opened.read(MAX_TEXT_BYTES + 1)
-        suffix, name = Path(file).suffix.lower(), file
-    return _document(raw, suffix, name).value
+        return _document(sys.stdin.buffer.read(MAX_TEXT_BYTES + 1), "", shown_name(file))
+    with Path(file).open("rb") as opened:
+        return _document(opened.read(MAX_TEXT_BYTES + 1), Path(file).suffix.lower(), file)
+
+
+def shown_name(file: str) -> str:
+    return "<stdin>" if file == "-" else file
+
+
+def located(error: DefinitionError, document: Document, file: str) -> DefinitionError:
+    """What was refused elsewhere, at its lines in the file that was read here. Over HTTP a path is one text: it is taken apart."""
+    placed = []
+    for problem in error.problems:
+        path = problem.path
+        if len(path) == 1 and isinstance(path[0], str):
+            path = tuple(int(index) if index else name for name, index in _PART.findall(path[0]))
+        found = locate(replace(problem, path=path), document, shown_name(file)) if problem.file is None else problem
+        placed.append(replace(found, path=problem.path))
+    return DefinitionError(*placed)
 
 
 def _document(raw: bytes, suffix: str, name: str) -> Document:

@@ -20,12 +20,19 @@ REFUSED_CODES = frozenset({"EXPRESSION_SYNTAX", "EXPRESSION_NAME"})
 
 
 def evaluate(
-    expression: Annotated[str | None, Parameter(allow_leading_hyphen=True, help="An expression, e.g. \"$.body.source === 'email'\".")] = None,
+    expression: Annotated[
+        str | None, Parameter(allow_leading_hyphen=True, help="An expression, e.g. \"$.body.source === 'email'\".")
+    ] = None,
     /,
     *,
-    data: Annotated[str | None, Parameter(allow_leading_hyphen=True, help="A JSON or YAML file that is `$` and `data`; - reads standard input.")] = None,
+    data: Annotated[
+        str | None,
+        Parameter(allow_leading_hyphen=True, help="A JSON or YAML file that is `$` and `data`; - reads standard input."),
+    ] = None,
     condition: Annotated[bool, Parameter(negative="", help="Print what a filter would answer: true or false.")] = False,
-    batch: Annotated[bool, Parameter(negative="", help="Answer lines of JSON on standard input, each with expr, path or template.")] = False,
+    batch: Annotated[
+        bool, Parameter(negative="", help="Answer lines of JSON on standard input, each with expr, path or template.")
+    ] = False,
     home: Home = None,  # noqa: ARG001 - every command takes it
     output: Annotated[Format, Parameter(name=["--output", "-o"], help="JSON on one line in any case but yaml.")] = "json",
 ) -> int:
@@ -42,7 +49,9 @@ def evaluate(
         return 0
     if not said["ok"]:
         if said["code"] in REFUSED_CODES:
-            raise DefinitionError(Problem((), said["error"], code=said["code"], file="<expression>", line=1, column=said["column"]))
+            raise DefinitionError(
+                Problem((), said["error"], code=said["code"], file="<expression>", line=1, column=said["column"])
+            )
         raise DaemonError(f"{said['code']}: {said['error']}")
     show_value(said.get("value"), output if output == "yaml" else "jsonl")
     return 0

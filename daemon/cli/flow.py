@@ -53,7 +53,8 @@ def execute(
     *,
     inputs: Inputs = (),
     input_file: Annotated[
-        str | None, Parameter(name="--input", allow_leading_hyphen=True, help="A JSON or YAML file with the inputs; - reads standard input.")
+        str | None,
+        Parameter(name="--input", allow_leading_hyphen=True, help="A JSON or YAML file with the inputs; - reads standard input."),
     ] = None,
     metrics: Annotated[bool, Parameter(negative="", help="Also give _stepTimings: each step's milliseconds.")] = False,
     detach: Annotated[bool, Parameter(negative="", help="Do not wait: print the run's id. Needs a running daemon.")] = False,

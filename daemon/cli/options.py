@@ -20,7 +20,13 @@ Home = Annotated[
 Output = Annotated[Format, Parameter(name=["--output", "-o"], help="table for people; json, yaml or jsonl for tools.")]
 Inputs = Annotated[
     tuple[str, ...],
-    Parameter(name=["-i", "--set"], negative="", show_default=False, allow_leading_hyphen=True, help="An input: name=text, or name:=JSON. May be given several times."),
+    Parameter(
+        name=["-i", "--set"],
+        negative="",
+        show_default=False,
+        allow_leading_hyphen=True,
+        help="An input: name=text, or name:=JSON. May be given several times.",
+    ),
 ]
 
 

@@ -95,10 +95,12 @@ def _table(rows: list[list[str]], columns: Sequence[str]) -> None:
 def _fields(value: dict[str, Any]) -> None:
     width = max((len(name) for name in value), default=0)
     for name, inner in value.items():
-        if isinstance(inner, dict | list) and inner and not all(isinstance(one, str) for one in inner):
+        if inner is None or inner == []:
+            continue
+        if isinstance(inner, dict) or (isinstance(inner, list) and not all(isinstance(one, str) for one in inner)):
             write(f"{name}:")
             write("\n".join("  " + clean(line) for line in pretty(inner).splitlines()))
-        elif inner is not None:
+        else:
             write(f"{name.ljust(width)}  {cell(inner)}")
 
 

@@ -12,6 +12,7 @@ from daemon.cli.home_access import ask
 from daemon.cli.options import Home, Output
 from daemon.cli.output import show_rows, show_value, write
 from daemon.errors import BadRequest
+from flows.errors import DefinitionError
 
 if TYPE_CHECKING:
     from daemon.operations import Operations
@@ -55,7 +56,9 @@ def rm(key: str, /, *, home: Home = None, output: Output = "table") -> None:
 
 @app.command
 def add(  # noqa: PLR0913 - each is an option
-    file: Annotated[str | None, Parameter(allow_leading_hyphen=True, help="A definition in JSON or YAML; - reads standard input.")] = None,
+    file: Annotated[
+        str | None, Parameter(allow_leading_hyphen=True, help="A definition in JSON or YAML; - reads standard input.")
+    ] = None,
     /,
     *,
     key: Annotated[str | None, Parameter(help="The trigger's key; in place of the definition's.")] = None,
@@ -76,13 +79,7 @@ def add(  # noqa: PLR0913 - each is an option
     built = _built(key, webhook=webhook, cron=cron, timezone=timezone, watch=watch, flow=flow, filter_=filter_, mapping=mapping)
     if (file is None) == (built is None):
         raise BadRequest("give a definition's FILE, or one of --webhook, --cron and --watch with --flow and --key")
-    definition, name = (built, key or "") if file is None else _read(file, key)
-
-    async def alone(operations: Operations) -> Any:
-        return await operations.add_trigger(definition, key=name, overwrite=replace)
-
-    query = {"key": name or None, "replace": "true" if replace else None}
-    added = ask(home, "POST", "/v1/triggers", alone, query=query, body=definition)
+    added = _add(home, built, key or "", replace=replace) if file is None else _add_file(home, file, key, replace=replace)
     if output != "table":
         show_value(added, output)
         return
@@ -93,14 +90,29 @@ def add(  # noqa: PLR0913 - each is an option
                 write(f"  {label.ljust(5)} {line}")
 
 
-def _read(file: str, key: str | None) -> tuple[Any, str]:
-    """The definition in a file, and the key it has where it names none."""
-    from daemon.cli.documents import read_input  # YAML and the reader of places: not for the other commands here
+def _add(home: Path | None, definition: Any, name: str, *, replace: bool) -> dict[str, Any]:
+    """`name` is the key where the definition names none."""
 
-    definition = read_input(file)
+    async def alone(operations: Operations) -> Any:
+        return await operations.add_trigger(definition, key=name, overwrite=replace)
+
+    query = {"key": name or None, "replace": "true" if replace else None}
+    added: dict[str, Any] = ask(home, "POST", "/v1/triggers", alone, query=query, body=definition)
+    return added
+
+
+def _add_file(home: Path | None, file: str, key: str | None, *, replace: bool) -> dict[str, Any]:
+    """The same with a definition in a file; what is refused is told at its line there."""
+    from daemon.cli.documents import located, read_text  # YAML and the reader of places: not for the other commands here
+
+    document = read_text(file)
+    definition = document.value
     if key is not None and isinstance(definition, dict):
         definition = {"key": key, **{name: value for name, value in definition.items() if name not in {"key", "id", "name"}}}
-    return definition, key or ("" if file == "-" else Path(file).stem)
+    try:
+        return _add(home, definition, key or ("" if file == "-" else Path(file).stem), replace=replace)
+    except DefinitionError as error:
+        raise located(error, document, file) from error
 
 
 def _built(
