@@ -472,3 +472,32 @@ async def test_the_loop_is_not_held_up_by_a_burst(world, disk, tmp_path, inbox):
 
         await world.quiet(watch)
     assert len(names) == 500
+
+
+async def test_a_folder_watched_twice_is_told_of_to_both(world, disk, inbox):
+    deep = inbox / "deep"
+    deep.mkdir()
+    (inbox / "a").write_text("x")
+    async with world.watching(world.trigger(inbox, "outer"), world.trigger(deep, "inner")) as watch:
+        with (inbox / "a").open("a") as file:
+            file.write("more")
+        above = await disk.next()
+        (deep / "b").write_text("y")
+        below = {(await disk.next()).address, (await disk.next()).address}
+        watch.update([world.trigger(inbox, "outer")])
+        await world.looked(watch)
+        (deep / "c").write_text("z")
+        left = await disk.next()
+
+        await world.quiet(watch)
+    assert (above.address, below, left.address) == ("outer", {"outer", "inner"}, "outer")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+async def test_a_file_that_may_not_be_read_is_an_event_without_a_hash(world, disk, inbox):
+    async with world.watching(world.trigger(inbox)):
+        (inbox / "a").touch(0o000)
+
+        event = await disk.next_file()
+
+    assert event["sha256"] is None
