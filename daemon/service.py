@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import resource
 import secrets
 import signal
 import time
@@ -29,18 +30,18 @@ from daemon.dispatch import Job
 from daemon.dispatch.local import LocalDispatch
 from daemon.home import Definitions, Holder, read_home
 from daemon.intake import Intake
+from daemon.kinds import configured_kinds
 from daemon.live import LiveDaemon
 from daemon.operations import Operations
 from daemon.source_state import StoredState
 from daemon.sources import Sources
 from daemon.store import Store, open_store
 from daemon.store.sqlite import hold_home
-from daemon.upkeep import keep_pruned
+from daemon.upkeep import keep_pruned, watch_overdue
 from daemon.worker import Worker
 from daemon.world import make_world
 from flows.errors import DefinitionError
 from flows.step import StepKind
-from flows.steps import make_kinds
 from triggers.source import Source
 from triggers.sources import source_class
 
@@ -74,6 +75,7 @@ def serve(config: Config, *, keep_going: bool = False) -> int:
 
 
 async def _serve(config: Config, *, keep_going: bool) -> int:
+    _raise_descriptor_limit()
     stop, force = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -99,7 +101,7 @@ async def open_daemon(config: Config, *, keep_going: bool = False) -> AsyncItera
     async with AsyncExitStack() as stack:
         stack.enter_context(hold_home(config.state / "lock"))
         credentials = Credentials(config.home)
-        kinds = make_kinds(config.steps)
+        kinds = configured_kinds(config)
         holder = Holder(_definitions(config, kinds, keep_going=keep_going))
         token = f"daemon-{secrets.token_hex(8)}"
         store = await stack.enter_async_context(open_store(config.database, token=token, synchronous=config.store.synchronous))
@@ -111,6 +113,7 @@ async def open_daemon(config: Config, *, keep_going: bool = False) -> AsyncItera
         )
         intake = Intake(store, lambda: holder.current, dispatch.put, worker.queued)
         sources = Sources(partial(_make_source, config, store, credentials, worker), intake.accept, always=("webhook",))
+        worker.run_ended = sources.run_ended
         stack.push_async_callback(_close_kinds, kinds)
         for run in due:
             worker.queued(run.trigger)
@@ -149,19 +152,22 @@ async def _at_work(daemon: Daemon) -> AsyncIterator[None]:
     """Hand out runs and keep the store small; on leaving, drain."""
     config, dispatch, worker = daemon.config, daemon.dispatch, daemon.worker
     consuming = asyncio.create_task(dispatch.consume("runs", config.worker.concurrency, worker.handle), name="worker")
-    pruning = asyncio.create_task(
-        keep_pruned(daemon.store, age_days=config.retention.age_days, rows=config.retention.rows), name="upkeep"
-    )
+    keeping = [
+        asyncio.create_task(
+            keep_pruned(daemon.store, age_days=config.retention.age_days, rows=config.retention.rows), name="pruning"
+        ),
+        asyncio.create_task(watch_overdue(daemon.sources.overdue), name="overdue watch"),
+    ]
     try:
         yield
     finally:
         await daemon.sources.close()
         daemon.intake.closed = True
         worker.leave()
-        pruning.cancel()
+        for task in keeping:
+            task.cancel()
         await _drain(daemon)
-        with suppress(asyncio.CancelledError):
-            await pruning
+        await asyncio.wait(keeping)
         await consuming
 
 
@@ -179,6 +185,12 @@ async def _drain(daemon: Daemon) -> None:
         log.warning("service.left_runs", runs=left)
     with suppress(TimeoutError):  # a disk that stays full: what could not be written is found again by recovery
         await asyncio.wait_for(daemon.worker.settled(), timeout=max(5.0, daemon.config.worker.drain_s))
+
+
+def _raise_descriptor_limit() -> None:
+    """Connections, children and files share the soft limit, which is 1,024 in most places: take what the hard one allows."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _definitions(config: Config, kinds: Mapping[str, StepKind], *, keep_going: bool) -> Definitions:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -54,6 +55,17 @@ class Sources:
                 self._open[kind].source.update(wanted)
             else:
                 self._begin(kind, wanted)
+
+    def run_ended(self, trigger: str) -> None:
+        """A run of this trigger has ended: a slot that waited for it may be due."""
+        schedule = self._open.get("schedule")
+        if schedule is not None:
+            schedule.source.run_ended(trigger)  # type: ignore[attr-defined]  # of the sources only schedules ask
+
+    def overdue(self, by_s: float) -> Mapping[str, datetime]:
+        """Schedules whose due time has passed by so much, and that time: something holds them up."""
+        schedule = self._open.get("schedule")
+        return schedule.source.overdue(by_s) if schedule is not None else {}  # type: ignore[attr-defined]  # as above
 
     async def close(self) -> None:
         """Take nothing new; return when all that was taken has been handed over."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import Protocol
 
 import structlog
@@ -14,6 +15,7 @@ from triggers.source import Unavailable
 log = structlog.get_logger()
 
 EVERY_S = 300.0
+OVERDUE_S = 120.0  # a slot that has not been dealt with for so long is reported
 
 
 class KeptStore(Protocol):
@@ -36,6 +38,14 @@ async def keep_pruned(
             if pruned:
                 log.info("upkeep.pruned", rows=pruned)
         await asyncio.sleep(EVERY_S)
+
+
+async def watch_overdue(overdue: Callable[[float], Mapping[str, datetime]], *, by_s: float = OVERDUE_S) -> None:
+    """Say, until cancelled, which schedules should have fired and did not: an active schedule must not be dead without a word."""
+    while True:
+        await asyncio.sleep(OVERDUE_S)
+        for trigger, due in overdue(by_s).items():
+            log.warning("schedule.overdue", trigger=trigger, due=due.isoformat())
 
 
 async def keep_leased(store: KeptStore, *, every_s: float) -> None:

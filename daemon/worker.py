@@ -88,6 +88,7 @@ class Worker:
         self._waiters: dict[str, list[asyncio.Future[Run]]] = {}
         self._finishing: dict[str, asyncio.Future[None]] = {}  # run → its end on the way to the disk
         self.by_trigger: Counter[str] = Counter()  # runs not yet ended, queued ones included
+        self.run_ended: Callable[[str], None] = lambda _trigger: None  # told when a trigger's run has ended
         self.stopping = False
 
     # -- what others ask ----------------------------------------------------------------------------------------------
@@ -238,6 +239,7 @@ class Worker:
         self.by_trigger[run.trigger] -= 1
         if self.by_trigger[run.trigger] <= 0:
             del self.by_trigger[run.trigger]
+        self.run_ended(run.trigger)
 
     def _is_plain(self, flow: Flow) -> bool:
         """Nothing in the flow can suspend, but to give others their turn: it needs no task."""
@@ -274,7 +276,8 @@ class Worker:
 def _rest(work: Coroutine[Any, Any, Ended], turn: Any) -> Generator[Any, Any, Ended]:
     """What is left of a coroutine that gave the loop its turn for the first time, with what it gave."""
     yield turn
-    return (yield from work)
+    ended: Ended = yield from work
+    return ended
 
 
 def is_plain(graph: Graph, kinds: Mapping[str, StepKind]) -> bool:

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Select, event, func, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from daemon.store.codec import decode
-from daemon.store.errors import Ambiguous
+from daemon.store.errors import Ambiguous, StoreError
 from daemon.store.rows import EventRow, Run, attempt_from, event_from, run_from, verdict_from
 from daemon.store.tables import attempts, definitions, events, runs, source_state, verdicts
 
@@ -111,8 +112,12 @@ class Reads:
         return rows[0] if rows else None
 
     async def _rows(self, query: Select[Any]) -> list[Row]:
-        async with self._engine.connect() as connection:
-            return [row._asdict() for row in await connection.execute(query)]
+        """Raises StoreError where the database cannot be read."""
+        try:
+            async with self._engine.connect() as connection:
+                return [row._asdict() for row in await connection.execute(query)]
+        except SQLAlchemyError as error:
+            raise StoreError(f"the database cannot be read: {getattr(error, 'orig', None) or error}") from error
 
 
 def _read_only(connection: Any, _record: Any) -> None:

@@ -168,7 +168,7 @@ class Store:
         output = None if run.output is None else encode(run.output)
         ended = (run.status, started, finished, output, plain(run.error), plain(run.code), run.id, self.token)
         rows.append((sql.FINISH_RUN, ended))
-        return self._writer.submit(rows, keep=True)
+        return self._writer.submit(rows, keep=True, patient=True)
 
     def _attempt_rows(self, run_id: str, attempts: Iterable[Attempt]) -> list[tuple[sql.Hot, Row]]:
         rows: list[tuple[sql.Hot, Row]] = []

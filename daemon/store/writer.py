@@ -25,6 +25,7 @@ Row = tuple[Any, ...]
 Guard = Callable[[sqlite3.Connection], tuple[Sequence[tuple[Hot, Row]], Any]]
 """Runs inside the transaction, on its own: looks, decides, and gives the rows to write and the operation's result."""
 
+PATIENCE_S = 0.002  # how a run ended is not waited for: it shares the next event's transaction, where there is one
 GROUP_ROWS = 2000  # rows in one transaction: 20 ms on the loop at 10 µs a row; what is over goes into the next
 POISON = (
     Fenced,
@@ -59,17 +60,27 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._pending: deque[Operation] = deque()
         self._flushing = False
+        self._timer: asyncio.TimerHandle | None = None  # set while only patient operations wait
         self._failures = 0
         self._idle = asyncio.Event()
         self._idle.set()
         self.commits = 0  # for benchmarks and status
 
-    def submit(self, rows: Sequence[tuple[Hot, Row]], *, guard: Guard | None = None, keep: bool = False) -> asyncio.Future[Any]:
-        """Queue an operation. The future gives its result (a guard's, else None), or raises Unavailable, Fenced or sqlite3.Error."""
+    def submit(
+        self, rows: Sequence[tuple[Hot, Row]], *, guard: Guard | None = None, keep: bool = False, patient: bool = False
+    ) -> asyncio.Future[Any]:
+        """Queue an operation. The future gives its result (a guard's, else None), or raises Unavailable, Fenced or sqlite3.Error.
+
+        `patient`: it may wait PATIENCE_S for others to share its transaction.
+        """
         operation = Operation(rows, self._loop.create_future(), guard, keep=keep)
         self._pending.append(operation)
         if not self._flushing:
-            self._begin()
+            if not patient:
+                self._begin()
+            elif self._timer is None:
+                self._idle.clear()
+                self._timer = self._loop.call_later(PATIENCE_S, self._begin)
         return operation.done
 
     @property
@@ -89,6 +100,9 @@ class Writer:
 
     def _begin(self) -> None:
         """Flush at the end of this tick, so that what else this tick submits joins."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self._flushing = True
         self._idle.clear()
         self._loop.call_soon(self._flush)
