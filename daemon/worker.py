@@ -7,7 +7,6 @@ key. A run that this process is told to leave (a shutdown) is left as it stands,
 from __future__ import annotations
 
 import asyncio
-import inspect
 import time
 import types
 from collections import Counter
@@ -27,7 +26,7 @@ from flows.executor import World, execute
 from flows.flow import Flow
 from flows.graph import Graph
 from flows.retry import ONCE
-from flows.step import Ended, StepKind
+from flows.step import Ended
 
 log = structlog.get_logger()
 
@@ -247,7 +246,7 @@ class Worker:
         if plain is None:
             if len(self._plain) >= KEPT_VERSIONS:
                 self._plain.clear()
-            plain = self._plain[flow.digest] = is_plain(flow.graph, self._world.kinds)
+            plain = self._plain[flow.digest] = is_plain(flow.graph, self._world.plain)
         return plain
 
     # -- versions -----------------------------------------------------------------------------------------------------
@@ -280,14 +279,9 @@ def _rest(work: Coroutine[Any, Any, Ended], turn: Any) -> Generator[Any, Any, En
     return ended
 
 
-def is_plain(graph: Graph, kinds: Mapping[str, StepKind]) -> bool:
-    """Whether a run of this graph is a call: no effects, no bodies, no coroutines, and no waits between tries."""
-    return graph.timeout_s is None and all(
-        step.retry == ONCE
-        and not (kinds[step.kind].effects or kinds[step.kind].container)
-        and not inspect.iscoroutinefunction(kinds[step.kind].run)
-        for step in graph.steps
-    )
+def is_plain(graph: Graph, plain: frozenset[str]) -> bool:
+    """Whether a run of this graph is a call: only plain kinds of steps, and no waits between tries."""
+    return graph.timeout_s is None and all(step.kind in plain and step.retry == ONCE for step in graph.steps)
 
 
 def _defect(run: Run, error: Exception) -> Ended:

@@ -213,7 +213,7 @@ class Execution:
 
     def _begin(self, position: int, trial: Trial, error: StepError | None = None) -> None:
         """Start its attempts; with an error, its retry waits first."""
-        if error is None and self._run.is_plain(trial.step.kind):
+        if error is None and trial.step.kind in self._run.world.plain:
             self._after(position, trial, trial.call())
             return
         task = asyncio.get_running_loop().create_task(self._work(position, trial, error), name=trial.path)

@@ -29,6 +29,15 @@ class World:
     secret: Callable[[str], str]  # raises StepError SECRET_MISSING
     env: Mapping[str, str] = field(default_factory=dict)  # $.env: the names that the config allows
     clock: Callable[[], float] = time.time  # seconds since the epoch, UTC
+    plain: frozenset[str] = field(
+        init=False, repr=False
+    )  # kinds whose steps are run as a call: nothing suspends, nothing is touched
+
+    def __post_init__(self) -> None:
+        plain = (
+            name for name, kind in self.kinds.items() if not (kind.effects or kind.container or iscoroutinefunction(kind.run))
+        )
+        object.__setattr__(self, "plain", frozenset(plain))
 
 
 class RecordError(BaseException):
@@ -44,7 +53,6 @@ class Run:
         self.recorded = Recorded(recorded)
         self.record_failure: Exception | None = None
         self._record = record
-        self._plain: dict[str, bool] = {}
         self._yield_at = time.monotonic() + TURN_S
 
     def note(self, attempt: Attempt) -> Awaitable[None] | None:
@@ -65,14 +73,6 @@ class Run:
     def _broken(self, error: Exception) -> RecordError:
         self.record_failure = self.record_failure or error
         return RecordError()
-
-    def is_plain(self, name: str) -> bool:
-        """Whether steps of this kind can be run as a call: nothing in them suspends and nothing is touched."""
-        plain = self._plain.get(name)
-        if plain is None:
-            kind = self.world.kinds[name]
-            plain = self._plain[name] = not (kind.effects or kind.container or iscoroutinefunction(kind.run))
-        return plain
 
     def turn_is_over(self) -> bool:
         return time.monotonic() > self._yield_at
