@@ -16,7 +16,7 @@ from flows.expression.methods import hint_for, method_of
 from flows.expression.operators import OPERATORS, UNARY, type_name
 from flows.expression.paths import Closure, equals, path_of, reader, static_key
 from flows.expression.pattern import make_pattern
-from flows.expression.read import missing, read
+from flows.expression.read import missing, read, weigh
 from flows.expression.syntax import Literal, Member, Node
 from flows.expression.values import UNDEFINED, Function, truthy
 
@@ -33,6 +33,7 @@ class Compiler:
         self.source = source
         self.roots = roots
         self.metered = False
+        self.loops = 0  # arrow functions around what is being compiled
 
     def compile(self, node: Node, scope: Scope = frozenset()) -> Closure:
         """The closure of a node. `scope`: the parameters of the arrow functions around it."""
@@ -43,7 +44,7 @@ class Compiler:
             and (isinstance(node, syntax.Chain) or not any(path.optional))
             and (path.root in scope or path.root in self.roots)
         ):
-            return reader(path, self.source)
+            return reader(path, self.source, FUEL if self.loops else None)
         return _COMPILE[type(node)](self, node, scope)
 
     def literal(self, node: syntax.Literal, _scope: Scope) -> Closure:
@@ -103,6 +104,7 @@ class Compiler:
         value, key = self.compile(node.object, scope), static_key(node.key)
         text, end, optional = self._text(node.object), node.object.end, node.optional
         computed = None if key is not None else self._metered(node.key, scope)
+        looped = self.loops > 0
 
         def read_member(names: Mapping[str, Any]) -> Any:
             found = value(names)
@@ -112,6 +114,8 @@ class Compiler:
                 raise missing(found, text, end)
             if found is SKIPPED:
                 return SKIPPED
+            if looped and type(found) is str:
+                weigh(found, names[FUEL])
             if computed is None:
                 return read(found, key)  # type: ignore[arg-type]  # a key is there where nothing is computed
             asked = computed(names)
@@ -255,7 +259,7 @@ class Compiler:
             test = equals(value, right.value)
             return test if positive else lambda names: not test(names)
         other = self.compile(right, scope)
-        if scope:
+        if self.loops:
             # Inside a loop two long strings may be compared many times.
             self.metered = True
             metered = OPERATORS["===" if positive else "!=="]
@@ -275,7 +279,9 @@ class Compiler:
     def arrow(self, node: syntax.Arrow, scope: Scope) -> Closure:
         self.metered = True
         parameters = node.parameters
+        self.loops += 1
         body = self.compile(node.body, scope | frozenset(parameters))
+        self.loops -= 1
         text = self._text(node)
         work = 1 + sum(1 for _ in syntax.walk(node.body)) // 2
 

@@ -117,21 +117,16 @@ def primitive(value: Any, fuel: Fuel) -> Any:
 
 def number_of(value: Any, fuel: Fuel) -> float:
     """Number(value)."""
-    kind = type(value)
-    if kind is float:
-        return float(value)
-    if kind is int:
-        return double(value)
-    if isinstance(value, bool | int | float):
+    if isinstance(value, int | float):
         return double(value)
     if value is None:
         return 0.0
+    if is_array(value):
+        value = text_of(value, fuel)
     if isinstance(value, str):
         fuel.burn(len(value) >> 5)
         return parse_number(value)
-    if is_array(value):
-        return parse_number(text_of(value, fuel))
-    return parse_number(value.text) if isinstance(value, Opaque) else math.nan
+    return math.nan
 
 
 def integer_of(value: Any, fuel: Fuel) -> float:

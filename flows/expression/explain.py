@@ -195,7 +195,7 @@ class Witness:
         except ExpressionError:
             return UNDEFINED
 
-    def _of_loop(self, node: Node, *, answer: bool) -> Reason | None:
+    def _of_loop(self, node: Node, *, answer: bool) -> Reason | None:  # noqa: PLR0911 - each way out is one shape of a sentence
         """some() and every(), told by the items that decided."""
         if not isinstance(node, Call) or not isinstance(node.callee, Member) or not node.arguments:
             return None
@@ -213,7 +213,7 @@ class Witness:
             what = "every item" if len(items) > 1 else "the only item"
             held = "matched" if answer else "failed"
             none = f"no item of `{text}` matched" if name == "some" else f"{what} of `{text}` {held}"
-            return Reason(node, answer, f"{none}: it was {self.shown(text, items)}", values)
+            return Reason(node, answer, f"{none}, which was {self.shown(text, items)}", values)
         for index, item in enumerate(items):
             if truthy(function.call(self.names[FUEL], [item, index, items])) == answer:
                 place = f"{text}[{index}]"

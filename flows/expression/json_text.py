@@ -76,7 +76,7 @@ class _Writer:
     def _say(self, piece: str) -> None:
         self.pieces.append(piece)
         self.size += len(piece)
-        self.fuel.burn(1 + (len(piece) >> 5))
+        self.fuel.burn(1 + (len(piece) >> 4))
         if self.size > 10_000_000:
             self.fuel.text(self.size)
 

@@ -60,7 +60,7 @@ class Lexer:
             return Token("string", self._string(first), start, self.position, newline)
         if first in "0123456789" or (first == "." and source[start + 1 : start + 2] in set("0123456789")):
             return Token("number", self._number(), start, self.position, newline)
-        if first == "$" or first == "_" or first.isidentifier():
+        if first in {"$", "_"} or first.isidentifier():
             return Token("name", self._word(), start, self.position, newline)
         found = _PUNCTUATION.match(source, start)
         if found is None:
@@ -99,7 +99,7 @@ class Lexer:
         found = _NUMBER.match(self.source, start)
         end = found.end() if found else start
         after = self.source[end : end + 1]
-        if found is None or after == "$" or after == "\\" or (after and (after.isdigit() or after.isidentifier())):
+        if found is None or after in {"$", "\\"} or (after and (after.isdigit() or after.isidentifier())):
             refuse("this is not a number", start, "big integers are plain numbers here" if after == "n" else None)
         self.position = end
         text = found[0].replace("_", "")

@@ -65,13 +65,17 @@ def _fround(value: float) -> float:
         return math.copysign(math.inf, value)
 
 
-def _cube_root(value: float) -> float:
+def _cube_root(fuel: Fuel, given: list[Any]) -> float:
+    value = number_of(argument(given, 0), fuel)
+    fuel.burn(20)
     near = math.cbrt(value)
     if near == 0 or not math.isfinite(near):
         return near
     # The C library may be one unit off; the nearest of the neighbours is what people see elsewhere.
     exact = Fraction(value)
-    return min((near, math.nextafter(near, 0.0), math.nextafter(near, 2 * near)), key=lambda root: abs(Fraction(root) ** 3 - exact))
+    return min(
+        (near, math.nextafter(near, 0.0), math.nextafter(near, 2 * near)), key=lambda root: abs(Fraction(root) ** 3 - exact)
+    )
 
 
 def _leading_zeros(value: float) -> float:
@@ -86,7 +90,6 @@ _ONE: Final[dict[str, Callable[[float], float]]] = {
     "asinh": math.asinh,
     "atan": math.atan,
     "atanh": _atanh,
-    "cbrt": _cube_root,
     "ceil": _kept(math.ceil),
     "clz32": _leading_zeros,
     "cos": _defined(math.cos),
@@ -151,7 +154,15 @@ def product(fuel: Fuel, given: list[Any]) -> int:
     return low - 2**32 if low >= 2**31 else low
 
 
-_SEVERAL: Final = {"atan2": angle, "hypot": hypotenuse, "imul": product, "max": most, "min": least, "pow": power}
+_SEVERAL: Final = {
+    "atan2": angle,
+    "cbrt": _cube_root,
+    "hypot": hypotenuse,
+    "imul": product,
+    "max": most,
+    "min": least,
+    "pow": power,
+}
 
 MATH: Final = Opaque(
     "[object Math]",

@@ -22,13 +22,17 @@ def number_to_string(fuel: Fuel, this: Any, given: list[Any]) -> str:
     if not 2 <= radix <= 36:
         raise fail("toString() takes a base from 2 to 36")
     value = double(this)
-    return number_text(value) if radix == 10 or not math.isfinite(value) else radix_text(value, int(radix))
+    if radix == 10 or not math.isfinite(value):
+        return number_text(value)
+    fuel.burn(8 if 1e-6 < abs(value) < 2**53 else 250)  # up to 1,100 digits, one by one
+    return radix_text(value, int(radix))
 
 
 def _places(fuel: Fuel, given: list[Any], name: str, least: int) -> int:
     count = integer(fuel, given, 0)
     if not least <= count <= 100:
         raise fail(f"{name}() takes {least} to 100 digits")
+    fuel.burn(6)
     return int(count)
 
 

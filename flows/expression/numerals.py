@@ -197,9 +197,7 @@ def radix_text(value: float, radix: int) -> str:
         return "0"
     sign, value = ("-", -value) if value < 0 else ("", value)
     whole = math.floor(value)
-    return (
-        sign + _whole_digits(value, radix) if value == whole else sign + _part_digits(whole, value - whole, value, radix)
-    )
+    return sign + _whole_digits(value, radix) if value == whole else sign + _part_digits(whole, value - whole, value, radix)
 
 
 def _whole_digits(value: float, radix: int) -> str:
@@ -227,10 +225,9 @@ def _part_digits(whole: int, fraction: float, value: float, radix: int) -> str:
             digit = int(fraction)
             digits.append(digit)
             fraction -= digit
-            if fraction > 0.5 or (fraction == 0.5 and digit & 1):
-                if fraction + delta > 1:
-                    whole += _carry(digits, radix)
-                    break
+            if (fraction > 0.5 or (fraction == 0.5 and digit & 1)) and fraction + delta > 1:
+                whole += _carry(digits, radix)
+                break
             if fraction < delta:
                 break
     part = "".join(_DIGITS[digit] for digit in digits)

@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 import re
-from typing import Final, NoReturn
+from typing import NoReturn
 
-from flows.expression.lexer import Lexer, Token, refuse
+from flows.expression.grammar import (
+    ARROW,
+    ASSIGNMENTS,
+    CONSTANTS,
+    HINTS,
+    LEVELS,
+    LOGICAL,
+    MAX_DEPTH,
+    MAX_NESTING,
+    MAX_SOURCE,
+    NO_NAMES,
+    PREFIXES,
+    RESERVED,
+)
+from flows.expression.lexer import BLANK, Lexer, Token, refuse
 from flows.expression.syntax import (
     Array,
     Arrow,
@@ -24,55 +38,6 @@ from flows.expression.syntax import (
     Unary,
     walk,
 )
-
-MAX_SOURCE: Final = 10_000  # characters: a filter of a thousand comparisons
-MAX_NESTING: Final = 100  # brackets in brackets; three frames of the parser each, and Python allows 1,000
-MAX_DEPTH: Final = 200  # nodes below nodes; up to two frames of an evaluation each
-
-LEVELS: Final = {
-    **dict.fromkeys(["??"], 1),
-    **dict.fromkeys(["||"], 2),
-    **dict.fromkeys(["&&"], 3),
-    **dict.fromkeys(["|"], 4),
-    **dict.fromkeys(["^"], 5),
-    **dict.fromkeys(["&"], 6),
-    **dict.fromkeys(["==", "!=", "===", "!=="], 7),
-    **dict.fromkeys(["<", ">", "<=", ">=", "in"], 8),
-    **dict.fromkeys(["<<", ">>", ">>>"], 9),
-    **dict.fromkeys(["+", "-"], 10),
-    **dict.fromkeys(["*", "/", "%"], 11),
-    **dict.fromkeys(["**"], 12),
-}
-LOGICAL: Final = frozenset({"&&", "||", "??"})
-PREFIXES: Final = frozenset({"!", "-", "+", "~", "typeof", "void"})
-CONSTANTS: Final = {"true": True, "false": False, "null": None}
-RESERVED: Final = frozenset(
-    ["await", "break", "case", "catch", "class", "const", "continue", "debugger", "default", "delete", "do", "else", "enum", "export", "extends", "finally", "for", "function", "if", "implements", "import", "in", "instanceof", "interface", "let", "new", "package", "private", "protected", "public", "return", "static", "super", "switch", "this", "throw", "try", "typeof", "var", "void", "while", "with", "yield"]
-)
-NO_NAMES: Final = RESERVED | CONSTANTS.keys()
-ASSIGNMENTS: Final = frozenset(
-    {"=", "+=", "-=", "*=", "/=", "%=", "**=", "<<=", ">>=", ">>>=", "&=", "|=", "^=", "&&=", "||=", "??=", "++", "--"}
-)
-HINTS: Final = {
-    "and": "write &&",
-    "or": "write ||",
-    "not": "write !",
-    "is": "write ===",
-    "if": "write test ? then : otherwise",
-    "function": "write x => …",
-    "new": "nothing can be made with new; literals are [ ], { }, /…/",
-    "this": "paths begin with $",
-    "instanceof": "write typeof x === '…' or Array.isArray(x)",
-    "delete": "an expression cannot change anything",
-    ";": "it is one expression, without ;",
-    ",": "only one value is given",
-    "=>": "an arrow function is written x => … or (x, y) => …, as an argument",
-    "...": "spread is not part of the language; use concat()",
-    "=": "compare with ===",
-    "@": None,
-}
-_IDENTIFIER: Final = r"[A-Za-z_$\u0080-\uffff][\w$]*"
-_ARROW: Final = re.compile(rf"\(\s*(?:{_IDENTIFIER}\s*(?:,\s*{_IDENTIFIER}\s*)*(?:,\s*)?)?\)[ \t]*=>")
 
 
 def parse(source: str) -> Node:
@@ -153,12 +118,17 @@ class Parser:
         began = start
         while True:
             if _bare_mix(operands[-1], began, operator):
-                refuse("?? cannot stand beside || or && without brackets", self.token.start, "write (a ?? b) || c")
+                self._mixed(operands[-1])
             if not self._at(operator):
                 return Logical(start, self.last_end, operator, tuple(operands))
             self._advance()
             began = self.token.start
             operands.append(self._expression(strength + 1))
+
+    def _mixed(self, operand: Node) -> NoReturn:
+        first = operand.operands[0].end if isinstance(operand, Logical) else operand.end
+        blank = BLANK.match(self.lexer.source, first)
+        refuse("?? cannot stand beside || or && without brackets", blank.end() if blank else first, "write (a ?? b) || c")
 
     def _conditional(self, test: Node, start: int) -> Node:
         self._advance()
@@ -173,7 +143,7 @@ class Parser:
             if re.match(r"[ \t]*=>", self.lexer.source[self.token.end :][:200]) is None:
                 return None
             parameters = [self._parameter()]
-        elif self._at("(") and _ARROW.match(self.lexer.source, start):
+        elif self._at("(") and ARROW.match(self.lexer.source, start):
             parameters = self._parameters()
         else:
             return None
@@ -290,7 +260,7 @@ class Parser:
             reader = known.get(token.value)
             if reader is not None:
                 return reader(token.start)
-        self._unexpected()
+        return self._unexpected()
 
     def _word(self, token: Token) -> Node:
         if token.value in RESERVED:

@@ -8,7 +8,7 @@ from typing import Any
 
 from flows.expression.convert import same
 from flows.expression.numerals import double, number_text
-from flows.expression.read import missing, read
+from flows.expression.read import missing, read, weigh
 from flows.expression.syntax import Chain, Literal, Member, Name, Node
 from flows.expression.values import UNDEFINED
 
@@ -62,12 +62,12 @@ def static_key(node: Node) -> str | int | None:
     return value if isinstance(value, int) and value < 2**31 else number_text(value)
 
 
-def reader(path: Path, source: str) -> Closure:
-    """Reads the path from the names. Raises MissingPath where it walks on from nothing."""
+def reader(path: Path, source: str, fuel: str | None) -> Closure:
+    """Reads the path from the names. Raises MissingPath where it walks on from nothing. `fuel`: as walker() has it."""
     root, keys = path.root, path.keys
     if not keys:
         return lambda names: names.get(root, UNDEFINED)
-    walk = walker(path, source)
+    walk = walker(path, source, fuel)
     if all(isinstance(key, str) for key in keys) and len(keys) <= 3:
         return _SHORT[len(keys)](root, keys, walk)
 
@@ -82,8 +82,8 @@ def reader(path: Path, source: str) -> Closure:
     return read_path
 
 
-def walker(path: Path, source: str) -> Closure:
-    """The careful way: any value, any key, ?. and what is missing."""
+def walker(path: Path, source: str, fuel: str | None) -> Closure:
+    """The careful way: any value, any key, ?. and what is missing. `fuel`: the name of the Fuel to burn, inside a loop."""
     root, steps = path.root, tuple(zip(path.keys, path.optional, path.ends, strict=False))
     start = path.start
 
@@ -94,6 +94,8 @@ def walker(path: Path, source: str) -> Closure:
                 if optional:
                     return UNDEFINED
                 raise missing(value, source[start:end], end)
+            if fuel is not None and type(value) is str:
+                weigh(value, names[fuel])
             value = read(value, key)
         return value
 

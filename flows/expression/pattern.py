@@ -31,9 +31,9 @@ class Match:
 class Pattern(Opaque):
     """A regular expression value. It has no state: a search always begins where the caller says."""
 
-    __slots__ = ("flags", "names", "program", "size", "source", "sticky", "unicode")
+    __slots__ = ("any_line_end", "flags", "names", "program", "size", "source", "sticky", "unicode")
 
-    def __init__(self, source: str, flags: str, program: Any, names: dict[str, int]) -> None:
+    def __init__(self, source: str, flags: str, program: Any, names: dict[str, int], *, any_line_end: bool) -> None:
         flags = "".join(sorted(flags))
         marks = {
             "hasIndices": "d",
@@ -49,6 +49,7 @@ class Pattern(Opaque):
         self.source, self.flags, self.program, self.names = source, flags, program, names
         self.unicode = "u" in flags
         self.sticky = "y" in flags
+        self.any_line_end = any_line_end  # ^ and $ stand at carriage returns too, which the engine only knows of line feeds
         self.size = max(1, program.programsize)
 
     def search(self, text: str, fuel: Fuel) -> bool:
@@ -57,7 +58,10 @@ class Pattern(Opaque):
             return next(self.matches(text, fuel), None) is not None
         data = self.encoded(text)
         fuel.burn(1 + (len(data) * self.size >> 7))
-        return self.program.search(data) is not None
+        return self.program.search(self._seen(data)) is not None
+
+    def _seen(self, data: bytes) -> bytes:
+        return data.replace(b"\r", b"\n") if self.any_line_end else data
 
     def encoded(self, text: str) -> bytes:
         """What the engine reads: without the flag u one character for each code unit."""
@@ -69,21 +73,23 @@ class Pattern(Opaque):
         ascii_only = len(data) == len(text)
         find = self.program.match if (self.sticky if sticky is None else sticky) else self.program.search
         place = done = counted = 0
+        seen = self._seen(data)
         while place <= len(data):
             fuel.burn(1 + ((len(data) - place) * self.size >> 7))
-            found = find(data, place)
+            found = find(seen, place)
             if found is None:
                 return
             first, last = found.span()
             if first == last and first < len(data) and data[first] & 0xC0 == 0x80:
                 place = _following(data, first)  # the engine takes \B inside a character for a place
                 continue
+            groups = tuple(_text(data, found.span(index)) for index in range(len(found.groups()) + 1))
             if ascii_only:
-                yield Match(first, last, tuple(_text(group) for group in (found.group(), *found.groups())))
+                yield Match(first, last, groups)
             else:
                 begin = counted + _count(data[done:first])
                 counted, done = begin + _count(data[first:last]), last
-                yield Match(begin, counted, tuple(_text(group) for group in (found.group(), *found.groups())))
+                yield Match(begin, counted, groups)
             place = last if last > first else _following(data, last)
 
     def array(self, match: Match, text: str) -> MatchArray:
@@ -109,8 +115,8 @@ def _count(data: bytes) -> int:
     return utf16.length(data.decode("utf-8", "surrogatepass"))
 
 
-def _text(group: bytes | None) -> str | None:
-    return None if group is None else joined(group.decode("utf-8", "surrogatepass"))
+def _text(data: bytes, span: tuple[int, int]) -> str | None:
+    return None if span[0] < 0 else joined(data[span[0] : span[1]].decode("utf-8", "surrogatepass"))
 
 
 def make_pattern(source: str, flags: str, offset: int) -> Pattern:
@@ -133,7 +139,8 @@ def make_pattern(source: str, flags: str, offset: int) -> Pattern:
         _refused(str(error), offset)
     if program.programsize > MAX_PROGRAM:
         _refused("pattern too large", offset)
-    return Pattern(source, flags, program, translator.names)
+    any_line_end = translator.line_anchors and not translator.tells_line_ends
+    return Pattern(source, flags, program, translator.names, any_line_end=any_line_end)
 
 
 def _refused(reason: str, offset: int) -> NoReturn:

@@ -6,6 +6,7 @@ from typing import Any
 
 from flows.errors import MissingPath
 from flows.expression import utf16
+from flows.expression.fuel import Fuel
 from flows.expression.values import UNDEFINED, MatchArray, Opaque
 
 _MAX_INDEX_DIGITS = 15  # longer texts are no index of anything that fits into memory
@@ -22,6 +23,12 @@ def read(value: Any, key: str | int) -> Any:
     if isinstance(value, Opaque):
         return value.members.get(key if isinstance(key, str) else str(key), UNDEFINED)
     return UNDEFINED
+
+
+def weigh(value: Any, fuel: Fuel) -> None:
+    """Account for reading from a long text, whose code units have to be counted. Needed where a loop may repeat it."""
+    if isinstance(value, str) and len(value) > 256:
+        fuel.burn(len(value) >> 9)
 
 
 def has(value: Any, key: str) -> bool:

@@ -23,7 +23,7 @@ def evaluate_report(source: str, names: Mapping[str, Any]) -> dict[str, Any]:
     beyond 64 bits, in the digits that JavaScript prints.
     """
     try:
-        expression = compile_expression(source, roots=STANDARD_ROOTS | {name for name in names if isinstance(name, str)})
+        expression = compile_expression(source, roots=STANDARD_ROOTS | set(names))
     except DefinitionError as error:
         problem = error.problems[0]
         said = f"{problem.problem} ({problem.hint})" if problem.hint else problem.problem

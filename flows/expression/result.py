@@ -11,7 +11,7 @@ from flows.expression.fuel import Fuel, limit
 from flows.expression.numerals import SAFE, double
 from flows.expression.values import UNDEFINED, Function, Opaque, is_array, own_keys
 
-MAX_VALUES: Final = 2_000_000  # values in one result: small arrays that hold each other many times can stand for billions
+MAX_VALUES: Final = 1_000_000  # values in one result: small arrays that hold each other many times can stand for billions
 
 
 def to_text(value: Any) -> str:

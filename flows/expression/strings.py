@@ -19,7 +19,7 @@ Method = Callable[[Fuel, Any, list[Any]], Any]
 
 
 def _spread(fuel: Fuel, text: str) -> str:
-    fuel.burn(len(text) >> (7 if text.isascii() else 4))
+    fuel.burn(len(text) >> (7 if text.isascii() else 3))
     return units(text)
 
 

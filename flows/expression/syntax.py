@@ -104,7 +104,7 @@ class Arrow(Node):
     body: Node
 
 
-def children(node: Node) -> tuple[Node, ...]:
+def children(node: Node) -> tuple[Node, ...]:  # noqa: PLR0911 - one for each shape of node
     """The nodes directly below, in the order of the source."""
     match node:
         case Template(parts=below) | Array(items=below) | Logical(operands=below):

@@ -42,6 +42,7 @@ class Translator:
         self.depth = 0
         self.names: dict[str, int] = {}
         self.line_anchors = False  # ^ or $ with the flag m
+        self.tells_line_ends = False  # it takes a line feed for something else than a carriage return
         self.all_groups = len(
             re.findall(r"\((?!\?)|\(\?<(?![=!])", re.sub(r"\\.|\[(?:\\.|[^\]\\])*\]", "", self.text, flags=re.DOTALL))
         )
@@ -53,6 +54,11 @@ class Translator:
         if self.position < len(self.text):
             self._refuse("a ) has no (")
         return f"(?i:{body})" if self.ignore_case and self.unicode else body
+
+    def _written(self, ranges: Ranges) -> str:
+        feed, carriage = (any(first <= code <= last for first, last in ranges) for code in (10, 13))
+        self.tells_line_ends = self.tells_line_ends or feed != carriage
+        return written(ranges)
 
     def _refuse(self, problem: str, hint: str | None = None, *, at: int | None = None) -> NoReturn:
         refuse(f"in the regular expression: {problem}", self.offset + (self.position if at is None else at), hint)
@@ -150,7 +156,7 @@ class Translator:
             return self._class()
         if here == ".":
             self.position += 1
-            return written([(0, 0x10FFFF)] if self.dot_all else inverse(charset.LINE_END))
+            return self._written([(0, 0x10FFFF)] if self.dot_all else inverse(charset.LINE_END))
         if here == "\\":
             return self._escaped()
         if here in "*+?" or _BRACES.match(self.text, self.position):
@@ -188,7 +194,8 @@ class Translator:
 
     def _character(self, code: int) -> str:
         if self.ignore_case and not self.unicode:
-            return written(charset.either_case([(code, code)]))
+            return self._written(charset.either_case([(code, code)]))
+        self.tells_line_ends = self.tells_line_ends or code in {10, 13}
         return f"\\x{{{code:X}}}"
 
     def _escaped(self) -> str:
@@ -196,7 +203,7 @@ class Translator:
         letter = self.text[start + 1 : start + 2]
         if letter in CLASSES and letter:
             self.position += 2
-            return written(self._known(letter))
+            return self._written(self._known(letter))
         if letter in {"p", "P"} and self.unicode:
             return self._property()
         if letter in set("123456789"):
@@ -224,7 +231,7 @@ class Translator:
             self._refuse("a property is not written \\p{…}")
         self.position = found.end()
         if found[1] == "Any":
-            return written([(0, 0x10FFFF)]) if letter == "p" else written([])
+            return self._written([(0, 0x10FFFF)]) if letter == "p" else written([])
         return f"\\{letter}{{{_CATEGORIES.get(found[1], found[1])}}}"
 
     def _escape_code(self, *, inside: bool) -> int:
@@ -307,12 +314,13 @@ class Translator:
     def _set(self, ranges: Ranges, properties: str, *, negated: bool) -> str:
         ranges = normal(ranges)
         if properties:
+            self.tells_line_ends = True
             return f"[{'^' if negated else ''}{written(ranges)[1:-1] if ranges else ''}{properties}]"
         if self.ignore_case and not self.unicode:
             ranges = charset.either_case(ranges)
         if negated and self.ignore_case and self.unicode and ranges:
-            return f"[^{written(ranges)[1:]}"  # RE2 adds the other case before it inverts
-        return written(inverse(ranges) if negated else ranges)
+            return f"[^{self._written(ranges)[1:]}"  # RE2 adds the other case before it inverts
+        return self._written(inverse(ranges) if negated else ranges)
 
     def _range(self) -> Ranges:
         start = self.position

@@ -21,27 +21,25 @@ def units(text: str) -> str:
     """One character for each code unit."""
     if text.isascii() or _ASTRAL.search(text) is None:
         return text
-    return _ASTRAL.sub(_spread, text)
+    return "".join(map(chr, memoryview(text.encode("utf-16", "surrogatepass")).cast("H")[1:]))
 
 
 def joined(text: str) -> str:
     """One character for each code point; what stands alone of a pair stays as it is."""
     if text.isascii() or _PAIR.search(text) is None:
         return text
-    return _PAIR.sub(_join, text)
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
 
 
 def length(text: str) -> int:
     """How many code units."""
-    if text.isascii():
-        return len(text)
-    return len(text) + sum(1 for _ in _ASTRAL.finditer(text))
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) >> 1
 
 
 def unit_at(text: str, index: int) -> str | None:
     """The code unit at `index`, None outside."""
-    spread = units(text)
-    return spread[index] if 0 <= index < len(spread) else None
+    data = text[: index + 1].encode("utf-16-le", "surrogatepass")
+    return chr(data[2 * index] | data[2 * index + 1] << 8) if 2 * index < len(data) else None
 
 
 def concat(left: str, right: str) -> str:
@@ -62,15 +60,6 @@ def before(left: str, right: str) -> bool:
 def sort_key(text: str) -> bytes:
     """What orders strings by code unit."""
     return text.encode("utf-16-be", "surrogatepass")
-
-
-def _spread(match: re.Match[str]) -> str:
-    code = ord(match[0]) - 0x10000
-    return chr(0xD800 + (code >> 10)) + chr(0xDC00 + (code & 0x3FF))
-
-
-def _join(match: re.Match[str]) -> str:
-    return _pair(match[0][0], match[0][1])
 
 
 def _pair(high: str, low: str) -> str:

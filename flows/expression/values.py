@@ -12,12 +12,6 @@ class Undefined:
     """JavaScript's undefined: there is one, UNDEFINED, and it is falsy."""
 
     __slots__ = ()
-    _only: Undefined | None = None
-
-    def __new__(cls) -> Undefined:
-        if cls._only is None:
-            cls._only = super().__new__(cls)
-        return cls._only
 
     def __bool__(self) -> Literal[False]:
         return False
@@ -31,8 +25,8 @@ class Undefined:
     def __deepcopy__(self, _memo: object) -> Undefined:
         return self
 
-    def __reduce__(self) -> tuple[type[Undefined], tuple[()]]:
-        return Undefined, ()
+    def __reduce__(self) -> str:
+        return "UNDEFINED"  # the one of this module, also after pickling
 
 
 UNDEFINED: Final = Undefined()
@@ -102,7 +96,7 @@ def truthy(value: Any) -> bool:
     if kind is str or kind is int:
         return bool(value)
     if kind is float:
-        return value == value and value != 0  # noqa: PLR0124 - NaN is not itself
+        return bool(value == value and value != 0)  # noqa: PLR0124 - NaN is not itself
     if value is None or value is UNDEFINED:
         return False
     return not isinstance(value, str | int | float) or bool(value)
