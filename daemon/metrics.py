@@ -6,6 +6,7 @@ parallel, a sub-flow) lasts as long as the steps inside it, so sums leave contai
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from flows.attempt import Attempt
 
 NANO = 1_000_000_000
+_JOINT = re.compile(r"[\[/.#]")  # what follows a container's path in the path of a step inside it
 _UNSUCCESSFUL = frozenset({"failed", "timeout", "cancelled", "interrupted"})
 
 
@@ -59,7 +61,19 @@ def _by_step(attempts: Sequence[Attempt]) -> dict[str, list[Attempt]]:
         steps.setdefault(attempt.path, []).append(attempt)
     for tries in steps.values():
         tries.sort(key=lambda attempt: attempt.number)
-    return steps
+    return {path: steps[path] for path in _outside_first(steps)}
+
+
+def _outside_first(paths: Iterable[str]) -> list[str]:
+    """The paths as they come, but a container before what it holds: it ends, and is recorded, after it."""
+    known = {path: place for place, path in enumerate(paths)}
+    begins = dict(known)
+    for path, place in known.items():
+        for end in _JOINT.finditer(path):
+            outer = path[: end.start()]
+            if outer in begins:
+                begins[outer] = min(begins[outer], place)
+    return sorted(known, key=lambda path: (begins[path], len(path)))
 
 
 def _step(tries: Sequence[Attempt]) -> dict[str, Any]:
@@ -163,7 +177,7 @@ def _wasted(metered: Sequence[Attempt], steps: dict[str, list[Attempt]]) -> int 
 
 
 def _inside(path: str, container: str) -> bool:
-    return len(path) > len(container) and path.startswith(container) and path[len(container)] in "[/.#"
+    return len(path) > len(container) and path.startswith(container) and _JOINT.match(path, len(container)) is not None
 
 
 def _sum(values: Iterable[int | None]) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -93,9 +94,16 @@ def is_file(text: str) -> bool:
 
 def _by_daemon(client: Client, key: str, inputs: dict[str, Any], *, wait: bool) -> tuple[dict[str, Any], bool]:
     """The run, and whether Ctrl-C stopped it: then it is cancelled, and what it did so far is shown."""
-    run = client.ask("POST", f"/v1/flows/{part(key)}/execute", body={"inputs": inputs})
+    interrupt = {signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, interrupt)  # until the run's id is known: who stops us now means to stop the run
+    try:
+        run = client.ask("POST", f"/v1/flows/{part(key)}/execute", body={"inputs": inputs})
+    except BaseException:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, interrupt)
+        raise
     interrupted = False
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, interrupt)
         while wait and run["status"] not in ENDED:
             run = client.ask("GET", f"/v1/runs/{run['run']}", {"wait": WAIT_S})
     except KeyboardInterrupt:

@@ -195,3 +195,11 @@ def test_step_timings_are_milliseconds_by_step():
         "step1": 1234,
         "each[0].fetch": 5,
     }
+
+
+def test_a_container_stands_before_what_it_holds():
+    paths = ("load", "each[0].fetch", "each[0].in/a", "each[0].in", "each[1].fetch", "each", "eachone")
+
+    said = result(run(*(attempt(path) for path in paths)))
+
+    assert list(said["steps"]) == ["load", "each", "each[0].fetch", "each[0].in", "each[0].in/a", "each[1].fetch", "eachone"]
