@@ -1,0 +1,107 @@
+"""The daemon's sources: opened when a trigger needs them, updated, closed; and what a source that fails does."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+
+import pytest
+
+from daemon.sources import Sources
+from triggers.source import SourceError
+
+
+class Listening:
+    """Another source: it says what happens to it."""
+
+    def __init__(self, story, *, fails=None, ends=None):
+        self.story = story
+        self.fails = fails
+        self.ends = ends
+        self.opened = asyncio.Event()
+
+    def update(self, triggers):
+        self.story.append(("update", [trigger.key for trigger in triggers]))
+
+    @asynccontextmanager
+    async def open(self, emit):
+        if self.fails:
+            raise self.fails
+        self.story.append(("open", emit))
+        self.opened.set()
+        yield
+        self.story.append(("close", None))
+
+    async def run(self):
+        if self.ends:
+            raise self.ends
+
+
+def a_trigger(key, kind):
+    return SimpleNamespace(key=key, type=kind)
+
+
+async def emit(event):
+    raise AssertionError(event)
+
+
+async def test_only_what_triggers_need_is_opened_and_what_is_always_wanted():
+    made = {}
+
+    def make(kind):
+        made[kind] = Listening([])
+        return made[kind]
+
+    sources = Sources(make, emit, always=("webhook",))
+    await sources.start([a_trigger("a", "schedule")])
+    await sources.close()
+
+    assert made.keys() == {"webhook", "schedule"}
+    assert made["schedule"].story == [("update", ["a"]), ("open", emit), ("close", None)]
+    assert made["webhook"].story[0] == ("update", [])
+
+
+async def test_a_type_that_comes_later_is_opened_and_one_that_goes_is_updated_to_nothing():
+    made = {}
+
+    def make(kind):
+        made[kind] = Listening([])
+        return made[kind]
+
+    sources = Sources(make, emit)
+    await sources.start([a_trigger("a", "schedule")])
+    sources.update([a_trigger("b", "file-watch")])
+    async with asyncio.timeout(5):
+        await made["file-watch"].opened.wait()
+    await sources.close()
+
+    assert made["schedule"].story == [("update", ["a"]), ("open", emit), ("update", []), ("close", None)]
+    assert made["file-watch"].story == [("update", ["b"]), ("open", emit), ("close", None)]
+
+
+async def test_a_source_that_cannot_be_opened_stops_the_start_with_its_reason():
+    sources = Sources(lambda _kind: Listening([], fails=SourceError("the port is taken")), emit, always=("webhook",))
+
+    with pytest.raises(SourceError, match="the port is taken"):
+        await sources.start([])
+
+    assert sources.broken.done()
+    await sources.close()
+
+
+async def test_a_source_that_gives_up_later_is_told_and_the_others_close_in_order():
+    stories = {"webhook": [], "schedule": []}
+    sources = Sources(
+        lambda kind: Listening(stories[kind], ends=RuntimeError("a defect") if kind == "schedule" else None),
+        emit,
+        always=("webhook",),
+    )
+    await sources.start([a_trigger("a", "schedule")])
+
+    with pytest.raises(RuntimeError, match="a defect"):
+        async with asyncio.timeout(5):
+            await asyncio.shield(sources.broken)
+    await sources.close()
+
+    assert stories["webhook"][-1] == ("close", None)
