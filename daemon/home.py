@@ -111,6 +111,15 @@ def assemble(home: Path, trigger_loads: Iterable[Loaded], flow_loads: Iterable[L
     return Definitions(home, kept, TriggerSet(kept), flows, tuple(problems), files)
 
 
+def with_trigger(definitions: Definitions, trigger: Trigger, file: Path) -> Definitions:
+    """The set as it would be with this trigger in this file. Nothing is written."""
+    folder = definitions.home / "triggers"
+    others = [loaded for path, loaded in definitions.files.items() if path != file]
+    triggers = [loaded for loaded in others if loaded.file.parent == folder]
+    flows = [loaded for loaded in others if loaded.file.parent != folder]
+    return assemble(definitions.home, [*triggers, Loaded(file, (), trigger.key, trigger)], flows)
+
+
 def trigger_files(home: Path) -> list[Path]:
     """The definitions of triggers, in the order of their names."""
     return [file for file in _listed(home / "triggers") if file.suffix in SUFFIXES and not file.is_dir()]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from daemon import shapes
 from daemon.advice import Advice
 from daemon.errors import BadRequest, Conflict, NotFound, Unreachable
-from daemon.home import Definitions, Holder, Kinds, read_home, remove_trigger, write_trigger
+from daemon.home import Definitions, Holder, Kinds, read_home, remove_trigger, with_trigger, write_trigger
 from flows.errors import DefinitionError
 from flows.flow import Flow
 from flows.suggest import did_you_mean
@@ -107,11 +107,7 @@ class Operations:
         """
         async with self._changing:
             trigger = load_trigger(definition, key=key, file=None, default_timezone=self.timezone)
-            before = self.definitions.current
-            taken = before.trigger(trigger.key)
-            if taken is not None and not overwrite:
-                raise Conflict(f"there is a trigger «{trigger.key}» already", "remove it first, or add with --replace")
-            after = await asyncio.to_thread(self._written, trigger, taken, overwrite=overwrite)
+            after = await asyncio.to_thread(self._written, trigger, overwrite=overwrite)
             await self._swap(after)
         added = after.trigger(trigger.key)
         if added is None:  # a home with --keep-going: checked, so only a change of the files meanwhile can do this
@@ -145,6 +141,8 @@ class Operations:
     async def execute_flow(self, key: str, inputs: Mapping[str, Any], *, wait_s: float = 0) -> dict[str, Any]:
         """Queue a run and, up to `wait_s`, wait for its end. Answers the run as `run show` does."""
         live = self._live()
+        if key not in self.definitions.current.flows:
+            await self._look_again()
         run = await live.start(self.flow(key), inputs)
         return await self.show_run(run, wait_s=wait_s)
 
@@ -194,29 +192,32 @@ class Operations:
 
     # Inside
 
-    def _written(self, trigger: Trigger, taken: Trigger | None, *, overwrite: bool) -> Definitions:
-        """Write the file, read the home, and take the file back where the home as a whole is refused. In a thread."""
-        file = taken.file if taken is not None and taken.file is not None else self.home / "triggers" / f"{trigger.key}.json"
-        earlier = file.read_bytes() if overwrite and file.is_file() else None
-        if earlier is not None and taken is not None and file.stem != trigger.key:
-            raise Conflict(f"the trigger «{trigger.key}» stands in {file.name}", "change that file, or remove the trigger first")
-        written = write_trigger(self.home, with_key(trigger), key=trigger.key, overwrite=overwrite)
-        try:
-            return self._checked(written)
-        except BaseException:
-            if earlier is None:
-                written.unlink(missing_ok=True)
-            else:
-                written.write_bytes(earlier)
-            raise
+    def _written(self, trigger: Trigger, *, overwrite: bool) -> Definitions:
+        """Check the home as it would be, write the file, and read the home as it is. In a thread."""
+        now = self._read()
+        file = self.home / "triggers" / f"{trigger.key}.json"
+        taken = now.trigger(trigger.key)
+        if taken is not None and not overwrite:
+            raise Conflict(f"there is a trigger «{trigger.key}» already", "remove it first, or add with --replace")
+        if taken is not None and taken.file != file:
+            raise Conflict(f"the trigger «{trigger.key}» stands in {taken.file}", "change that file, or remove the trigger first")
+        self._refuse(with_trigger(now, trigger, file), file)
+        write_trigger(self.home, with_key(trigger), key=trigger.key, overwrite=overwrite)
+        return read_home(self.home, self.kinds, timezone=self.timezone, previous=now)
 
-    def _checked(self, written: Path) -> Definitions:
-        after = self._read()
-        own = [problem for problem in after.refused if problem.file == str(written)]
+    def _refuse(self, after: Definitions, file: Path) -> None:
+        """Raise where the trigger in `file`, or the home as a whole, is refused."""
+        own = [problem for problem in after.refused if problem.file == str(file)]
         others = [problem for problem in after.refused if problem not in own and not self.keep_going]
-        if own or others:  # its own are told without the file: it is about to be taken back
+        if own or others:  # its own are told without the file: it is not there
             raise DefinitionError(*(replace(problem, file=None, line=None, column=None) for problem in own), *others)
-        return after
+
+    async def _look_again(self) -> None:
+        """Somebody asks for what is not known: perhaps its file is new. A home that is refused stays as it is in force."""
+        async with self._changing:
+            after = await asyncio.to_thread(self._read)
+            if self.keep_going or not after.refused:
+                await self._swap(after)
 
     def _read(self) -> Definitions:
         return read_home(self.home, self.kinds, timezone=self.timezone, previous=self.definitions.current)

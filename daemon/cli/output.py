@@ -86,7 +86,7 @@ def _table(rows: list[list[str]], columns: Sequence[str]) -> None:
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in columns:
-        table.add_column(name.upper(), overflow="fold")
+        table.add_column(name.upper(), overflow="fold", no_wrap=name == columns[0])  # an id stays in one piece, to be copied
     for row in rows:
         table.add_row(*(Text(text) for text in row))
     Console().print(table)

@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from daemon.cli import main
 from daemon.cli.main import COMMANDS
@@ -285,6 +287,38 @@ def test_an_answer_comes_before_the_next_line_is_asked():
         asked.stdin.close()
 
     assert asked.returncode == 0
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=8,
+)
+SOURCES = st.text("$.abc[]'\"()=!<>&|?:{}0123456789+-*/% x\\\ud800é", max_size=30)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "id": VALUES,
+            "expr": SOURCES | VALUES,
+            "path": SOURCES | VALUES,
+            "template": SOURCES | VALUES,
+            "data": VALUES,
+            "names": st.fixed_dictionaries({"$": VALUES}) | VALUES,
+        },
+    )
+)
+def test_every_line_has_an_answer_that_is_json(line):
+    from daemon.cli.batch import _answer
+    from daemon.cli.evaluate import report
+
+    said = json.loads(_answer(json.dumps(line).encode(), report))
+
+    assert said["ok"] in {True, False}
+    assert said["ok"] or (said["code"] and said["error"])
 
 
 # schedule

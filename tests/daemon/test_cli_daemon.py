@@ -163,6 +163,14 @@ def test_a_flow_is_executed_by_the_daemon_with_its_timings(served):
     assert served.json("run", "show", said["run"])["steps"] == said["steps"]
 
 
+def test_a_flow_that_was_written_after_the_start_is_found_when_it_is_asked_for(served):
+    late = {"steps": [{"id": "a", "type": "transform", "transform": {"expression": "'late'"}}]}
+    (served.home / "flows/late.json").write_text(json.dumps(late))
+
+    assert served.json("flow", "execute", "late")["output"] == "late"
+    assert served.run("flow", "execute", "never").returncode == 4
+
+
 def test_inputs_that_do_not_fit_are_refused_by_the_daemon(served):
     done = served.run("flow", "execute", "deal-process", "-i", "companyName=A")
 

@@ -113,6 +113,17 @@ async def test_a_replacement_that_is_refused_leaves_the_old_one(operations):
     assert operations.show_trigger("hook")["flow"] == "greet"
 
 
+async def test_a_trigger_that_stands_in_another_file_is_not_replaced_beside_it(operations):
+    file = operations.home / "triggers/hook.yaml"
+    file.write_text(json.dumps(HOOK))
+
+    with pytest.raises(Conflict, match=r"hook\.yaml"):
+        await operations.add_trigger(HOOK, overwrite=True)
+
+    assert files(operations) == ["hook.yaml"]
+    assert json.loads(file.read_text()) == HOOK
+
+
 async def test_a_flow_that_was_written_meanwhile_is_seen(operations):
     (operations.home / "flows/later.json").write_text(json.dumps(FLOW))
 
