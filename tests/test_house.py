@@ -25,7 +25,6 @@ LAZY = {
     # module → what it imports inside functions, because loading it costs time or memory that most uses do not need
     "daemon.store.schema": {"daemon.store.migrate"},  # Alembic: only when a database's version differs
     "triggers.sources.webhook": {"triggers.http_listener"},  # aiohttp: only who listens pays for it
-    "daemon.store.store": {"daemon.store.reads"},  # SQLAlchemy's asyncio part: only when somebody reads
 }
 
 

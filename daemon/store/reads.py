@@ -13,7 +13,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 from daemon.store.codec import decode
 from daemon.store.errors import Ambiguous, StoreError
 from daemon.store.rows import EventRow, Run, attempt_from, event_from, run_from, verdict_from
-from daemon.store.tables import attempts, definitions, events, runs, source_state, verdicts
+from daemon.store.tables import attempts, definitions, events, runs, verdicts
 
 Row = dict[str, Any]
 
@@ -87,10 +87,6 @@ class Reads:
     async def definition(self, digest: str) -> tuple[str, Any, str] | None:
         rows = await self._rows(select(definitions).where(definitions.c.digest == digest))
         return (rows[0]["key"], decode(rows[0]["definition"]), rows[0]["folder"]) if rows else None
-
-    async def state(self, source: str) -> dict[str, Any]:
-        wanted = select(source_state).where(source_state.c.source == source, source_state.c.value.is_not(None))
-        return {row["key"]: decode(row["value"]) for row in await self._rows(wanted)}
 
     async def _newest(self, query: Select[Any], column: Any, limit: int, before: str | None) -> list[Row]:
         if before is not None:

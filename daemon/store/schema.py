@@ -5,11 +5,8 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.schema import CreateIndex, CreateTable
-
+from daemon.store.compiled import HEAD, SCHEMA
 from daemon.store.errors import StoreUnusable
-from daemon.store.tables import HEAD, metadata
 
 
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
@@ -41,14 +38,11 @@ def _version(connection: sqlite3.Connection) -> str | None:
 
 
 def _create(connection: sqlite3.Connection) -> None:
-    dialect = sqlite.dialect()
     connection.execute("BEGIN IMMEDIATE")
     try:
         if _version(connection) is None:  # another process may have made it meanwhile
-            for table in metadata.sorted_tables:
-                connection.execute(str(CreateTable(table).compile(dialect=dialect)))
-                for index in table.indexes:
-                    connection.execute(str(CreateIndex(index).compile(dialect=dialect)))
+            for statement in SCHEMA:
+                connection.execute(statement)
             connection.execute("INSERT INTO alembic_version (version_num) VALUES (?)", (HEAD,))
         connection.execute("COMMIT")
     except BaseException:

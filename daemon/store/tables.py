@@ -62,7 +62,7 @@ runs = Table(
 
 _LIVE = text("status IN ('queued', 'running', 'waiting', 'paused')")
 # Small for ever: finished runs leave it. Recovery and overlap read it; history is read by primary key.
-Index("runs_live", runs.c.trigger, runs.c.id, sqlite_where=_LIVE, postgresql_where=_LIVE)
+Index("runs_live", runs.c.trigger, runs.c.id, sqlite_where=_LIVE)
 
 attempts = Table(
     "attempts",

@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 
 from daemon.store.errors import Fenced
-from daemon.store.statements import Hot
+from daemon.store.hot import Hot
 from triggers.source import Unavailable
 
 log = structlog.get_logger()

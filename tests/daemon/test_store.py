@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -503,3 +504,11 @@ def test_a_value_that_no_parser_reads_back_is_replaced_by_a_note():
 
     assert "too deep" in decode(encode(deep))["$notStored"]
     assert "thousands of digits" in decode(encode({"n": 10**5000}))["$notStored"]
+
+
+def test_the_compiled_statements_are_those_that_sqlalchemy_makes():
+    from daemon.store import statements
+
+    made = Path(statements.__file__).with_name("compiled.py").read_text()
+
+    assert made == statements.source_of_compiled()  # `python -m daemon.store.statements` writes it anew

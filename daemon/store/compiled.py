@@ -1,0 +1,97 @@
+"""The hot statements and the schema as SQL for SQLite. Made by `python -m daemon.store.statements`; do not edit."""
+
+from daemon.store.hot import Hot
+
+HEAD = '0001'
+LIVE = ('queued', 'running', 'waiting', 'paused')
+
+SCHEMA = (
+    'CREATE TABLE alembic_version ( version_num VARCHAR(32) NOT NULL, PRIMARY KEY (version_num) )',
+    'CREATE TABLE attempts ( run VARCHAR(40) NOT NULL, path TEXT NOT NULL, number INTEGER NOT NULL, position BIGINT NOT NULL, step TEXT NOT NULL, kind TEXT NOT NULL, status VARCHAR(12) NOT NULL, started_at BIGINT NOT NULL, duration_ms BIGINT, output TEXT, response TEXT, error TEXT, code TEXT, usage TEXT, cost_label TEXT, flags SMALLINT NOT NULL, PRIMARY KEY (run, path, number) )',
+    'CREATE TABLE causes ( scope TEXT NOT NULL, "key" TEXT NOT NULL, event VARCHAR(40) NOT NULL, expires_at BIGINT, PRIMARY KEY (scope, "key") ) WITHOUT ROWID',
+    'CREATE TABLE definitions ( digest VARCHAR(64) NOT NULL, noun VARCHAR(8) NOT NULL, "key" TEXT NOT NULL, definition TEXT NOT NULL, folder TEXT NOT NULL, saved_at BIGINT NOT NULL, PRIMARY KEY (digest) )',
+    'CREATE TABLE events ( id VARCHAR(40) NOT NULL, source VARCHAR(20) NOT NULL, address TEXT NOT NULL, subject TEXT, time BIGINT NOT NULL, document TEXT NOT NULL, PRIMARY KEY (id) )',
+    'CREATE TABLE runs ( id VARCHAR(40) NOT NULL, event VARCHAR(40), "trigger" TEXT, trigger_digest VARCHAR(64), flow TEXT NOT NULL, flow_digest VARCHAR(64) NOT NULL, status VARCHAR(12) NOT NULL, priority SMALLINT NOT NULL, epoch INTEGER NOT NULL, owner VARCHAR(40), lease_until BIGINT, created_at BIGINT NOT NULL, started_at BIGINT, finished_at BIGINT, inputs TEXT NOT NULL, output TEXT, error TEXT, code TEXT, PRIMARY KEY (id) )',
+    'CREATE INDEX runs_live ON runs ("trigger", id) WHERE status IN (\'queued\', \'running\', \'waiting\', \'paused\')',
+    'CREATE TABLE source_state ( source TEXT NOT NULL, "key" TEXT NOT NULL, value TEXT, PRIMARY KEY (source, "key") ) WITHOUT ROWID',
+    'CREATE TABLE verdicts ( event VARCHAR(40) NOT NULL, "trigger" TEXT NOT NULL, trigger_digest VARCHAR(64), verdict VARCHAR(24) NOT NULL, reason TEXT, detail TEXT, run VARCHAR(40), PRIMARY KEY (event, "trigger") ) WITHOUT ROWID',
+)
+
+SAVE_DEFINITION = Hot(
+    0,
+    'INSERT INTO definitions (digest, noun, "key", definition, folder, saved_at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING',
+    ('digest', 'noun', 'key', 'definition', 'folder', 'saved_at'),
+    fenced=False,
+)
+CLAIM_CAUSE = Hot(
+    5,
+    'INSERT INTO causes (scope, "key", event, expires_at) VALUES (?, ?, ?, ?) ON CONFLICT (scope, "key") DO UPDATE SET event = excluded.event, expires_at = excluded.expires_at WHERE causes.expires_at IS NOT NULL AND causes.expires_at <= ?',
+    ('scope', 'key', 'event', 'expires_at', 'now_'),
+    fenced=False,
+)
+INSERT_EVENT = Hot(
+    10,
+    'INSERT INTO events (id, source, address, subject, time, document) VALUES (?, ?, ?, ?, ?, ?)',
+    ('id', 'source', 'address', 'subject', 'time', 'document'),
+    fenced=False,
+)
+INSERT_VERDICT = Hot(
+    20,
+    'INSERT INTO verdicts (event, "trigger", trigger_digest, verdict, reason, detail, run) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    ('event', 'trigger', 'trigger_digest', 'verdict', 'reason', 'detail', 'run'),
+    fenced=False,
+)
+INSERT_RUN = Hot(
+    30,
+    'INSERT INTO runs (id, event, "trigger", trigger_digest, flow, flow_digest, status, priority, epoch, owner, lease_until, created_at, started_at, finished_at, inputs, output, error, code) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    ('id', 'event', 'trigger', 'trigger_digest', 'flow', 'flow_digest', 'status', 'priority', 'epoch', 'owner', 'lease_until', 'created_at', 'started_at', 'finished_at', 'inputs', 'output', 'error', 'code'),
+    fenced=False,
+)
+RECORD_ATTEMPT = Hot(
+    40,
+    'INSERT INTO attempts (run, path, number, position, step, kind, status, started_at, duration_ms, output, response, error, code, usage, cost_label, flags) SELECT ? AS anon_1, ? AS anon_2, ? AS anon_3, ? AS anon_4, ? AS anon_5, ? AS anon_6, ? AS anon_7, ? AS anon_8, ? AS anon_9, ? AS anon_10, ? AS anon_11, ? AS anon_12, ? AS anon_13, ? AS anon_14, ? AS anon_15, ? AS anon_16 WHERE EXISTS (SELECT * FROM runs WHERE runs.id = ? AND runs.owner = ?) ON CONFLICT (run, path, number) DO UPDATE SET step = excluded.step, kind = excluded.kind, status = excluded.status, started_at = excluded.started_at, duration_ms = excluded.duration_ms, output = excluded.output, response = excluded.response, error = excluded.error, code = excluded.code, usage = excluded.usage, cost_label = excluded.cost_label, flags = excluded.flags',
+    ('run', 'path', 'number', 'position', 'step', 'kind', 'status', 'started_at', 'duration_ms', 'output', 'response', 'error', 'code', 'usage', 'cost_label', 'flags', 'run_', 'owner_'),
+    fenced=True,
+)
+START_RUN = Hot(
+    50,
+    "UPDATE runs SET status=?, started_at=? WHERE runs.id = ? AND runs.owner = ? AND runs.status IN ('queued', 'running', 'waiting', 'paused')",
+    ('status', 'started_at', 'id_', 'owner_'),
+    fenced=False,
+)
+FINISH_RUN = Hot(
+    60,
+    "UPDATE runs SET status=?, started_at=?, finished_at=?, output=?, error=?, code=? WHERE runs.id = ? AND runs.owner = ? AND runs.status IN ('queued', 'running', 'waiting', 'paused')",
+    ('status', 'started_at', 'finished_at', 'output', 'error', 'code', 'id_', 'owner_'),
+    fenced=True,
+)
+SAVE_STATE = Hot(
+    70,
+    'INSERT INTO source_state (source, "key", value) VALUES (?, ?, ?) ON CONFLICT (source, "key") DO UPDATE SET value = excluded.value',
+    ('source', 'key', 'value'),
+    fenced=False,
+)
+RENEW_LEASE = Hot(
+    80,
+    "UPDATE runs SET lease_until=? WHERE runs.owner = ? AND runs.status IN ('queued', 'running', 'waiting', 'paused')",
+    ('lease_until', 'owner_'),
+    fenced=False,
+)
+RECONCILE = Hot(
+    90,
+    'UPDATE runs SET epoch=(runs.epoch + 1), owner=?, lease_until=NULL WHERE runs.status IN (\'queued\', \'running\', \'waiting\', \'paused\') AND (runs.lease_until IS NULL OR runs.lease_until < ?) RETURNING id, epoch, priority, "trigger"',
+    ('owner', 'now_'),
+    fenced=False,
+)
+LOAD_STATE = Hot(
+    90,
+    'SELECT source_state."key", source_state.value FROM source_state WHERE source_state.source = ? AND source_state.value IS NOT NULL',
+    ('source',),
+    fenced=False,
+)
+CAUSE_EVENT = Hot(
+    90,
+    'SELECT causes.event FROM causes WHERE causes.scope = ? AND causes."key" = ?',
+    ('scope', 'key'),
+    fenced=False,
+)

@@ -1,0 +1,15 @@
+"""A hot statement: SQL that is run on the driver, with the order of its values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hot:
+    """One compiled statement. Rows are tuples in the order of `names`."""
+
+    rank: int  # within one transaction lower ranks go first: a run is inserted before it is finished
+    sql: str
+    names: tuple[str, ...]
+    fenced: bool = False  # each row must hit one row; a miss means that another process owns the run
