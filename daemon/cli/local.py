@@ -8,8 +8,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from daemon.advice import Advice
 from daemon.config import Config, read_config
 from daemon.credentials import Credentials
@@ -87,7 +85,3 @@ async def told_plainly() -> AsyncIterator[None]:
         raise BadRequest(str(error), error.hint) from error
     except StoreError as error:
         raise DaemonError(str(error), error.hint) from error
-    except SQLAlchemyError as error:
-        raise DaemonError(
-            f"the database cannot be read: {str(error).splitlines()[0]}", "camshaft serve opens or mends it"
-        ) from error
