@@ -69,6 +69,8 @@ def _split_commas(value: Any) -> Any:
 
 
 Listen = Annotated[Address, BeforeValidator(read_address)]
+
+
 def _known_zone(value: str) -> str:
     try:
         return parse_zone(value).key

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import Any
 
 import orjson
@@ -48,14 +49,14 @@ async def open_admin(
     socket_path: Path,
     ready: Ready,
     tcp: Address | None = None,
-    token: str | None = None,  # None: the one in admin.token beside the socket, made where there is none
+    token: str | None = None,  # None: the one in admin.token beside the socket, made where there is none; only TCP asks for it
 ) -> AsyncIterator[Bound]:
     """Serve the admin API inside the block.
 
     Raises Conflict when a daemon runs for this home already, HomeError when an address cannot be bound.
     """
     with bound(socket_path) as listening:
-        secret = token or read_token(socket_path.parent / "admin.token")
+        secret = token or (read_token(socket_path.parent / "admin.token") if tcp is not None else token_urlsafe())
         runner = web.AppRunner(
             _application(operations, ready, secret), access_log=None, shutdown_timeout=CLOSE_S, handle_signals=False
         )

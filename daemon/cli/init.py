@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from daemon.cli.options import Home, likely_home
 from daemon.cli.output import write
-from daemon.errors import Conflict, HomeError
+from daemon.errors import BadRequest, Conflict, HomeError
 
 CONFIG = """\
 # camshaft's settings for this home. Flags are stronger than the environment (CAMSHAFT_HTTP__LISTEN), which is stronger than this file.
@@ -51,10 +53,19 @@ IGNORED = "# What the daemon writes: the database, the admin socket and its toke
 
 
 def init(
-    folder: Annotated[Path, Parameter(help="The home's folder; made where it is not there, refused where it holds anything.")],
+    folder: Annotated[
+        Path | None, Parameter(help="The home's folder; made where it is not there, refused where it holds anything.")
+    ] = None,
+    /,
+    *,
+    home: Home = None,
 ) -> None:
     """Make a small working home: its settings, one trigger and one flow."""
-    home = folder.expanduser()
+    if folder is not None and home is not None:
+        raise BadRequest("give the folder once: as FOLDER or as --home")
+    if folder is None and home is None and "CAMSHAFT_HOME" not in os.environ:
+        raise BadRequest("name the folder that becomes a home", "camshaft init FOLDER")
+    home = folder.expanduser() if folder is not None else likely_home(home)
     files = {
         "camshaft.toml": CONFIG,
         "triggers/hello.json": json.dumps(TRIGGER, indent=2) + "\n",

@@ -93,7 +93,7 @@ def test_each_command_has_help_that_names_the_home(run, arguments):
     assert (status, said) == (0, "")
     assert "Usage: camshaft" in told
     group = "COMMAND" in told.splitlines()[0]
-    assert group or "--home" in told or arguments[0] == "init"  # which makes one
+    assert group or "--home" in told
 
 
 @pytest.mark.parametrize(
@@ -443,6 +443,16 @@ def test_a_home_is_made_that_loads_and_runs(run, tmp_path):
 
     assert (made[0], valid[0], done.returncode) == (0, 0, 0)
     assert json.loads(done.stdout)["output"] == "Hello, Ada!"
+
+
+def test_a_home_is_made_where_it_is_named_and_nowhere_else(run, tmp_path, monkeypatch):
+    unnamed, twice = run("init"), run("init", "a", "--home", "b")
+    named = run("init", "--home", str(tmp_path / "a"))
+    monkeypatch.setenv("CAMSHAFT_HOME", str(tmp_path / "b"))
+    known = run("init")
+
+    assert [said[0] for said in (unnamed, twice, named, known)] == [2, 2, 0, 0]
+    assert sorted(os.listdir(tmp_path)) == ["a", "b"]
 
 
 def test_a_home_is_not_made_over_anything(run, tmp_path):
