@@ -162,7 +162,7 @@ class _Loading:
             return kind, source_class(kind).prepare(named, key=key), found
         except DefinitionError as error:
             under = error.under("trigger").problems
-            self.problems += [replace(problem, path=self._place(*problem.path)) for problem in under]
+            self.problems += [_hinted(replace(problem, path=self._place(*problem.path))) for problem in under]
             return kind, None, found
 
     def _kind(self, given: Any, section: dict[str, Any]) -> str | None:
@@ -205,6 +205,17 @@ class _Loading:
         section = rest.idempotency
         selector = self._under(("idempotency", "key"), lambda: compile_selector(section.key, fold_headers=True))
         return None if selector is None else Idempotency(selector, section.ttl)
+
+
+def _hinted(problem: Problem) -> Problem:
+    """A field that no source knows may still be one of ours: the section's filter and type, or what stands beside the section."""
+    if len(problem.path) != 2 or not problem.problem.endswith("is not known here"):
+        return problem
+    field = str(problem.path[1])
+    if field in FIELDS or field in LATER_FIELDS:
+        return replace(problem, hint="it stands beside `trigger`, not inside it")
+    near = did_you_mean(field, ("filter", "type", *SECTION_ALIASES))
+    return problem if near is None or (problem.hint or "").startswith("did you mean") else replace(problem, hint=near)
 
 
 def _filter(source: Any) -> Expression:

@@ -183,6 +183,8 @@ def test_a_header_in_a_filter_is_found_whatever_the_case_of_its_name():
         ({"trigger": {"type": "webhook", "path": "/a", "methods": []}}, ("trigger", "methods"), "empty"),
         ({"trigger": {"type": "webhook", "path": "/a", "methods": ["BREW"]}}, ("trigger", "methods", 0), "allowed are"),
         ({"trigger": {"type": "webhook", "path": "/a", "method": "POST"}}, ("trigger", "method"), "did you mean «methods»"),
+        ({"trigger": {"type": "webhook", "path": "/a", "filtr": "true"}}, ("trigger", "filtr"), "did you mean «filter»"),
+        ({"trigger": {"type": "webhook", "path": "/a", "inputMapping": {}}}, ("trigger", "inputMapping"), "stands beside"),
         ({"trigger": {"type": "webhook", "path": "/a", "auth": {"type": "hmac"}}}, ("trigger", "auth", "secret"), "missing"),
         ({"trigger": {"type": "schedule", "cron": "0 9 * * 9"}}, ("trigger", "cron"), ""),
         ({"trigger": {"type": "schedule", "cron": "@daily", "tz": "Nowhere"}}, ("trigger", "tz"), ""),
