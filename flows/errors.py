@@ -27,9 +27,10 @@ class Problem:
     code: str = "DEFINITION"  # EXPRESSION_SYNTAX, EXPRESSION_NAME, …: stable, for tools
     offset: int | None = None  # 0-based, in characters, inside the string value at `path`; None: the value as a whole
     file: str | None = None
-    line: int | None = None  # 1-based, of the value in the file
+    line: int | None = None  # 1-based, of the value in the file, or of its key
     column: int | None = None  # 1-based
     warning: bool = False  # True: reported, and the definition still loads
+    of_key: bool = False  # True: the field's name is wrong, not its value, and stands at line and column
 
     @property
     def where(self) -> str:

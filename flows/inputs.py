@@ -108,8 +108,8 @@ class Inputs:
 def _parse(name: str, given: Any, problems: list[Problem]) -> Input:
     """One declaration; what is wrong with it goes into problems."""
 
-    def wrong(problem: str, hint: str | None, *path: str | int, warning: bool = False) -> None:
-        problems.append(Problem((name, *path), problem, hint, warning=warning))
+    def wrong(problem: str, hint: str | None, *path: str | int, warning: bool = False, of_key: bool = False) -> None:
+        problems.append(Problem((name, *path), problem, hint, warning=warning, of_key=of_key))
 
     if not isinstance(given, dict):
         wrong(f"the input «{name}» is declared by {shown(given)}, and must be by an object", '{"type": "string"}')
@@ -117,7 +117,9 @@ def _parse(name: str, given: Any, problems: list[Problem]) -> Input:
     for field in given:
         if field not in _FIELDS:
             near = did_you_mean(field, _FIELDS)
-            wrong(f"{field} is not known here", near or f"known are {', '.join(_FIELDS)}", field, warning=near is None)
+            wrong(
+                f"{field} is not known here", near or f"known are {', '.join(_FIELDS)}", field, warning=near is None, of_key=True
+            )
     kind = given.get("type", "any")
     if kind not in TYPES if isinstance(kind, str) else True:
         near = did_you_mean(kind, TYPES) if isinstance(kind, str) else None

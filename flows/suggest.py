@@ -15,6 +15,7 @@ KnownFields = Collection[str] | Mapping[tuple[str | int, ...], Collection[str]]
 
 _SHOWN = 60  # characters of a value in a message
 _LISTED = 12  # names in a hint
+_UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")  # pydantic's words for a field that is not known
 
 # pydantic's error types that say «another JSON type is expected», and how people call it
 _EXPECTED = {
@@ -103,7 +104,7 @@ def validation_problems(
             problems[(path, "expected")] = Problem(path, problem, hint, code)
             continue
         problem, hint = _said(each, path, known_fields)
-        problems.setdefault((path, problem), Problem(path, problem, hint, code))
+        problems.setdefault((path, problem), Problem(path, problem, hint, code, of_key=each["type"] in _UNKNOWN))
     return tuple(problems.values())
 
 
@@ -141,7 +142,7 @@ def _said(each: Any, path: tuple[str | int, ...], known: KnownFields) -> tuple[s
     name = _named(path)
     if kind in ("missing", "union_tag_not_found"):
         return f"{name} is missing", None
-    if kind in ("extra_forbidden", "unexpected_keyword_argument"):
+    if kind in _UNKNOWN:
         return f"{name} is not known here", _known_hint(name, known.get(path[:-1], ()) if isinstance(known, Mapping) else known)
     if kind in ("literal_error", "enum"):
         return f"{name} is {given}", _allowed_hint(each["input"], str(context.get("expected", "")))

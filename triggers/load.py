@@ -93,8 +93,8 @@ class _Loading:
             file=file,
         )
 
-    def _refuse(self, path: tuple[str | int, ...], problem: str, hint: str | None = None) -> None:
-        self.problems.append(Problem(path, problem, hint))
+    def _refuse(self, path: tuple[str | int, ...], problem: str, hint: str | None = None, *, of_key: bool = False) -> None:
+        self.problems.append(Problem(path, problem, hint, of_key=of_key))
 
     def _under(self, place: tuple[str | int, ...], make: Callable[[], Made]) -> Made | None:
         """What `make` gives; where it refuses, its problems at this place, and None."""
@@ -186,12 +186,12 @@ class _Loading:
         for field in [field for field in top if field not in FIELDS]:
             del top[field]
             if field in LATER_FIELDS:
-                self._refuse((field,), f"{field} {LATER}", "leave it out")
+                self._refuse((field,), f"{field} {LATER}", "leave it out", of_key=True)
             elif field in _OF_THE_SECTION:
-                self._refuse((field,), f"{field} is not known here", "it stands inside `trigger`")
+                self._refuse((field,), f"{field} is not known here", "it stands inside `trigger`", of_key=True)
             else:
                 hint = did_you_mean(field, (*FIELDS, *ALIASES)) or f"known are {', '.join(sorted(FIELDS))}"
-                self._refuse((field,), f"{field:.60} is not known here", hint)
+                self._refuse((field,), f"{field:.60} is not known here", hint, of_key=True)
         try:
             return TriggerSpec.model_validate(top)
         except ValidationError as error:

@@ -160,11 +160,12 @@ class Lowering:
 
     def _unknown(self, place: Place, name: str, known: Sequence[str]) -> None:
         if name in LATER_FIELDS:
-            self.refuse(place, f"«{name}» is not in this version", "take it out", code="NOT_IN_THIS_VERSION")
+            said = f"«{name}» is not in this version"
+            self.tell(Problem(place, said, "take it out", "NOT_IN_THIS_VERSION", of_key=True))
         elif nearest(name, known):
-            self.refuse(place, f"{name} is not known here", did_you_mean(name, known))
+            self.tell(Problem(place, f"{name} is not known here", did_you_mean(name, known), of_key=True))
         else:
-            self.warn(place, f"{name} is not known here, and does nothing")
+            self.tell(Problem(place, f"{name} is not known here, and does nothing", warning=True, of_key=True))
 
     def inputs(self, written: Any) -> Inputs:
         try:

@@ -26,10 +26,11 @@ class Document:
     text: str
     _places: Place | None = field(default=None, repr=False)  # None: JSON, whose places are found when first asked for
 
-    def place(self, path: tuple[str | int, ...]) -> tuple[int, int] | None:
-        """Line and column, 1-based, of the value at the path, or of its nearest parent that exists."""
-        place, _ = find_place(self._root(), path)
-        return line_and_column(self.text, place.start)
+    def place(self, path: tuple[str | int, ...], *, of_key: bool = False) -> tuple[int, int] | None:
+        """Line and column, 1-based, of the value at the path (or of its key), or of its nearest parent that exists."""
+        place, exact = find_place(self._root(), path)
+        at = place.key if of_key and exact and place.key is not None else place.start
+        return line_and_column(self.text, at)
 
     def place_inside(self, path: tuple[str | int, ...], offset: int) -> tuple[int, int] | None:
         """Line and column of a character of the text value at the path; None where that cannot be told."""
@@ -74,7 +75,7 @@ def locate(problem: Problem, document: Document | None, file: str | None) -> Pro
     if document is None or located.line is not None:
         return located
     place = document.place_inside(problem.path, problem.offset) if problem.offset is not None else None
-    line, column = place or document.place(problem.path) or (None, None)
+    line, column = place or document.place(problem.path, of_key=problem.of_key) or (None, None)
     return replace(located, line=line, column=column)
 
 

@@ -139,6 +139,7 @@ def _scan(text: str, *, unique: bool) -> Iterator[tuple[int, Place]]:
     stack: list[tuple[Place, bool]] = []  # open containers, and whether each is an object
     key: list[str | int] = []  # the key or index that the next value of each has
     waiting = False  # a key was read in the innermost object, its value comes next
+    key_at = 0  # where that key begins
     for token in _TOKEN.finditer(text):
         said = token[0]
         if said in ",:":
@@ -151,11 +152,11 @@ def _scan(text: str, *, unique: bool) -> Iterator[tuple[int, Place]]:
             name = json.loads(said)
             if unique and name in stack[-1][0].inside:
                 refuse(f"the key {said[:60]} stands twice in one object", "keep one of them", text, token.start())
-            key[-1], waiting = name, True
+            key[-1], waiting, key_at = name, True, token.start()
             continue
         else:
             style: Style = "json" if said[0] == '"' else "other"
-            place = Place(token.start(), token.end(), style)
+            place = Place(token.start(), token.end(), style, key=key_at if waiting else None)
             _put(stack, key, place)
             waiting = False
             if said in "[{":

@@ -18,6 +18,7 @@ class Place:
     end: int
     style: Style = "other"  # how a text is written; other: a container, a number, a text whose offsets cannot be followed
     inside: dict[str | int, Place] = field(default_factory=dict)
+    key: int | None = None  # in an object: where its key begins
 
 
 def find_place(root: Place, path: tuple[str | int, ...]) -> tuple[Place, bool]:

@@ -171,6 +171,7 @@ class _Reader:
             holder.merged.extend(_Value(part, made.place) for part in parts)
             return
         holder.value[key.value] = made.value
+        made.place.key = key.place.start
         holder.place.inside[key.value] = made.place
 
 

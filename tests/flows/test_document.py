@@ -201,6 +201,23 @@ def test_a_problem_inside_a_text_is_located_to_its_character(text, suffix, path,
     assert (located.file, located.line, located.column) == ("f", *place)
 
 
+@pytest.mark.parametrize(
+    ("text", "suffix", "path", "place"),
+    [
+        ('{"a": 1,\n "b":\n  2}', ".json", ("b",), (2, 2)),
+        ('[{"a": {"b": []}}]', ".json", (0, "a", "b"), (1, 9)),
+        ("a:\n  b:\n    c: 1\n", ".yaml", ("a", "b"), (2, 3)),
+        ("x: &x {b: 1}\na: *x\n", ".yaml", ("a",), (2, 1)),
+        ("- 1\n- 2\n", ".yaml", (1,), (2, 3)),  # an element has no key
+        ('{"a": 1}', ".json", ("b",), (1, 1)),  # what is not there has its parent's place
+    ],
+)
+def test_a_problem_of_a_field_s_name_is_located_where_the_name_stands(text, suffix, path, place):
+    problem = locate(Problem(path, "not known", of_key=True), read_document(text, suffix=suffix), "file")
+
+    assert (problem.line, problem.column) == place
+
+
 def test_a_problem_that_has_its_place_keeps_it():
     problem = Problem(("key",), "x", file="other", line=7, column=8)
 
