@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha1
 
 
 def push_event() -> bytes:
     person = {"name": "mona", "email": "mona@example.com", "username": "mona", "id": 583231, "type": "User"}
     commits = [
         {
-            "id": f"{number:040x}",
-            "tree_id": f"{number + 7:040x}",
+            "id": digest(f"commit {number}"),
+            "tree_id": digest(f"tree {number}"),
             "distinct": True,
             "message": f"Make part {number} of the engine turn at the right moment",
             "timestamp": f"2026-11-23T09:0{number}:00Z",
@@ -32,8 +33,8 @@ def push_event() -> bytes:
     }
     event = {
         "ref": "refs/heads/main",
-        "before": "0" * 40,
-        "after": "5" * 40,
+        "before": digest("before"),
+        "after": digest("commit 5"),
         "repository": repository,
         "pusher": person,
         "sender": person,
@@ -45,3 +46,8 @@ def push_event() -> bytes:
     }
     event["padding"] = "x" * max(0, 4096 - len(json.dumps(event, separators=(",", ":"))) - 13)
     return json.dumps(event, separators=(",", ":")).encode()
+
+
+def digest(text: str) -> str:
+    """Forty hexadecimal digits, as a commit has."""
+    return sha1(text.encode(), usedforsecurity=False).hexdigest()

@@ -51,6 +51,7 @@ class Raw:
         if not self.flushing:
             self.flushing = True
             self.loop.call_soon(self.flush)
+        del event, document  # their memory serves the next request
         await done
         return web.Response(body=orjson.dumps({"event": event_id, "runs": [run_id]}), status=202, content_type="application/json")
 

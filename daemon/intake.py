@@ -34,7 +34,9 @@ class EventStore(Protocol):
 
     token: str
 
-    def accept(self, event: Event, candidates: Sequence[Candidate]) -> Awaitable[Accepted]: ...
+    def accept(
+        self, event: Event, candidates: Sequence[Candidate], then: Callable[[Sequence[Run]], None]
+    ) -> Awaitable[Accepted]: ...
 
 
 class Intake:
@@ -56,15 +58,16 @@ class Intake:
         self._clock = clock
         self.closed = False
 
-    async def accept(self, event: Event) -> Accepted:
-        """Decide, make durable, wake. Raises Unavailable where nothing can be written, or the daemon is stopping."""
+    def accept(self, event: Event) -> Awaitable[Accepted]:
+        """Decide, make durable, wake. Unavailable is raised where nothing can be written, or the daemon is stopping.
+
+        What is decided is decided in this call, and the event is not needed after it.
+        """
         if self.closed:
             raise Unavailable("the daemon is stopping")
         rules = self._rules()
         candidates = _distinct([self._candidate(event, found, rules.flows) for found in match(rules.set, event)])
-        accepted = await self._store.accept(event, candidates)
-        self._wake(accepted, candidates)
-        return accepted
+        return self._store.accept(event, candidates, self._wake)
 
     def _candidate(self, event: Event, found: Match, flows: Mapping[str, Flow]) -> Candidate:
         trigger = found.trigger
@@ -101,17 +104,13 @@ class Intake:
             owner=self._store.token,
         )
 
-    def _wake(self, accepted: Accepted, candidates: Sequence[Candidate]) -> None:
+    def _wake(self, runs: Sequence[Run]) -> None:
         """Tell the dispatch, now that the runs are on disk."""
-        if not accepted.runs:
+        if not runs:
             return
-        jobs = []
-        for candidate in candidates:
-            run = candidate.run
-            if run is not None and run.id in accepted.runs:
-                self._queued(run.trigger)
-                jobs.append(Job(run.id, run.epoch, priority=run.priority))
-        self._put(jobs)
+        for run in runs:
+            self._queued(run.trigger)
+        self._put([Job(run.id, run.epoch, priority=run.priority) for run in runs])
 
 
 def _distinct(candidates: list[Candidate]) -> list[Candidate]:

@@ -143,6 +143,7 @@ async def open_daemon(config: Config, *, keep_going: bool = False) -> AsyncItera
         await stack.enter_async_context(_at_work(daemon))
         dispatch.put(Job(run.run, run.epoch, priority=run.priority) for run in due)
         gc.collect()
+        gc.set_threshold(50_000, 20, 50)
         gc.freeze()  # what is loaded stays: a full collection need not look at it again
         yield daemon
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from triggers.event import Cause, Event
 
 FRESH_RUNS = 10_000  # accepted runs kept in memory until a worker claims them; beyond, claim() reads them back
+
+
+Then = Callable[[Sequence[Run]], None]
+"""Told of the runs that were queued."""
 
 
 class Versioned(Protocol):
@@ -60,31 +65,34 @@ class Store:
 
     # -- what comes in ------------------------------------------------------------------------------------------------
 
-    def accept(self, event: Event, candidates: Sequence[Candidate]) -> Awaitable[Accepted]:
-        """Event, verdicts, runs and the source's state, in one transaction. Raises Unavailable; nothing is kept then."""
+    def accept(self, event: Event, candidates: Sequence[Candidate], then: Then | None = None) -> asyncio.Future[Accepted]:
+        """Event, verdicts, runs and the source's state, in one transaction. The future raises Unavailable; nothing is kept then.
+
+        `then` is called with what was accepted as soon as it is on disk, also where nobody awaits the future any more. The event
+        itself is let go of here: while a commit is awaited, its memory serves the next one.
+        """
         if event.cause is None and not any(candidate.once for candidate in candidates):
-            return self._accept_new(event, candidates)
-        return self._accept_once(event, candidates)
+            concluded = partial(self._accepted, event.id, candidates, then)
+            return self._writer.submit(self._event_rows(event, candidates), then=lambda _: concluded())
+        return self._writer.submit(
+            (), guard=partial(self._decide, event, candidates), then=lambda decided: self._decided(decided, then)
+        )
 
-    async def _accept_new(self, event: Event, candidates: Sequence[Candidate]) -> Accepted:
-        rows = self._event_rows(event, candidates)
-        await self._writer.submit(rows)
-        return self._accepted(event, candidates)
-
-    async def _accept_once(self, event: Event, candidates: Sequence[Candidate]) -> Accepted:
-        """The same where something must not happen twice: the unique key decides inside the transaction."""
-
-        def guard(connection: sqlite3.Connection) -> tuple[Sequence[tuple[Hot, Row]], Any]:
-            earlier = _taken(connection, event.cause, event)
-            if earlier is not None:
-                return self._state_rows(event), (earlier, ())
-            decided = tuple(_once(connection, candidate, event) for candidate in candidates)
-            return self._event_rows(event, decided), (None, decided)
-
-        earlier, decided = await self._writer.submit((), guard=guard)
+    def _decide(
+        self, event: Event, candidates: Sequence[Candidate], connection: sqlite3.Connection
+    ) -> tuple[Sequence[tuple[Hot, Row]], tuple[str, bool, Sequence[Candidate]]]:
+        """Where something must not happen twice the unique key decides, inside the transaction."""
+        earlier = _taken(connection, event.cause, event)
         if earlier is not None:
-            return Accepted(earlier, (), {}, duplicate=True)
-        return self._accepted(event, decided)
+            return self._state_rows(event), (earlier, True, ())
+        decided = tuple(_once(connection, candidate, event) for candidate in candidates)
+        return self._event_rows(event, decided), (event.id, False, decided)
+
+    def _decided(self, decided: tuple[str, bool, Sequence[Candidate]], then: Then | None) -> Accepted:
+        event_id, duplicate, candidates = decided
+        if duplicate:
+            return Accepted(event_id, (), {}, duplicate=True)
+        return self._accepted(event_id, candidates, then)
 
     def _event_rows(self, event: Event, candidates: Sequence[Candidate]) -> list[tuple[Hot, Row]]:
         rows: list[tuple[Hot, Row]] = [
@@ -126,15 +134,15 @@ class Store:
     def _state_rows(self, event: Event) -> list[tuple[Hot, Row]]:
         return [(sql.SAVE_STATE, _state_row(event.source, key, value)) for key, value in (event.state or {}).items()]
 
-    def _accepted(self, event: Event, candidates: Sequence[Candidate]) -> Accepted:
-        runs = []
-        for candidate in candidates:
-            run = candidate.run
-            if run is not None:
-                runs.append(run.id)
-                if len(self._fresh) < FRESH_RUNS:
-                    self._fresh[run.id] = run
-        return Accepted(event.id, tuple(runs), {candidate.verdict.trigger: candidate.verdict.verdict for candidate in candidates})
+    def _accepted(self, event_id: str, candidates: Sequence[Candidate], then: Then | None) -> Accepted:
+        runs = [candidate.run for candidate in candidates if candidate.run is not None]
+        for run in runs:
+            if len(self._fresh) < FRESH_RUNS:
+                self._fresh[run.id] = run
+        verdicts = {candidate.verdict.trigger: candidate.verdict.verdict for candidate in candidates}
+        if then is not None:
+            then(runs)
+        return Accepted(event_id, tuple([run.id for run in runs]), verdicts)
 
     async def enqueue(self, run: Run) -> None:
         """Queue a run that no event made (`flow execute`)."""

@@ -47,6 +47,7 @@ class Operation:
     rows: Sequence[tuple[Hot, Row]]
     done: asyncio.Future[Any]
     guard: Guard | None = None
+    then: Callable[[Any], Any] | None = None  # called once the rows are on disk, with the guard's result; gives the future's
     result: Any = None
     keep: bool = False  # True: a disk that is full is waited for; nobody else could write it again
 
@@ -67,13 +68,19 @@ class Writer:
         self.commits = 0  # for benchmarks and status
 
     def submit(
-        self, rows: Sequence[tuple[Hot, Row]], *, guard: Guard | None = None, keep: bool = False, patient: bool = False
+        self,
+        rows: Sequence[tuple[Hot, Row]],
+        *,
+        guard: Guard | None = None,
+        then: Callable[[Any], Any] | None = None,
+        keep: bool = False,
+        patient: bool = False,
     ) -> asyncio.Future[Any]:
-        """Queue an operation. The future gives its result (a guard's, else None), or raises Unavailable, Fenced or sqlite3.Error.
+        """Queue an operation. The future gives its result (`then`'s, a guard's, or None), or raises Unavailable, Fenced or sqlite3.Error.
 
         `patient`: it may wait PATIENCE_S for others to share its transaction.
         """
-        operation = Operation(rows, self._loop.create_future(), guard, keep=keep)
+        operation = Operation(rows, self._loop.create_future(), guard, then, keep=keep)
         self._pending.append(operation)
         if not self._flushing:
             if not patient:
@@ -171,8 +178,7 @@ class Writer:
             log.info("store.recovered", failures=self._failures)
             self._failures = 0
         for operation in group:
-            if not operation.done.done():  # its caller may have been cancelled
-                operation.done.set_result(operation.result)
+            _conclude(operation)
         self._next()
 
     def _failed(self, group: list[Operation], error: BaseException) -> None:
@@ -239,6 +245,18 @@ def _apply_alone(connection: sqlite3.Connection, operation: Operation) -> Except
     finally:
         connection.execute("RELEASE one")
     return None
+
+
+def _conclude(operation: Operation) -> None:
+    """Its rows are on disk, whether or not its caller still waits (a client may have gone)."""
+    try:
+        result = operation.result if operation.then is None else operation.then(operation.result)
+    except Exception as error:  # a defect in what follows must not stop the writer; its caller is told
+        log.exception("store.follow_up_failed")
+        _tell(operation, error)
+        return
+    if not operation.done.done():
+        operation.done.set_result(result)
 
 
 def _tell(operation: Operation, error: BaseException) -> None:

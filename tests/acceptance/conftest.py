@@ -49,10 +49,8 @@ class Daemon:
             "serve",
             "--home",
             str(self.home),
-            "--listen",
-            "127.0.0.1:0",
-            "--admin",
-            "127.0.0.1:0",
+            *([] if "--listen" in self.flags else ["--listen", "127.0.0.1:0"]),
+            *([] if "--admin" in self.flags else ["--admin", "127.0.0.1:0"]),
             *self.flags,
         ]
         with self.log.open("ab") as log:
