@@ -59,7 +59,8 @@ def error_answer(
     status: int, code: str, message: str, hint: str | None = None, *, headers: bytes = b"", close: bool = False
 ) -> Answer:
     """`{"error": {"code", "message", "hint"}}`: all that a stranger is told."""
-    error: dict[str, Any] = {"code": code, "message": message}
+    # A header's bytes that are no UTF-8 come as lone surrogates, which no JSON of ours may hold.
+    error: dict[str, Any] = {"code": code, "message": message.encode("utf-8", "replace").decode()}
     if hint is not None:
         error["hint"] = hint
     return Answer(status, orjson.dumps({"error": error}) + b"\n", headers, close=close)
