@@ -111,6 +111,7 @@ async def open_daemon(config: Config, *, keep_going: bool = False) -> AsyncItera
         worker = Worker(
             store, make_world(kinds, lambda: holder.current.flows, credentials, config.env_values), lambda: holder.current.flows
         )
+        store.while_committing(dispatch.pump)
         intake = Intake(store, lambda: holder.current, dispatch.put, worker.queued)
         sources = Sources(partial(_make_source, config, store, credentials, worker), intake.accept, always=("webhook",))
         worker.run_ended = sources.run_ended

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from daemon.dispatch import Handler, Job
 
 
+LAZY_S = 0.001  # answers go out and requests come in first; what is put is handed out then, or when pump() is called
 INLINE = 64  # jobs that end without suspending, handed out in one go before the loop has its turn
 
 
@@ -39,6 +40,7 @@ class LocalDispatch:
         self._later: list[tuple[float, int, Job]] = []
         self._arrivals = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._lazy: asyncio.TimerHandle | None = None  # set while jobs were put and not yet handed out
         self._pumping = False
         self._closing = False
 
@@ -49,8 +51,17 @@ class LocalDispatch:
                 self._again[job.run] = job
             elif job.run not in self._waiting:
                 self._push(job, now)
+        if self._lazy is None and not self._closing:
+            self._lazy = asyncio.get_running_loop().call_later(LAZY_S, self.pump)
+        if self._later:
+            self._arm()
+
+    def pump(self) -> None:
+        """Hand out what is due now, not in a moment: for whoever knows that the loop has nothing better to do."""
+        if self._lazy is not None:
+            self._lazy.cancel()
+            self._lazy = None
         self._pump()
-        self._arm()
 
     def has(self, runs: Iterable[str]) -> frozenset[str]:
         return frozenset(run for run in runs if run in self._waiting or run in self._working)
@@ -79,8 +90,9 @@ class LocalDispatch:
 
     async def close(self, grace_s: float) -> int:
         self._closing = True
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._lazy):
+            if timer is not None:
+                timer.cancel()
         tasks = [task for task in self._working.values() if task is not None]
         left: set[asyncio.Task[None]] = set()
         if tasks:

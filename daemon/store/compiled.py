@@ -43,8 +43,8 @@ INSERT_VERDICT = Hot(
 )
 INSERT_RUN = Hot(
     30,
-    'INSERT INTO runs (id, event, "trigger", trigger_digest, flow, flow_digest, status, priority, epoch, owner, lease_until, created_at, started_at, finished_at, inputs, output, error, code) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-    ('id', 'event', 'trigger', 'trigger_digest', 'flow', 'flow_digest', 'status', 'priority', 'epoch', 'owner', 'lease_until', 'created_at', 'started_at', 'finished_at', 'inputs', 'output', 'error', 'code'),
+    'INSERT INTO runs (id, event, "trigger", trigger_digest, flow, flow_digest, status, priority, epoch, owner, lease_until, created_at, inputs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    ('id', 'event', 'trigger', 'trigger_digest', 'flow', 'flow_digest', 'status', 'priority', 'epoch', 'owner', 'lease_until', 'created_at', 'inputs'),
     fenced=False,
 )
 RECORD_ATTEMPT = Hot(

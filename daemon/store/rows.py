@@ -166,12 +166,7 @@ def run_row(run: Run, lease_until: int | None) -> tuple[Any, ...]:
         run.owner,
         lease_until,
         micros(run.created_at),
-        None,
-        None,
         encode(run.inputs),
-        None,
-        None,
-        None,
     )
 
 

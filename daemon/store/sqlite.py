@@ -85,8 +85,11 @@ def hold_home(path: Path) -> Iterator[None]:
                 f"{path.parent.parent}: a daemon with process id {pid} serves this home",
                 "stop it first, or name another home with --home",
             ) from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        try:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            raise StoreUnusable(f"{path}: {_why(error)}", "check the disk") from error
         yield
     finally:
         os.close(descriptor)

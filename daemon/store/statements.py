@@ -67,7 +67,24 @@ SAVE_DEFINITION = _compile(0, insert(definitions).on_conflict_do_nothing(index_e
 CLAIM_CAUSE = _claim_cause()
 INSERT_EVENT = _insert(10, events)
 INSERT_VERDICT = _insert(20, verdicts)
-INSERT_RUN = _insert(30, runs)
+QUEUED_RUN = (
+    "id",
+    "event",
+    "trigger",
+    "trigger_digest",
+    "flow",
+    "flow_digest",
+    "status",
+    "priority",
+    "epoch",
+    "owner",
+    "lease_until",
+    "created_at",
+    "inputs",
+)
+INSERT_RUN = _compile(
+    30, insert(runs).values({name: bindparam(name) for name in QUEUED_RUN})
+)  # the driver takes its time over each NULL
 RECORD_ATTEMPT = _record_attempt()
 START_RUN = _compile(50, _owned("status", "started_at"))
 FINISH_RUN = _compile(60, _owned("status", "started_at", "finished_at", "output", "error", "code"), fenced=True)

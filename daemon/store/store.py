@@ -261,6 +261,10 @@ class Store:
         """True while nothing can be made durable."""
         return self._writer.failing
 
+    def while_committing(self, do: Callable[[], None]) -> None:
+        """Have this done each time a commit has just begun: the loop would only wait for the disk."""
+        self._writer.while_committing = do
+
     @property
     def commits(self) -> int:
         """Transactions committed since this store was opened."""

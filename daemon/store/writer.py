@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -66,6 +67,7 @@ class Writer:
         self._idle = asyncio.Event()
         self._idle.set()
         self.commits = 0  # for benchmarks and status
+        self.while_committing: Callable[[], None] = _nothing  # called when the loop has nothing to do but to wait for a disk
 
     def submit(
         self,
@@ -166,7 +168,8 @@ class Writer:
 
     def _commit(self, group: list[Operation]) -> None:
         committing = self._loop.run_in_executor(self._thread, self._connection.commit)
-        committing.add_done_callback(lambda future: self._committed(group, future))
+        committing.add_done_callback(partial(self._committed, group))
+        self.while_committing()
 
     def _committed(self, group: list[Operation], future: asyncio.Future[None]) -> None:
         error = future.exception()
@@ -214,6 +217,10 @@ class Writer:
             rows += len(operation.rows) + 1
             group.append(operation)
         return group
+
+
+def _nothing() -> None:
+    pass
 
 
 def _apply(connection: sqlite3.Connection, group: list[Operation]) -> None:

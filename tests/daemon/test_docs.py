@@ -1,0 +1,388 @@
+"""The documents say what the code does: every setting, log event, verdict, command, code and kind of step stands in them."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import yaml
+from cyclopts import App
+from pydantic import BaseModel
+
+from daemon.admin.routes import ROUTES
+from daemon.cli.main import COMMANDS
+from daemon.config import SOURCE_SECTIONS, STEP_SECTIONS, Address, Config
+from daemon.errors import DaemonError
+from daemon.metrics import result
+from daemon.store.rows import Run
+from daemon.store.tables import metadata, schema_version
+from flows.attempt import Attempt, AttemptStatus
+from flows.dialects import load_flow
+from flows.dialects.steps_spec import LATER_FIELDS, LATER_KINDS, FlowSpec, MetricsSpec, OnErrorSpec, StepSpec, fields_of
+from flows.expression.arrays import ARRAYS
+from flows.expression.library import GLOBALS
+from flows.expression.strings import STRINGS
+from flows.inputs import TYPES
+from flows.steps import STEP_KINDS, make_kinds
+from flows.template import PIPES
+from flows.usage import Usage
+from triggers.load import LATER_FIELDS as LATER_TRIGGER_FIELDS
+from triggers.load import load_trigger
+from triggers.signatures import SIGNATURES
+from triggers.sources import SOURCES, source_class
+from triggers.spec import TriggerSpec
+from triggers.verdict import VERDICTS
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = sorted((*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")))
+LEVELS = {"exception": "error"}
+
+
+@cache
+def text(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def section(name, heading):
+    """What stands under a heading, up to the next one of its level."""
+    level = heading.partition(" ")[0]
+    found = re.search(rf"^{re.escape(heading)}\n(.*?)(?=^{level} |\Z)", text(name), re.MULTILINE | re.DOTALL)
+    assert found, f"{name} has no {heading}"
+    return found[1]
+
+
+def rows(markdown):
+    """The cells of tables: the first cell's code words, and the other cells."""
+    for line in re.findall(r"^\| (.+) \|$", markdown, re.MULTILINE):
+        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)]
+        yield re.findall(r"`([^`]+)`", cells[0]), cells[1:]
+
+
+def words(markdown):
+    return {word for names, _ in rows(markdown) for word in names}
+
+
+def code_words(markdown):
+    """Every word in code marks, also where several stand in one."""
+    return {word for code in re.findall(r"`([^`\n]+)`", markdown) for word in re.findall(r"[\w$.-]+", code)}
+
+
+def sources_of(*places):
+    """The syntax trees of all files there."""
+    for place in places:
+        base = ROOT / place
+        for file in [base] if base.is_file() else sorted(base.rglob("*.py")):
+            yield file, ast.parse(file.read_text())
+
+
+# -- settings
+
+
+SETTINGS = {
+    **{name: field.annotation for name, field in Config.model_fields.items() if isinstance(field.annotation, type)},
+    **{f"sources.{kind.replace('-', '_')}": source_class(kind).Settings for kind in SOURCES},
+    **{f"steps.{name.replace('-', '_')}": kind.Settings for name, kind in STEP_KINDS.items()},
+}
+SETTINGS = {name: model for name, model in SETTINGS.items() if issubclass(model, BaseModel) and model.model_fields}
+
+
+def shown(value):
+    if value is None:
+        return "none"
+    if isinstance(value, tuple) and not isinstance(value, Address):
+        return json.dumps(list(value))
+    if isinstance(value, bool):
+        return json.dumps(value)
+    return f"{value:.17g}" if isinstance(value, int | float) else str(value)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_every_setting_of_a_section_stands_in_the_documents_with_its_default(name):
+    said = {
+        names[0]: re.findall(r"`([^`]+)`", cells[0])[0]
+        for names, cells in rows(section("docs/configuration.md", f"## [{name}]"))
+        if names
+    }
+
+    assert said == {setting: shown(field.default) for setting, field in SETTINGS[name].model_fields.items()}
+
+
+def test_no_section_stands_in_the_documents_that_is_not_there():
+    assert set(re.findall(r"^## \[(.+)\]$", text("docs/configuration.md"), re.MULTILINE)) == set(SETTINGS)
+    assert {f"sources.{name}" for name in SOURCE_SECTIONS} | {f"steps.{name}" for name in STEP_SECTIONS} >= {
+        name for name in SETTINGS if "." in name
+    }
+
+
+# -- logs
+
+
+def log_calls():
+    """(event, level) of every line that our code writes."""
+    for file, tree in sources_of("daemon", "triggers", "flows"):
+        for node in ast.walk(tree):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
+                continue
+            owner = ast.unparse(node.func.value)
+            if owner != "log" and "get_logger" not in owner:
+                continue
+            level = LEVELS.get(node.func.attr, node.func.attr)
+            names = [constant.value for constant in ast.walk(ast.Tuple([*node.args])) if isinstance(constant, ast.Constant)]
+            events = [name for name in names if isinstance(name, str) and re.fullmatch(r"[a-z_]+\.[a-z_]+", name)]
+            assert events, f"{file}:{node.lineno}: the event's name is not a literal"
+            yield from ((event, "any" if level == "log" else level) for event in events)
+    yield from (
+        (f"run.{status}", "info" if status == "completed" else "warning") for status in ("completed", "failed", "cancelled")
+    )
+
+
+def test_the_table_of_log_events_is_the_code_s():
+    said = {names[0]: cells[0] for names, cells in rows(text("docs/logs.md")) if names}
+
+    assert said == dict(log_calls())
+
+
+def test_the_log_events_that_readme_names_are_there():
+    named = words(section("README.md", "## Logs"))
+
+    assert named <= {event for event, _ in log_calls()}
+
+
+# -- triggers
+
+
+def test_every_verdict_is_explained():
+    named = code_words(section("docs/triggers.md", "## Verdicts"))
+
+    assert set(VERDICTS) <= named
+
+
+def test_the_verdicts_that_readme_names_are_there():
+    assert words(section("README.md", "## States")) <= set(VERDICTS)
+
+
+def test_the_fields_of_triggers_are_named():
+    named = code_words(text("docs/triggers.md"))
+    wanted = {field.alias or name for name, field in TriggerSpec.model_fields.items()} | {
+        *LATER_TRIGGER_FIELDS,
+        *SOURCES,
+        *SIGNATURES,
+    }
+
+    assert wanted <= named
+
+
+@pytest.mark.parametrize(
+    ("heading", "model"),
+    [
+        ("`bearer`", SIGNATURES["bearer"].Spec),
+        ("`hmac`", SIGNATURES["hmac"].Spec),
+    ],
+)
+def test_the_fields_of_a_signature_are_named(heading, model):
+    part = section("docs/triggers.md", "### auth").partition(f"\n{heading}: ")[2].partition("\n\n`hmac`: ")[0]
+
+    assert set(model.model_fields) - {"type"} <= words(part)
+
+
+def test_every_way_in_which_a_request_is_refused_is_in_the_table():
+    refused = {
+        (node.args[0].value, node.args[1].value)
+        for _, tree in sources_of("triggers/http_listener.py", "triggers/sources")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "error_answer"
+    }
+    said = {
+        (int(status), code)
+        for line in re.findall(r"^\| (\d{3}.*) \|$", section("docs/triggers.md", "### What comes back"), re.MULTILINE)
+        for status in re.findall(r"\b\d{3}\b", line.split("|")[0])
+        for code in re.findall(r"`([A-Z_]+)`", line.split("|")[1])
+    }
+
+    assert refused <= said
+    assert {code for _, code in said} == {code for _, code in refused}
+
+
+# -- flows
+
+
+@pytest.mark.parametrize("name", STEP_KINDS)
+def test_every_kind_of_step_is_described_with_its_fields(name):
+    kind = STEP_KINDS[name]
+    part = section("docs/flows.md", f"### {name}")
+
+    assert set(fields_of(kind.Spec)) == {word for word in words(part) if word in fields_of(kind.Spec)}
+    assert kind.section == name or f"`{kind.section}`" in part
+
+
+def test_the_fields_of_flows_and_steps_are_named():
+    flow = words(section("docs/flows.md", "## The flow"))
+    step = words(section("docs/flows.md", "## Every step"))
+    named = code_words(text("docs/flows.md"))
+
+    assert set(fields_of(FlowSpec)) <= flow
+    assert set(fields_of(StepSpec)) <= step
+    assert set(fields_of(OnErrorSpec)) <= step
+    assert {*fields_of(MetricsSpec), *TYPES, *LATER_KINDS, *LATER_FIELDS, *get_args(AttemptStatus)} - {
+        "running",
+        "cancelled",
+    } <= named
+
+
+NO_CODES = frozenset(("GET HEAD POST PATCH PATH HOME LANG TMPDIR USER ETIMEDOUT ECONNRESET NFC NFD NFKC NFKD".split()))
+OF_DEFINITIONS = re.compile(
+    r"(GRAPH|REFERENCE|SELECTOR|DOCUMENT)_|NOT_IN_THIS_VERSION|TEMPLATE_SYNTAX|EXPRESSION_(SYNTAX|NAME)|DURATION"
+)
+
+
+def test_every_code_of_a_failed_step_or_run_is_in_the_table():
+    places = (
+        "flows/steps",
+        "flows/trial.py",
+        "flows/execution.py",
+        "flows/results.py",
+        "flows/recovery.py",
+        "flows/template.py",
+        "flows/text.py",
+    )
+    codes = {
+        node.value
+        for _, tree in sources_of(*places, "daemon/worker.py", "daemon/world.py", "daemon/beside.py")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch(r"[A-Z]{3,}(_[A-Z]+)*", node.value)
+    }
+
+    said = set(re.findall(r"`([A-Z]{3,}(?:_[A-Z]+)*)`", section("docs/flows.md", "## Error codes")))
+
+    assert {code for code in codes - NO_CODES if not OF_DEFINITIONS.match(code)} <= said
+
+
+def test_every_code_in_the_table_is_in_the_code():
+    code = "".join(file.read_text() for place in ("flows", "daemon") for file in (ROOT / place).rglob("*.py"))
+    said = set(re.findall(r"`([A-Z]{3,}(?:_[A-Z]+)*)`", section("docs/flows.md", "## Error codes")))
+
+    assert {name for name in said if f'"{name}"' not in code} == set()
+
+
+def test_every_function_of_the_language_and_every_pipe_is_named():
+    named = code_words(text("docs/expressions.md"))
+
+    assert {*STRINGS, *ARRAYS, *GLOBALS, *PIPES} <= named
+
+
+# -- commands, routes, results
+
+
+def commands():
+    for name, place, _ in COMMANDS:
+        module, _, attribute = place.partition(":")
+        found = getattr(importlib.import_module(module), attribute)
+        if isinstance(found, App):
+            yield from (f"{name} {inner}" for inner in found if not inner.startswith("-"))
+        else:
+            yield name
+
+
+@pytest.mark.parametrize("command", sorted(commands()))
+def test_every_command_is_described(command):
+    document = text("docs/cli.md")
+
+    assert re.search(rf"(?:`(?:camshaft )?{command}[ `\n])|(?:^## {command}$)", document, re.MULTILINE)
+
+
+def test_every_option_of_every_command_is_described():
+    named = code_words(text("docs/cli.md"))
+    missing = set()
+    for name, place, _ in COMMANDS:
+        module, _, attribute = place.partition(":")
+        found = getattr(importlib.import_module(module), attribute)
+        apps = [found[inner] for inner in found if not inner.startswith("-")] if isinstance(found, App) else [App(name=name)]
+        if not isinstance(found, App):
+            apps[0].default(found)
+        for app in apps:
+            for argument in app.assemble_argument_collection():
+                missing |= {option for option in argument.names if option.startswith("-") and option not in named}
+
+    assert missing == set()
+
+
+def test_every_exit_status_of_our_errors_is_in_the_table():
+    said = {int(line) for line in re.findall(r"^\| (\d+) \|", section("docs/cli.md", "## Every command"), re.MULTILINE)}
+    readme = {int(line) for line in re.findall(r"^\| (\d+) \|", section("README.md", "## Commands"), re.MULTILINE)}
+
+    assert {kind.exit_status for kind in (DaemonError, *DaemonError.__subclasses__())} | {0, 7, 130} <= said
+    assert readme <= said
+
+
+def test_the_table_of_routes_is_the_admin_api_s():
+    said = re.findall(r"^\| (GET|POST|DELETE) \| `([^`]+)` \|", section("docs/operations.md", "## The admin API"), re.MULTILINE)
+
+    assert said == [(route.method, route.path) for route in ROUTES]
+
+
+def test_the_table_of_tables_is_the_store_s():
+    said = words(section("docs/operations.md", "## What the store holds").partition("### ")[0])
+
+    assert {name for name in said if name in metadata.tables} == set(metadata.tables) - {schema_version.name}
+
+
+def test_every_field_of_metrics_is_named():
+    usage = Usage(1, 1, 1, ("a",), 1, "envelope")
+    attempt = Attempt("a", "a", "bash", 1, "success", 0.0, 1, usage=usage, track=True, cost_label="label")
+    run = Run("run_a", "f", "0", "completed", {}, 0.0, started_at=0.0, finished_at=1.0, attempts=(attempt,))
+    metrics = result(run)["_metrics"]
+    fields = set(metrics) | set(metrics["steps"]["a"])
+
+    assert fields <= words(text("docs/metrics.md"))
+    assert fields <= {word.rpartition(".")[2] for word in words(section("README.md", "## Metrics"))} | {"steps"}
+
+
+# -- the documents themselves
+
+
+def anchors(document):
+    """As forges make them of headings: in lower case, without marks, with hyphens for blanks."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", document, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: file.name)
+def test_every_link_to_a_file_leads_somewhere(document):
+    for target in re.findall(r"\]\(([^)\s]+)\)", document.read_text(encoding="utf-8")):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        file = document.parent / name if name else document
+
+        assert file.exists(), target
+        assert not anchor or anchor in anchors(file.read_text(encoding="utf-8")), target
+
+
+SNIPPETS = [
+    (file.name, language, kind, snippet)
+    for file in DOCUMENTS
+    for language, kind, snippet in re.findall(
+        r"^```(\w+) (\w+)\n(.*?)^```$", file.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    if language in {"json", "yaml"} and kind != "answer"
+]
+
+
+@pytest.mark.parametrize(
+    ("file", "language", "kind", "snippet"), SNIPPETS, ids=[f"{file}-{kind}" for file, _, kind, _ in SNIPPETS]
+)
+def test_the_definitions_in_the_documents_load(file, language, kind, snippet, tmp_path):
+    value = json.loads(snippet) if language == "json" else yaml.safe_load(snippet)
+
+    if kind == "trigger":
+        assert load_trigger(value, key=None, file=None).key == value["key"]
+    elif kind == "flow":
+        assert load_flow(value, key=None, folder=tmp_path, kinds=make_kinds()).key == value["key"]
+    else:
+        assert isinstance(value, dict)
