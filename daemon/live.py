@@ -46,6 +46,9 @@ class LiveDaemon:
             return False
         return True
 
+    def so_far(self, run: Run) -> Run:
+        return self.worker.so_far(run)
+
     async def cancel(self, run: str) -> bool:
         if self.dispatch.discard(run):
             claimed = self.store.claim_fresh(run) or await self.store.claim(run)

@@ -67,6 +67,10 @@ class Live(Protocol):
         """Ask a run to stop; it ends as `cancelled`. False: it is not under way."""
         ...
 
+    def so_far(self, run: Run) -> Run:
+        """A run as it stands in the store, with what the daemon knows and has not written yet."""
+        ...
+
     def status(self) -> dict[str, Any]:
         """What the daemon does right now, as JSON: version, started, depth of the queue, …"""
         ...
@@ -153,7 +157,7 @@ class Operations:
         asked = _limited(which)
         if self.store is None:
             return []
-        return [shapes.run_listed(run) for run in await self.store.runs(**asked)]
+        return [shapes.run_listed(self._so_far(run)) for run in await self.store.runs(**asked)]
 
     async def show_run(self, run: str, *, wait_s: float = 0) -> dict[str, Any]:
         """A run by its id or a unique beginning of it. With `wait_s` its end is waited for. Raises NotFound, Ambiguous."""
@@ -264,7 +268,10 @@ class Operations:
         found = await self.store.run(run) if self.store is not None and run else None
         if found is None:
             raise NotFound(f"there is no run «{run}»", "camshaft run list")
-        return found
+        return self._so_far(found)
+
+    def _so_far(self, run: Run) -> Run:
+        return run if self.live is None else self.live.so_far(run)
 
     async def _event(self, event: str) -> EventRow:
         found = await self.store.event(event) if self.store is not None and event else None

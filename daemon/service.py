@@ -12,7 +12,7 @@ import resource
 import secrets
 import signal
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -36,8 +36,9 @@ from daemon.operations import Operations
 from daemon.source_state import StoredState
 from daemon.sources import Sources
 from daemon.store import Store, open_store
+from daemon.store.rows import Due
 from daemon.store.sqlite import hold_home
-from daemon.upkeep import keep_pruned, watch_overdue
+from daemon.upkeep import keep_pruned, keep_rescuing, watch_overdue
 from daemon.worker import Worker
 from daemon.world import make_world
 from flows.errors import DefinitionError
@@ -116,8 +117,6 @@ async def open_daemon(config: Config, *, keep_going: bool = False) -> AsyncItera
         sources = Sources(partial(_make_source, config, store, credentials, worker), intake.accept, always=("webhook",))
         worker.run_ended = sources.run_ended
         stack.push_async_callback(_close_kinds, kinds)
-        for run in due:
-            worker.queued(run.trigger)
         await sources.start(holder.current.triggers)
         stack.push_async_callback(sources.close)
         live = LiveDaemon(store, dispatch, worker, started_at=time.time(), version=version("camshaft"))
@@ -142,7 +141,7 @@ async def open_daemon(config: Config, *, keep_going: bool = False) -> AsyncItera
         )
         daemon = Daemon(config, holder, store, dispatch, worker, intake, sources, admin)
         await stack.enter_async_context(_at_work(daemon))
-        dispatch.put(Job(run.run, run.epoch, priority=run.priority) for run in due)
+        _put_due(dispatch, worker, due)
         gc.collect()
         gc.set_threshold(50_000, 20, 50)
         gc.freeze()  # what is loaded stays: a full collection need not look at it again
@@ -158,6 +157,7 @@ async def _at_work(daemon: Daemon) -> AsyncIterator[None]:
         asyncio.create_task(
             keep_pruned(daemon.store, age_days=config.retention.age_days, rows=config.retention.rows), name="pruning"
         ),
+        asyncio.create_task(keep_rescuing(daemon.store, partial(_put_due, dispatch, worker)), name="rescue"),
         asyncio.create_task(watch_overdue(daemon.sources.overdue), name="overdue watch"),
     ]
     try:
@@ -171,6 +171,13 @@ async def _at_work(daemon: Daemon) -> AsyncIterator[None]:
         await _drain(daemon)
         await asyncio.wait(keeping)
         await consuming
+
+
+def _put_due(dispatch: LocalDispatch, worker: Worker, due: Sequence[Due]) -> None:
+    """Runs that another process left are worked on like any other."""
+    for found in due:
+        worker.queued(found.trigger)
+    dispatch.put(Job(found.run, found.epoch, priority=found.priority) for found in due)
 
 
 async def _drain(daemon: Daemon) -> None:

@@ -1,20 +1,22 @@
-"""What is done now and then: old rows are pruned, leases of a process without the home's lock are renewed."""
+"""What is done now and then: old rows pruned, leases renewed, runs of killed processes rescued, overdue schedules told."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 import structlog
 
+from daemon.store.rows import Due
 from triggers.source import Unavailable
 
 log = structlog.get_logger()
 
 EVERY_S = 300.0
+RESCUE_S = 20.0  # a lease is three times as long
 OVERDUE_S = 120.0  # a slot that has not been dealt with for so long is reported
 
 
@@ -22,6 +24,7 @@ class KeptStore(Protocol):
     """What upkeep needs of the store."""
 
     async def prune(self, *, age_days: float | None, rows: int | None, now: float) -> int: ...
+    async def rescue(self, now: float) -> list[Due]: ...
     def renew(self) -> Awaitable[None]: ...
 
 
@@ -46,6 +49,21 @@ async def watch_overdue(overdue: Callable[[float], Mapping[str, datetime]], *, b
         await asyncio.sleep(OVERDUE_S)
         for trigger, due in overdue(by_s).items():
             log.warning("schedule.overdue", trigger=trigger, due=due.isoformat())
+
+
+async def keep_rescuing(
+    store: KeptStore, put: Callable[[Sequence[Due]], None], *, clock: Callable[[], float] = time.time, every_s: float = RESCUE_S
+) -> None:
+    """Take over, until cancelled, what a killed process left, and hand it on."""
+    while True:
+        await asyncio.sleep(every_s)
+        try:
+            due = await store.rescue(clock())
+        except Unavailable:
+            continue  # the store says so itself
+        if due:
+            log.info("run.rescued", runs=[found.run for found in due])
+            put(due)
 
 
 async def keep_leased(store: KeptStore, *, every_s: float) -> None:

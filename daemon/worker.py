@@ -11,6 +11,7 @@ import time
 import types
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -18,7 +19,7 @@ from typing import Any, Protocol, cast
 import structlog
 
 from daemon.dispatch import Job
-from daemon.store.rows import Run, RunStatus
+from daemon.store.rows import LIVE, Run, RunStatus
 from flows.attempt import Attempt
 from flows.dialects import load_flow
 from flows.errors import DefinitionError
@@ -51,7 +52,7 @@ class Recorder:
         self._store = store
         self._leaving = leaving
         self._run = run.id
-        self._started_at = run.started_at
+        self.started_at = run.started_at
         self._told_running = bool(run.attempts)
         self.attempts: list[Attempt] = list(run.attempts)
         self.waiting: list[Attempt] = []
@@ -64,7 +65,7 @@ class Recorder:
         if not attempt.effects:
             return None
         waiting, self.waiting = self.waiting, []
-        starts_at = None if self._told_running else self._started_at
+        starts_at = None if self._told_running else self.started_at
         self._told_running = True
         written = self._store.record(self._run, waiting, starts_run_at=starts_at)
         written.add_done_callback(_heard)
@@ -104,6 +105,13 @@ class Worker:
     def under_way(self) -> tuple[str, ...]:
         """The runs being executed now."""
         return tuple(self._recorders)
+
+    def so_far(self, run: Run) -> Run:
+        """A run as it stands in the store, with what this process knows and has not written yet."""
+        recorder = self._recorders.get(run.id)
+        if recorder is None or run.status not in LIVE:
+            return run
+        return replace(run, status="running", started_at=recorder.started_at, attempts=tuple(recorder.attempts))
 
     def give_up(self, run: Run) -> None:
         """End a claimed run that nobody works on as cancelled."""

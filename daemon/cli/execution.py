@@ -22,6 +22,8 @@ from daemon.live import queued_run
 from daemon.log import set_up_logs
 from daemon.store import open_store
 from daemon.store.rows import Run
+from daemon.store.store import LEASE_S
+from daemon.upkeep import keep_leased
 from daemon.worker import RunStore, execute_once
 from flows.errors import DefinitionError, Problem
 from flows.flow import Flow
@@ -58,10 +60,15 @@ async def _recorded(config: Config, kinds: Kinds, flow: Flow, flows: Mapping[str
     token = f"command-{os.getpid()}-{secrets.token_hex(4)}"
     run = queued_run(flow, inputs, owner=token)
     config.state.mkdir(mode=0o700, exist_ok=True)
-    async with open_store(config.database, token=token) as store:
+    # With a lease, so that a daemon which starts meanwhile leaves the run to us, and takes it over if we are killed.
+    async with open_store(config.database, token=token, leased=True) as store:
         await store.save_definitions("flow", [(one, one.folder) for one in flows.values()])
         await store.enqueue(run)
-        return await _executed(config, kinds, flow, flows, run, store)
+        leasing = asyncio.create_task(keep_leased(store, every_s=LEASE_S / 3))
+        try:
+            return await _executed(config, kinds, flow, flows, run, store)
+        finally:
+            leasing.cancel()
 
 
 async def _run_file(file: Path, home: Path | None, inputs: Mapping[str, Any]) -> Shown:

@@ -83,6 +83,12 @@ RECONCILE = Hot(
     ('owner', 'now_'),
     fenced=False,
 )
+RESCUE = Hot(
+    90,
+    'UPDATE runs SET epoch=(runs.epoch + 1), owner=?, lease_until=NULL WHERE runs.status IN (\'queued\', \'running\', \'waiting\', \'paused\') AND runs.lease_until < ? RETURNING id, epoch, priority, "trigger"',
+    ('owner', 'now_'),
+    fenced=False,
+)
 LOAD_STATE = Hot(
     90,
     'SELECT source_state."key", source_state.value FROM source_state WHERE source_state.source = ? AND source_state.value IS NOT NULL',

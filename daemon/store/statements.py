@@ -102,6 +102,13 @@ RECONCILE = _compile(
     .values(owner=bindparam("owner"), epoch=runs.c.epoch + literal_column("1"), lease_until=null())
     .returning(runs.c.id, runs.c.epoch, runs.c.priority, runs.c.trigger),
 )
+RESCUE = _compile(
+    90,
+    update(runs)
+    .where(runs.c.status.in_(_words(LIVE)), runs.c.lease_until < bindparam("now_"))
+    .values(owner=bindparam("owner"), epoch=runs.c.epoch + literal_column("1"), lease_until=null())
+    .returning(runs.c.id, runs.c.epoch, runs.c.priority, runs.c.trigger),
+)
 LOAD_STATE = _compile(
     90,
     select(source_state.c.key, source_state.c.value).where(

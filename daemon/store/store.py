@@ -195,6 +195,11 @@ class Store:
         rows = self._connection.execute(sql.RECONCILE.sql, (self.token, micros(now))).fetchall()
         return sorted((Due(*row) for row in rows), key=lambda due: due.run)
 
+    async def rescue(self, now: float) -> list[Due]:
+        """Take over the runs whose owner let its lease run out: a command that was killed."""
+        rows = await self._inside(lambda connection: connection.execute(sql.RESCUE.sql, (self.token, micros(now))).fetchall())
+        return [Due(*row) for row in rows]
+
     def renew(self) -> asyncio.Future[None]:
         """Go on owning this process's runs for another lease."""
         return self._writer.submit([(sql.RENEW_LEASE, (self._lease(), self.token))])

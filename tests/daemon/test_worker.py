@@ -168,6 +168,22 @@ async def test_a_run_that_is_left_goes_on_in_the_next_process_after_its_recorded
     ]
 
 
+async def test_a_run_under_way_is_shown_as_it_stands_also_what_is_not_yet_written(open_bench, tmp_path):
+    flow = a_flow(tmp_path, transform("first", "1"), bash("slow", "touch started; sleep 60"))
+    bench = await open_bench(flow)
+    run = await bench.live.start(flow, {})
+    queued = bench.live.so_far(await bench.store.run(run))
+    async with asyncio.timeout(20):
+        while not (tmp_path / "started").exists():
+            await asyncio.sleep(0.01)
+
+    seen = bench.live.so_far(await bench.store.run(run))
+
+    assert queued.status in {"queued", "running"}
+    assert (seen.status, seen.started_at is None) == ("running", False)
+    assert [(attempt.path, attempt.status) for attempt in seen.attempts] == [("first", "success"), ("slow", "running")]
+
+
 async def test_a_step_that_says_so_fails_where_it_was_interrupted(open_bench, tmp_path):
     flow = a_flow(tmp_path, bash("pay", "touch started; sleep 60", onInterrupted="fail"))
     bench = await open_bench(flow)
