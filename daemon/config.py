@@ -68,7 +68,7 @@ def _split_commas(value: Any) -> Any:
     return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
 
 
-Listen = Annotated[Address, BeforeValidator(read_address)]
+Listen = Annotated[Address, NoDecode, BeforeValidator(read_address)]  # NoDecode: in the environment too it is a text, no JSON
 
 
 def _known_zone(value: str) -> str:

@@ -54,6 +54,15 @@ def test_flags_are_stronger_than_the_environment_and_that_is_stronger_than_the_f
     assert (config.worker.concurrency, config.worker.drain_s, config.http.listen.port) == (3, 2.0, 1)
 
 
+def test_addresses_stand_in_the_environment_as_they_are_written(home, monkeypatch):
+    monkeypatch.setenv("CAMSHAFT_HTTP__LISTEN", "127.0.0.1:2")
+    monkeypatch.setenv("CAMSHAFT_HTTP__ADMIN", "[::1]:3")
+
+    config = read_config(home)
+
+    assert (config.http.listen, config.http.admin) == (("127.0.0.1", 2), ("::1", 3))
+
+
 def test_the_home_given_is_stronger_than_the_one_in_the_environment(home, monkeypatch):
     monkeypatch.setenv("CAMSHAFT_HOME", "/nowhere")
 
