@@ -17,8 +17,9 @@ from pydantic import BaseModel
 
 from daemon.admin.routes import ROUTES
 from daemon.cli.main import COMMANDS
-from daemon.config import SOURCE_SECTIONS, STEP_SECTIONS, Address, Config
+from daemon.config import SOURCE_SECTIONS, STEP_SECTIONS, Address, Config, read_config
 from daemon.errors import DaemonError
+from daemon.kinds import configured_kinds
 from daemon.metrics import result
 from daemon.store.rows import Run
 from daemon.store.tables import metadata, schema_version
@@ -118,6 +119,17 @@ def test_no_section_stands_in_the_documents_that_is_not_there():
     assert {f"sources.{name}" for name in SOURCE_SECTIONS} | {f"steps.{name}" for name in STEP_SECTIONS} >= {
         name for name in SETTINGS if "." in name
     }
+
+
+@pytest.mark.parametrize(("variable", "value"), re.findall(r"`(CAMSHAFT_\w+__\w+)=([^`]+)`", text("docs/configuration.md")))
+def test_the_variables_that_the_documents_set_are_taken(variable, value, tmp_path, monkeypatch):
+    before = read_config(tmp_path).model_dump()
+    monkeypatch.setenv(variable, value)
+
+    config = read_config(tmp_path)
+
+    assert config.model_dump() != before
+    assert configured_kinds(config)
 
 
 # -- logs
