@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Select, event, func, select
+from sqlalchemy import URL, Select, event, func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
@@ -25,9 +25,9 @@ class Reads:
     """Opened on the first question, closed with the store."""
 
     def __init__(self, path: Path) -> None:
-        self._engine = create_async_engine(
-            f"sqlite+aiosqlite:///{path}", poolclass=AsyncAdaptedQueuePool, pool_size=READERS, max_overflow=0
-        )
+        self._path = path
+        address = URL.create("sqlite+aiosqlite", database=str(path))  # not as text: a folder's name may hold ? # and %
+        self._engine = create_async_engine(address, poolclass=AsyncAdaptedQueuePool, pool_size=READERS, max_overflow=0)
         event.listen(self._engine.sync_engine, "connect", _read_only)
 
     async def close(self) -> None:
@@ -113,7 +113,7 @@ class Reads:
             async with self._engine.connect() as connection:
                 return [row._asdict() for row in await connection.execute(query)]
         except SQLAlchemyError as error:
-            raise StoreError(f"the database cannot be read: {getattr(error, 'orig', None) or error}") from error
+            raise StoreError(f"{self._path}: cannot be read: {getattr(error, 'orig', None) or error}") from error
 
 
 def _read_only(connection: Any, _record: Any) -> None:

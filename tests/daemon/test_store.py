@@ -512,3 +512,14 @@ def test_the_compiled_statements_are_those_that_sqlalchemy_makes():
     made = Path(statements.__file__).with_name("compiled.py").read_text()
 
     assert made == statements.source_of_compiled()  # `python -m daemon.store.statements` writes it anew
+
+
+async def test_a_database_s_path_may_hold_what_an_address_may_not(tmp_path):
+    folder = tmp_path / "we?ird #1%41 ü"
+    folder.mkdir()
+    async with open_store(folder / "camshaft.db", token="t") as store:
+        run = await accepted_run(store)
+
+        found = await store.run(run.id)
+
+    assert found.id == run.id
