@@ -39,7 +39,7 @@ TRIGGER = {
 }
 FLOW = {
     "key": "note",
-    "steps": [{"id": "first", "type": "transform", "transform": {"expression": "$.input.repository + ' ' + $.input.pusher"}}],
+    "steps": [{"id": "first", "type": "transform", "transform": {"expression": "$.input.repository"}}],
 }
 
 
@@ -117,7 +117,7 @@ def camshaft():
 def write_home(home: Path) -> None:
     for folder in ("triggers", "flows"):
         (home / folder).mkdir()
-    (home / "camshaft.toml").write_text('[log]\nlevel = "warning"\n')
+    (home / "camshaft.toml").write_text("")  # the defaults: one log line for each run
     (home / "triggers" / "push.json").write_text(json.dumps(TRIGGER))
     (home / "flows" / "note.json").write_text(json.dumps(FLOW))
 
@@ -132,7 +132,7 @@ def raw():
 
 @contextmanager
 def serving(command: list[str]):
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         line = process.stdout.readline().split()
         if not line:

@@ -41,7 +41,7 @@ class RunStore(Protocol):
     def claim_fresh(self, run_id: str) -> Run | None: ...
     async def claim(self, run_id: str) -> Run | None: ...
     def record(self, run_id: str, attempts: list[Attempt], *, starts_run_at: float | None = None) -> asyncio.Future[None]: ...
-    def finish(self, run: Run, attempts: list[Attempt]) -> asyncio.Future[None]: ...
+    def finish(self, run: Run, attempts: list[Attempt], told: Callable[[BaseException | None], Any]) -> None: ...
     async def definition(self, digest: str) -> tuple[str, Any, str] | None: ...
 
 
@@ -86,7 +86,8 @@ class Worker:
         self._plain: dict[str, bool] = {}  # digest → nothing in it suspends
         self._recorders: dict[str, Recorder] = {}
         self._waiters: dict[str, list[asyncio.Future[Run]]] = {}
-        self._finishing: dict[str, asyncio.Future[None]] = {}  # run → its end on the way to the disk
+        self._finishing: set[str] = set()  # runs whose end is on its way to the disk
+        self._settled = asyncio.Event()
         self.by_trigger: Counter[str] = Counter()  # runs not yet ended, queued ones included
         self.run_ended: Callable[[str], None] = lambda _trigger: None  # told when a trigger's run has ended
         self.stopping = False
@@ -135,7 +136,8 @@ class Worker:
     async def settled(self) -> None:
         """Return when the ends of all runs executed so far are on disk."""
         while self._finishing:
-            await asyncio.wait(self._finishing.values())
+            self._settled.clear()
+            await self._settled.wait()
 
     # -- the line -----------------------------------------------------------------------------------------------------
 
@@ -217,17 +219,17 @@ class Worker:
         run.finished_at = self._clock()
         run.output, run.error, run.code = ended.output, ended.error, ended.code
         run.attempts = recorder.attempts
-        written = self._store.finish(run, recorder.waiting)
-        self._finishing[run.id] = written
-        written.add_done_callback(partial(self._finished, run))
+        self._finishing.add(run.id)
+        self._store.finish(run, recorder.waiting, partial(self._finished, run))
 
     def _is_stopping(self) -> bool:
         return self.stopping
 
-    def _finished(self, run: Run, future: asyncio.Future[None]) -> None:
-        del self._finishing[run.id]
+    def _finished(self, run: Run, error: BaseException | None) -> None:
+        self._finishing.discard(run.id)
+        if not self._finishing:
+            self._settled.set()
         self._forget(run)
-        error = None if future.cancelled() else future.exception()
         for waiter in self._waiters.pop(run.id, ()):
             if waiter.done():
                 continue
@@ -341,8 +343,8 @@ class Unrecorded:
     def record(self, run_id: str, attempts: list[Attempt], *, starts_run_at: float | None = None) -> asyncio.Future[None]:  # noqa: ARG002
         return _done()
 
-    def finish(self, run: Run, attempts: list[Attempt]) -> asyncio.Future[None]:  # noqa: ARG002
-        return _done()
+    def finish(self, run: Run, attempts: list[Attempt], told: Callable[[BaseException | None], Any]) -> None:  # noqa: ARG002
+        asyncio.get_running_loop().call_soon(told, None)
 
     async def definition(self, digest: str) -> tuple[str, Any, str] | None:  # noqa: ARG002
         return None

@@ -170,15 +170,18 @@ class Store:
             rows.append((sql.START_RUN, ("running", micros(starts_run_at), run_id, self.token)))
         return self._writer.submit(rows, keep=True)
 
-    def finish(self, run: Run, attempts: Iterable[Attempt] = ()) -> asyncio.Future[None]:
-        """Write how a run ended, with the attempts not yet recorded. A full disk is waited for. The future may raise Fenced."""
+    def finish(self, run: Run, attempts: Iterable[Attempt], told: Callable[[BaseException | None], Any]) -> None:
+        """Write how a run ended, with the attempts not yet recorded. A full disk is waited for.
+
+        `told` is called once: with None when all of it is on disk, or with what went wrong (Fenced: it is not ours any more).
+        """
         rows = self._attempt_rows(run.id, attempts)
         started = None if run.started_at is None else micros(run.started_at)
         finished = None if run.finished_at is None else micros(run.finished_at)
         output = None if run.output is None else encode(run.output)
         ended = (run.status, started, finished, output, plain(run.error), plain(run.code), run.id, self.token)
         rows.append((sql.FINISH_RUN, ended))
-        return self._writer.submit(rows, keep=True, patient=True)
+        self._writer.post(rows, told, told)
 
     def _attempt_rows(self, run_id: str, attempts: Iterable[Attempt]) -> list[tuple[Hot, Row]]:
         rows: list[tuple[Hot, Row]] = []

@@ -46,10 +46,12 @@ class Operation:
     """Rows that stand or fall together."""
 
     rows: Sequence[tuple[Hot, Row]]
-    done: asyncio.Future[Any]
+    done: asyncio.Future[Any] | None  # None: `then` and `failed` are told, and nobody awaits
     guard: Guard | None = None
     then: Callable[[Any], Any] | None = None  # called once the rows are on disk, with the guard's result; gives the future's
+    failed: Callable[[BaseException], None] | None = None
     result: Any = None
+    told: bool = False  # True: it has failed, and its caller knows
     keep: bool = False  # True: a disk that is full is waited for; nobody else could write it again
 
 
@@ -76,21 +78,23 @@ class Writer:
         guard: Guard | None = None,
         then: Callable[[Any], Any] | None = None,
         keep: bool = False,
-        patient: bool = False,
     ) -> asyncio.Future[Any]:
-        """Queue an operation. The future gives its result (`then`'s, a guard's, or None), or raises Unavailable, Fenced or sqlite3.Error.
-
-        `patient`: it may wait PATIENCE_S for others to share its transaction.
-        """
-        operation = Operation(rows, self._loop.create_future(), guard, then, keep=keep)
-        self._pending.append(operation)
+        """Queue an operation. The future gives its result (`then`'s, a guard's, or None), or raises Unavailable, Fenced or sqlite3.Error."""
+        done = self._loop.create_future()
+        self._pending.append(Operation(rows, done, guard, then, keep=keep))
         if not self._flushing:
-            if not patient:
-                self._begin()
-            elif self._timer is None:
-                self._idle.clear()
-                self._timer = self._loop.call_later(PATIENCE_S, self._begin)
-        return operation.done
+            self._begin()
+        return done
+
+    def post(self, rows: Sequence[tuple[Hot, Row]], then: Callable[[Any], Any], failed: Callable[[BaseException], None]) -> None:
+        """Queue rows that must not be dropped and that nobody awaits: one of the two is called.
+
+        They may wait PATIENCE_S for others to share their transaction.
+        """
+        self._pending.append(Operation(rows, None, None, then, failed, keep=True))
+        if not self._flushing and self._timer is None:
+            self._idle.clear()
+            self._timer = self._loop.call_later(PATIENCE_S, self._begin)
 
     @property
     def failing(self) -> bool:
@@ -162,7 +166,7 @@ class Writer:
                 else:
                     _tell(operation, error)
         except sqlite3.Error as error:
-            self._failed([operation for operation in group if not operation.done.done()], error)
+            self._failed([operation for operation in group if not operation.told], error)
         else:
             self._commit(written)
 
@@ -262,12 +266,15 @@ def _conclude(operation: Operation) -> None:
         log.exception("store.follow_up_failed")
         _tell(operation, error)
         return
-    if not operation.done.done():
+    if operation.done is not None and not operation.done.done():  # its caller may have been cancelled
         operation.done.set_result(result)
 
 
 def _tell(operation: Operation, error: BaseException) -> None:
-    if not operation.done.done():  # its caller may have been cancelled
+    operation.told = True
+    if operation.failed is not None:
+        operation.failed(error)
+    elif operation.done is not None and not operation.done.done():  # its caller may have been cancelled
         operation.done.set_exception(error)
 
 

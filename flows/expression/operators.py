@@ -18,9 +18,11 @@ Operator = Callable[[Any, Any, Fuel], Any]
 
 
 def add(left: Any, right: Any, fuel: Fuel) -> Any:
-    left, right = primitive(left, fuel), primitive(right, fuel)
-    if isinstance(left, str) or isinstance(right, str):
-        left, right = text_of(left, fuel), text_of(right, fuel)
+    if type(left) is not str or type(right) is not str:  # two texts, the common case, are spared the conversions
+        left, right = primitive(left, fuel), primitive(right, fuel)
+        if isinstance(left, str) or isinstance(right, str):
+            left, right = text_of(left, fuel), text_of(right, fuel)
+    if isinstance(left, str):
         fuel.text(len(left) + len(right))
         return concat(left, right)
     return number_of(left, fuel) + number_of(right, fuel)

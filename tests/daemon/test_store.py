@@ -62,6 +62,13 @@ def an_attempt(path="fetch", number=1, status="success", **changes):
     return replace(base, **changes)
 
 
+def finish(store, run, attempts):
+    """How a run ended, awaited."""
+    done = asyncio.get_running_loop().create_future()
+    store.finish(run, attempts, lambda error: done.set_result(None) if error is None else done.set_exception(error))
+    return done
+
+
 async def accepted_run(store, **changes):
     event = an_event()
     run = a_run(event, **changes)
@@ -146,7 +153,7 @@ async def test_a_run_is_finished_with_its_attempts_and_read_back_whole(store):
     ]
 
     ended = replace(run, status="completed", started_at=1000.5, finished_at=1002.0, output={"n": 1}, attempts=tuple(attempts))
-    await store.finish(ended, attempts)
+    await finish(store, ended, attempts)
 
     assert await store.run(run.id) == ended
 
@@ -168,7 +175,7 @@ async def test_a_write_with_another_processs_token_changes_nothing_and_is_fenced
     run = await accepted_run(store, owner="daemon-0")
 
     with pytest.raises(Fenced):
-        await store.finish(replace(run, status="completed", finished_at=2.0), [])
+        await finish(store, replace(run, status="completed", finished_at=2.0), [])
     with pytest.raises(Fenced):
         await store.record(run.id, [an_attempt()])
     kept = await store.run(run.id)
@@ -178,10 +185,10 @@ async def test_a_write_with_another_processs_token_changes_nothing_and_is_fenced
 
 async def test_a_run_that_has_ended_cannot_end_again(store):
     run = await accepted_run(store)
-    await store.finish(replace(run, status="completed", finished_at=1001.0), [])
+    await finish(store, replace(run, status="completed", finished_at=1001.0), [])
 
     with pytest.raises(Fenced):
-        await store.finish(replace(run, status="failed", finished_at=1002.0), [])
+        await finish(store, replace(run, status="failed", finished_at=1002.0), [])
 
     assert (await store.run(run.id)).status == "completed"
 
@@ -216,7 +223,7 @@ async def test_reconcile_takes_over_what_a_dead_daemon_left_and_nothing_that_end
     async with open_store(path, token="daemon-1") as first:
         waiting = await accepted_run(first, priority=2)
         done = await accepted_run(first)
-        await first.finish(replace(done, status="completed", finished_at=1.0), [])
+        await finish(first, replace(done, status="completed", finished_at=1.0), [])
     async with open_store(path, token="cli-1", leased=True) as command:
         leased = await accepted_run(command, owner="cli-1")
 
@@ -237,7 +244,7 @@ async def test_a_lease_that_ran_out_is_taken_over_and_its_owner_is_fenced(tmp_pa
             due = daemon.reconcile(now=9_999_999_999.0)
 
         with pytest.raises(Fenced):
-            await command.finish(replace(run, status="completed", finished_at=1.0), [])
+            await finish(command, replace(run, status="completed", finished_at=1.0), [])
 
     assert [found.run for found in due] == [run.id]
 
@@ -253,7 +260,7 @@ async def test_a_fresh_run_is_claimed_once_without_reading(store):
 async def test_a_run_of_another_owner_or_one_that_ended_is_not_claimed(store):
     foreign = await accepted_run(store, owner="daemon-0")
     ended = await accepted_run(store)
-    await store.finish(replace(ended, status="failed", finished_at=1.0), [])
+    await finish(store, replace(ended, status="failed", finished_at=1.0), [])
 
     assert await store.claim(foreign.id) is None
     assert await store.claim(ended.id) is None
@@ -310,7 +317,7 @@ async def test_old_events_are_pruned_with_their_runs_and_live_ones_stay(store):
     await store.accept(old, [dispatched(ended)])
     await store.accept(live, [dispatched(going)])
     await store.accept(new, [])
-    await store.finish(replace(ended, status="completed", finished_at=1000.0), [an_attempt()])
+    await finish(store, replace(ended, status="completed", finished_at=1000.0), [an_attempt()])
 
     pruned = await store.prune(age_days=30, rows=None, now=90_000_000.0)
 
