@@ -1,0 +1,566 @@
+"""What tools rely on, literally: the answers of commands and of the daemon, as processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+CAMSHAFT = Path(sys.executable).parent / "camshaft"
+
+ZONES_AND_TEXTS = [
+    # expr, zone, start, the next slots
+    ("0 9 * * 1-5", "UTC", "2026-11-20T09:00:00Z", ["2026-11-23T09:00:00Z", "2026-11-24T09:00:00Z"]),
+    ("0 9 * * 7", "UTC", "2026-11-23T00:00:00Z", ["2026-11-29T09:00:00Z", "2026-12-06T09:00:00Z"]),
+    ("0 0 13 * 5", "UTC", "2026-11-01T00:00:00Z", ["2026-11-06T00:00:00Z", "2026-11-13T00:00:00Z", "2026-11-20T00:00:00Z"]),
+    ("0 0 * * *", "America/New_York", "2026-03-08T00:00:00Z", ["2026-03-08T05:00:00Z", "2026-03-09T04:00:00Z"]),
+    ("30 2 * * *", "America/New_York", "2026-03-07T12:00:00Z", ["2026-03-08T07:00:00Z", "2026-03-09T06:30:00Z"]),
+    ("30 1 * * *", "America/New_York", "2026-10-31T12:00:00Z", ["2026-11-01T05:30:00Z", "2026-11-02T06:30:00Z"]),
+    (
+        "*/30 * * * *",
+        "America/New_York",
+        "2026-11-01T05:15:00Z",
+        ["2026-11-01T05:30:00Z", "2026-11-01T06:00:00Z", "2026-11-01T06:30:00Z", "2026-11-01T07:00:00Z"],
+    ),
+    ("@daily", "Europe/Berlin", "2026-03-28T12:00:00Z", ["2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z"]),
+    ("0 9 * * *", "UTC", "2026-11-23T09:00:00Z", ["2026-11-24T09:00:00Z"]),
+    ("0 9 * * *", "UTC", "2026-11-23T09:00:00.000001Z", ["2026-11-24T09:00:00Z"]),
+    ("0 9 * * *", "UTC", "2026-11-23T10:00:00+02:00", ["2026-11-23T09:00:00Z"]),
+    ("0 0 29 2 *", "UTC", "2096-03-01T00:00:00Z", ["2104-02-29T00:00:00Z"]),
+]
+NEVER = [
+    "* * * * * *",
+    "",
+    "0 0 30 2 *",
+    "@reboot",
+    "60 * * * *",
+    "*/0 * * * *",
+    "5-1 * * * *",
+    "a b c d e",
+    "0 0 * *",
+    "0 0 32 1 *",
+]
+
+EXPRESSIONS = [
+    # expr, `$`, what the answer holds
+    ("$.a", {"a": 1.0}, {"type": "number", "value": 1, "condition": True}),
+    ("1 / 0", {}, {"type": "number", "value": "Infinity", "condition": True}),
+    ("-1 / 0", {}, {"type": "number", "value": "-Infinity", "condition": True}),
+    ("-0", {}, {"type": "number", "value": "-0", "condition": False}),
+    ("0 / 0", {}, {"type": "number", "value": "NaN", "condition": False}),
+    ("undefined", {}, {"type": "undefined", "condition": False}),
+    ("$.nope", {}, {"type": "undefined", "condition": False}),
+    ("null", {}, {"type": "null", "value": None, "condition": False}),
+    ("!$.a", {"a": 0}, {"type": "boolean", "value": True, "condition": True}),
+    ("'5' + 2", {}, {"type": "string", "value": "52", "condition": True}),
+    ("''", {}, {"type": "string", "value": "", "condition": False}),
+    ("'\U0001f600'[0]", {}, {"type": "string", "value": "\ud83d", "condition": True}),
+    ("$.a", {"a": "\udc00"}, {"type": "string", "value": "\udc00", "condition": True}),
+    ("[]", {}, {"type": "array", "value": [], "condition": True}),
+    ("[1, undefined, 0 / 0, -0]", {}, {"type": "array", "value": [1, None, "NaN", "-0"], "condition": True}),
+    ("$", {"constructor": 1}, {"type": "object", "value": {"constructor": 1}, "condition": True}),
+    ("x => x", {}, {"type": "function", "condition": True}),
+]
+REFUSED_EXPRESSIONS = [
+    ("1 +", "EXPRESSION_SYNTAX", 4),
+    ("", "EXPRESSION_SYNTAX", 1),
+    ("a ?? b || c", "EXPRESSION_SYNTAX", None),
+    ("-2 ** 2", "EXPRESSION_SYNTAX", None),
+    ("x) || (true", "EXPRESSION_SYNTAX", None),
+    ("$.a === 1 && body.b", "EXPRESSION_NAME", 14),
+    ("'a'.repeat(1e9)", "EXPRESSION_LIMIT", None),
+    ("(" * 3000 + "1" + ")" * 3000, "EXPRESSION_LIMIT", None),
+    ("$.a.b.c", "EXPRESSION_TYPE", None),
+]
+
+
+def batch(run, command, lines):
+    """Raw lines in, answers out."""
+    done = run(*command, "--batch", stdin="\n".join(lines) + "\n")
+    assert (done.returncode, done.stderr) == (0, "")
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_eval_batch_answers_expressions_of_every_type_in_order(run):
+    ids = [0, "text", None, [1], {"a": 1}, True, 1.5]
+    lines = [
+        json.dumps({"id": ids[number % len(ids)], "expr": expr, "names": {"$": data}})
+        for number, (expr, data, _) in enumerate(EXPRESSIONS)
+    ]
+
+    answers = batch(run, ["eval"], lines)
+
+    for number, (answer, (_, _, expected)) in enumerate(zip(answers, EXPRESSIONS, strict=True)):
+        assert answer == {"id": ids[number % len(ids)], "ok": True, **expected}
+
+
+def test_eval_batch_tells_code_and_column_of_what_it_refuses_and_a_walk_into_nothing_is_false(run):
+    lines = [json.dumps({"id": 1, "expr": expr, "names": {"$": {}}}) for expr, _, _ in REFUSED_EXPRESSIONS]
+
+    answers = batch(run, ["eval"], lines)
+
+    for answer, (expr, code, column) in zip(answers, REFUSED_EXPRESSIONS, strict=True):
+        assert (answer["ok"], answer["code"]) == (False, code), expr
+        assert answer["error"]
+        assert isinstance(answer["column"], int)
+        assert column in (None, answer["column"])
+        assert answer.get("condition") is (False if code == "EXPRESSION_TYPE" else None)
+        assert "value" not in answer
+
+
+def test_eval_batch_binds_exactly_the_names_that_a_line_gives(run):
+    lines = [
+        '{"id": 1, "expr": "data.x + output[0]", "names": {"data": {"x": 1}, "output": [2]}, "later": "ignored"}',
+        '{"id": 2, "expr": "inptu", "names": {"data": {}}}',
+        '{"id": 3, "expr": "1"}',
+    ]
+
+    first, second, third = batch(run, ["eval"], lines)
+
+    assert first["value"] == 3
+    assert second["code"] == "EXPRESSION_NAME"
+    assert third["value"] == 1
+
+
+def test_eval_batch_answers_paths_and_templates(run):
+    data = {"a": [{"b": 1}, {"b": None}], "name": "N", "n": 0, "f": False, "e": []}
+    asked = [
+        {"id": 1, "path": "$.a[*].b", "data": data},
+        {"id": 2, "path": "$.a[1].b", "data": data},
+        {"id": 3, "path": "$.nope", "data": data},
+        {"id": 4, "path": "$.e", "data": data},
+        {"id": 5, "path": "$..b", "data": data},
+        {"id": 6, "path": "body.a", "data": data},
+        {"id": 7, "path": " $.a", "data": data},
+        {"id": 8, "path": "$" + ".a" * 1000, "data": {}},
+        {"id": 9, "template": "{{name}} {{a[0].b}} {{$.n}} {{f}} {{a | json}}", "data": data},
+        {"id": 10, "template": "{{name | nope}}", "data": data},
+        {"id": 11, "template": "{{v}}", "data": {"v": "{{name}} $.name \\1 \\g<0>", "name": "N"}},
+    ]
+
+    answers = batch(run, ["eval"], [json.dumps(line) for line in asked])
+
+    assert answers[:5] == [
+        {"id": 1, "ok": True, "single": False, "values": [1, None]},
+        {"id": 2, "ok": True, "single": True, "values": [None]},
+        {"id": 3, "ok": True, "single": True, "values": []},
+        {"id": 4, "ok": True, "single": True, "values": [[]]},
+        {"id": 5, "ok": True, "single": False, "values": [1, None]},
+    ]
+    assert [answer["ok"] for answer in answers[5:7]] == [False, False]
+    assert all({"code", "error", "column"} <= answer.keys() for answer in answers[5:7])
+    assert answers[7]["ok"] in {True, False}
+    assert answers[8] == {"id": 9, "ok": True, "value": 'N 1 0 false [{"b":1},{"b":null}]'}
+    assert answers[9]["ok"] is False
+    assert answers[10]["value"] == "{{name}} $.name \\1 \\g<0>"
+
+
+def test_eval_batch_answers_every_line_that_is_not_blank_whatever_is_in_it():
+    lines = [
+        b"not json",
+        b"[1]",
+        b"",
+        b"   \t\r",
+        b'{"id": 1}',
+        b'{"id": 2, "expr": "1", "path": "$"}',
+        b'{"id": 3, "expr": 5}',
+        b'{"id": 4, "expr": "$", "names": []}',
+        b"\x00\xff\xfe",
+        b'{"id": 5, "expr": "$", "names": {"$": ' + b"[" * 100_000 + b"]" * 100_000 + b"}}",
+        b'{"id": 6, "expr": "$.x", "names": {"$": {"x": ' + b"9" * 5000 + b"}}}",
+        b'{"id": 7, "expr": "$.length", "names": {"$": "' + b"x" * 10_000_000 + b'"}}',
+        b'{"id": 8, "expr": "$.a", "names": {"$": {"a": "\\ud83d"}}}\r',
+        b'{"id": 9, "expr": "1"}',  # and no line end
+    ]
+
+    done = subprocess.run([CAMSHAFT, "eval", "--batch"], input=b"\n".join(lines), capture_output=True, timeout=30, check=False)
+
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert [answer["ok"] for answer in answers] == [False] * 8 + [answers[8]["ok"], True, True, True]
+    assert [answer["id"] for answer in answers if answer["id"] is not None][:4] == [1, 2, 3, 4]
+    assert answers[9] == {"id": 7, "ok": True, "type": "number", "value": 10_000_000, "condition": True}
+    assert answers[10]["value"] == "\ud83d"
+    assert answers[11]["id"] == 9
+    assert all(answer["ok"] or {"id", "code", "error"} <= answer.keys() for answer in answers)
+
+
+async def test_eval_batch_answers_each_line_at_once():
+    """A tool may hold the command open and ask line by line."""
+    with subprocess.Popen([CAMSHAFT, "eval", "--batch"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as asked:
+        for number in range(3):
+            asked.stdin.write(b'{"id": %d, "expr": "1"}\n' % number)
+            asked.stdin.flush()
+            assert json.loads(asked.stdout.readline())["id"] == number
+        asked.stdin.close()
+
+        assert asked.wait(timeout=10) == 0
+
+
+def test_eval_prints_one_value_as_json(run, tmp_path):
+    file = tmp_path / "data.json"
+    file.write_text('{"a": {"b": [1, 2]}}')
+
+    from_file = run("eval", "$.a.b", "--data", file)
+    from_stdin = run("eval", "data.a.b.length === 2", "--data", "-", stdin=file.read_text())
+    refused = run("eval", "$.a ===", "--data", file)
+
+    assert (from_file.returncode, json.loads(from_file.stdout)) == (0, [1, 2])
+    assert (from_stdin.returncode, from_stdin.stdout) == (0, "true\n")
+    assert (refused.returncode, refused.stdout) == (3, "")
+    assert "8" in refused.stderr
+
+
+def test_schedule_batch_answers_crontab_s_meaning_in_real_time_zones(run):
+    lines = [
+        json.dumps({"id": number, "expr": expr, "tz": zone, "start": start, "n": len(times)})
+        for number, (expr, zone, start, times) in enumerate(ZONES_AND_TEXTS)
+    ]
+    never = [json.dumps({"id": expr, "expr": expr, "tz": "UTC", "start": "2026-11-23T00:00:00Z", "n": 1}) for expr in NEVER]
+    odd = [
+        "no json",
+        "[]",
+        '{"id": 1}',
+        '{"id": 2, "expr": "* * * * *", "tz": "Mars/X", "start": "2026-11-23T00:00:00Z", "n": 1}',
+    ]
+
+    answers = batch(run, ["schedule", "next"], [*lines, "", *never, *odd])
+
+    good, bad = answers[: len(lines)], answers[len(lines) :]
+    assert good == [{"id": number, "ok": True, "times": times} for number, (_, _, _, times) in enumerate(ZONES_AND_TEXTS)]
+    assert [answer["ok"] for answer in bad] == [False] * len([*never, *odd])
+    assert all(answer["error"] for answer in bad)
+
+
+def test_schedule_next_prints_the_times_as_a_json_list(run, run_json):
+    asked = ["schedule", "next", "0 9 * * 1-5", "--timezone", "Europe/Berlin", "--from", "2026-11-20T09:00:00Z", "-n", "2"]
+
+    assert run_json(*asked) == ["2026-11-23T08:00:00Z", "2026-11-24T08:00:00Z"]
+    assert run("schedule", "next", "0 0 30 2 *").returncode == 3
+    assert run("schedule", "next", "* * * * *", "--timezone", "Mars/X").returncode == 3
+
+
+# ---- flow execute
+
+FLOW = {
+    "key": "main",
+    "inputs": {"name": {"type": "string"}, "n": {"type": "number", "default": 3}},
+    "steps": [
+        {"id": "say", "type": "bash", "bash": {"command": "echo talk >&2; echo said"}},
+        {"id": "read", "type": "file-read", "fileRead": {"path": "rel.txt"}},
+        {"id": "sub", "type": "flow", "flow": {"key": "child", "inputs": {"x": "$.input.name"}}},
+        {"id": "last", "type": "transform", "transform": {"expression": "$.input.n * 2"}},
+    ],
+}
+CHILD = {
+    "key": "child",
+    "inputs": {"x": {"type": "string"}},
+    "steps": [{"id": "a", "type": "transform", "transform": {"expression": "$.input.x + '!'"}}],
+}
+
+
+@pytest.fixture
+def beside(tmp_path, write):
+    """A folder that is no home, with flows that need each other and a file."""
+    folder = tmp_path / "beside"
+    write(folder, "main.json", FLOW)
+    write(folder, "child.json", CHILD)
+    write(folder, "rel.txt", "relative\n")
+    write(
+        folder,
+        "fail.yaml",
+        'key: fail\nsteps:\n  - {id: no, type: bash, bash: {command: "echo out; exit 9"}}\n  - {id: after, type: transform, transform: {expression: "1"}}\n',
+    )
+    write(folder, "refused.json", '{\n  "steps": [\n    {"id": "a", "type": "bassh", "bash": {"command": "x"}}\n  ]\n}')
+    return folder
+
+
+def test_flow_execute_prints_the_run_as_json_and_nothing_else(beside, run):
+    done = run("flow", "execute", beside / "main.json", "-i", "name=Ann", "-i", "n:=5", "-o", "json")
+    timed = run("flow", "execute", beside / "main.json", "--input", "-", "--metrics", "-o", "json", stdin='{"name": "Bob"}')
+
+    said = json.loads(done.stdout)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert said.keys() == {"run", "status", "steps", "inputs", "output", "error", "_metrics"}
+    assert (said["status"], said["inputs"], said["output"], said["error"]) == ("completed", {"name": "Ann", "n": 5}, 10, None)
+    assert {"say", "read", "sub", "last"} <= said["steps"].keys()
+    for step in said["steps"].values():
+        assert step.keys() == {"status", "output", "error", "errorCode", "durationMs", "attempts"}
+    assert said["steps"]["say"]["output"] == "said"
+    assert said["steps"]["read"]["output"] == "relative\n"
+    assert said["steps"]["sub/a"]["output"] == "Ann!"
+    assert said["_metrics"]["steps"]["say"]["durationMs"] == said["steps"]["say"]["durationMs"]
+    assert isinstance(said["_metrics"]["totalDurationMs"], int)
+    timings = json.loads(timed.stdout)["_stepTimings"]
+    assert json.loads(timed.stdout)["inputs"] == {"name": "Bob", "n": 3}
+    assert timings.keys() == said["steps"].keys()
+    assert all(isinstance(duration, int) for duration in timings.values())
+
+
+def test_flow_execute_s_exit_status_tells_what_kind_of_end_it_was(beside, run):
+    commands = [
+        (beside / "fail.yaml", "-o", "json"),
+        (beside / "refused.json", "-o", "json"),
+        ("-o", "json"),
+        (beside / "main.json", "-i", "name", "-o", "json"),
+        (beside / "main.json", "-i", "name=A", "-o", "xml"),
+        (beside / "main.json", "--nope"),
+    ]
+    with ThreadPoolExecutor() as pool:
+        failed, refused, *usage = pool.map(lambda command: run("flow", "execute", *command), commands)
+
+    said = json.loads(failed.stdout)
+    assert (failed.returncode, said["status"]) == (7, "failed")
+    assert (said["steps"]["no"]["status"], said["steps"]["no"]["errorCode"]) == ("failed", "EXIT_STATUS")
+    assert said["steps"]["no"]["attempts"] == 1
+    assert "after" not in {name for name, step in said["steps"].items() if step["status"] == "success"}
+    assert said["error"]
+    assert (refused.returncode, refused.stdout) == (3, "")
+    assert "refused.json:3:" in refused.stderr
+    assert "«bash»" in refused.stderr
+    assert [(one.returncode, one.stdout) for one in usage] == [(2, "")] * 4
+    assert not any("Traceback" in one.stderr for one in (failed, refused, *usage))
+
+
+async def test_flow_execute_means_the_same_with_and_without_a_daemon(home, daemon_of, run):
+    def asked(*arguments):
+        done = run("flow", "execute", *arguments, "-o", "json", home=home)
+        return done.returncode, json.loads(done.stdout) if done.stdout else None
+
+    def plain(result):
+        code, said = result
+        return code, said and [said["status"], said["inputs"], said["output"], {k: v["output"] for k, v in said["steps"].items()}]
+
+    cases = [("deal-process", "-i", "companyName=Acme"), ("deal-process",), ("no-such-flow",)]  # the second lacks an input
+    with ThreadPoolExecutor() as pool:
+        alone = [plain(result) for result in pool.map(lambda case: asked(*case), cases)]
+    daemon = await daemon_of(home)
+    served = [plain(asked(*case)) for case in cases]
+
+    assert alone == served
+    assert alone[0][0] == 0
+    assert alone[1][0] in {2, 3}
+    assert alone[2][0] == 4
+    assert daemon.rows("SELECT DISTINCT status FROM runs") == [("completed",)]
+
+
+# ---- validate
+
+MISTAKES = {
+    # file: (text, where, what the problem or its hint says)
+    "triggers/comma.json": ('{"trigger": {"type": "webhook", "path": "/x",}, "flow": "f"}', (1, 46), "comma"),
+    "triggers/field.json": (
+        '{\n  "trigger": {"type": "webhook", "path": "/x", "fliter": "true"},\n  "flow": "f"\n}',
+        (2, 48),
+        "«filter»",
+    ),
+    "triggers/filter.yaml": ("trigger:\n  type: webhook\n  path: /x\n  filter: \"$.body.a === 'x' &&\"\nflow: f\n", (4, 31), "ends"),
+    "triggers/name.yaml": ("trigger:\n  type: webhook\n  path: /x\n  filter: body.a === 'x'\nflow: f\n", (4, 11), "$.body"),
+    "triggers/type.json": ('{"trigger": {"type": "webhok", "path": "/x"}, "flow": "f"}', (1, 22), "«webhook»"),
+    "triggers/cron.yaml": ('trigger:\n  type: schedule\n  cron: "0 9 * * 8"\nflow: f\n', (3, 18), "0-7"),
+    "triggers/never.yaml": ('trigger:\n  type: schedule\n  cron: "0 0 30 2 *"\nflow: f\n', (3, None), "never"),
+    "triggers/zone.yaml": ("trigger:\n  type: schedule\n  cron: 0 0 1 2 *\n  timezone: Europe/Berlni\nflow: f\n", (4, 13), "Europe/Berlin"),
+    "triggers/no-flow.json": ('{"trigger": {"type": "webhook", "path": "/x"}, "flow": "fff"}', (1, 56), "no flow"),
+    "triggers/flowless.json": ('{"trigger": {"type": "webhook", "path": "/x"}}', (1, 1), "flow is missing"),
+    "triggers/mapping.json": (
+        '{"trigger": {"type": "webhook", "path": "/x"}, "flow": "f", "inputMapping": {"n": "$.body[n]"}}',
+        (1, None),
+        "['n']",
+    ),
+    "triggers/unmapped.json": ('{"trigger": {"type": "webhook", "path": "/x"}, "flow": "f", "inputMapping": {}}', (1, None), "«n»"),
+    "triggers/enabled.json": ('{"enabled": "yes", "trigger": {"type": "webhook", "path": "/x"}, "flow": "f"}', (1, 13), "true or false"),
+    "triggers/auth.json": (
+        '{"trigger": {"type": "webhook", "path": "/x", "auth": {"type": "bearer", "secret": "hunter2"}}, "flow": "f"}',
+        (1, None),
+        "never holds a secret",
+    ),
+    "triggers/signature.json": (
+        '{"trigger": {"type": "webhook", "path": "/x", "auth": {"type": "hmak", "secret": {"env": "A"}}}, "flow": "f"}',
+        (1, None),
+        "«hmac»",
+    ),
+    "triggers/list.json": ("[1]", (1, 1), "object"),
+    "triggers/empty.json": ("", (1, 1), "empty"),
+    "triggers/twice.json": ('{"key": "a", "key": "b", "trigger": {"type": "webhook", "path": "/x"}, "flow": "f"}', (1, 14), "twice"),
+    "triggers/deep.json": ("[" * 5000 + "]" * 5000, (1, 201), "deep"),
+    "triggers/deep.yaml": ("a: " + "[" * 5000 + "]" * 5000, (1, None), "deep"),
+    "triggers/number.json": ('{"key": ' + "9" * 5000 + "}", (1, 9), "number"),
+    "triggers/tab.yaml": ("trigger:\n\ttype: webhook\n", (2, 1), "tab"),
+    "triggers/code.yaml": ('a: !!python/object/apply:os.system ["true"]\n', (1, 4), "plain data"),
+    "triggers/bomb.yaml": (
+        'a: &a ["x", "x"]\n' + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcdef", "bcdefg", strict=True)),
+        (None, None),
+        "100,000",
+    ),
+    "triggers/two.yaml": ("a: 1\n---\nb: 2\n", (2, 1), "second document"),
+    "triggers/duration.json": (
+        '{"trigger": {"type": "webhook", "path": "/x"}, "flow": "f", "idempotency": {"key": "$.id", "ttl": "24"}}',
+        (1, None),
+        "unit",
+    ),
+    "triggers/key.json": ('{"key": "../../x", "trigger": {"type": "webhook", "path": "/x"}, "flow": "f"}', (1, 9), "«x»"),
+    "flows/cycle.json": (
+        ('{"steps": [{"id": "a", "type": "transform", "needs": ["b"], "transform": {"expression": "1"}},\n'
+        ' {"id": "b", "type": "transform", "needs": ["a"], "transform": {"expression": "1"}}]}'),
+        (1, None),
+        "a → b → a",
+    ),
+    "flows/step.json": ('{"steps": [{"id": "a", "type": "transfrom", "transform": {"expression": "1"}}]}', (1, 32), "«transform»"),
+    "flows/double.json": (
+        ('{"steps": [{"id": "a", "type": "transform", "transform": {"expression": "1"}},\n'
+        ' {"id": "a", "type": "transform", "transform": {"expression": "1"}}]}'),
+        (2, 9),
+        "two steps",
+    ),
+    "flows/unknown.json": ('{"steps": [{"id": "a", "type": "transform", "transform": {"expression": "$.steps.nope.output"}}]}', (1, None), "«nope»"),
+    "flows/later.json": (
+        ('{"steps": [{"id": "a", "type": "transform", "transform": {"expression": "$.steps.b.output"}},\n'
+        ' {"id": "b", "type": "transform", "transform": {"expression": "1"}}]}'),
+        (1, None),
+        "«b»",
+    ),
+    "flows/sub.json": ('{"steps": [{"id": "a", "type": "flow", "flow": {"key": "no-such"}}]}', (1, None), "«no-such»"),
+    "flows/self.json": ('{"steps": [{"id": "a", "type": "flow", "flow": {"key": "self"}}]}', (1, None), "self → self"),
+    "flows/near.json": ('{"steps": [{"id": "a", "type": "bash", "timeoutMS": 3, "bash": {"command": "x"}}]}', (1, 40), "«timeoutMs»"),
+    "flows/text.json": ('{"steps": "x"}', (1, 11), "list"),
+}  # fmt: skip
+
+
+def test_validate_tells_every_mistake_with_its_place(tmp_path, write, run):
+    folder = tmp_path / "broken"
+    write(folder, "camshaft.toml", "")
+    good = [{"id": "a", "type": "transform", "transform": {"expression": "$.input.n"}}]
+    write(folder, "flows/f.json", {"key": "f", "inputs": {"n": {"type": "number"}}, "steps": good})
+    for name, (text, _, _) in MISTAKES.items():
+        write(folder, name, text)
+    (folder / "triggers" / "binary.json").write_bytes(b"\xff\xfe\x00\x01")
+
+    done = run("validate", folder, "-o", "json")
+
+    found: dict[str, list] = {}
+    for problem in json.loads(done.stdout):
+        assert problem.keys() == {"file", "line", "column", "path", "problem", "hint"}
+        found.setdefault(str(problem["file"]).removeprefix(f"{folder}/"), []).append(problem)
+    assert done.returncode == 3
+    assert "Traceback" not in done.stderr
+    assert found.keys() == MISTAKES.keys() | {"triggers/binary.json"}
+    for name, (_, (line, column), words) in MISTAKES.items():
+        said = [one for one in found[name] if words in f"{one['problem']} {one['hint']}"]
+        assert said, (name, found[name])
+        assert any(line in (None, one["line"]) and column in (None, one["column"]) for one in said), (name, said)
+
+
+def test_validate_of_what_is_right_is_an_empty_list(home, run, run_json):
+    assert run_json("validate", home) == []
+    assert run_json("validate", home / "triggers" / "auto-process-deal.json", home / "flows") == []
+    missing = run("validate", home / "nowhere.json", "-o", "json")
+    assert missing.returncode == 3
+    assert json.loads(missing.stdout)[0]["file"] == str(home / "nowhere.json")
+
+
+# ---- the daemon
+
+DEAL = {"source": "email", "company": "Acme", "email": "a@b.c"}
+
+
+async def test_webhook_answers_runs_and_events_are_told_in_their_forms(home, write, daemon_of, client, run_json):
+    trigger = json.loads((home / "triggers/auto-process-deal.json").read_text())
+    write(home, "triggers/second.json", {**trigger, "key": "second", "inputMapping": {"companyName": "$.body.nothing.here"}})
+    write(home, "triggers/off.json", {**trigger, "key": "off", "enabled": False})
+    write(
+        home, "triggers/error.json", {**trigger, "key": "error", "trigger": {**trigger["trigger"], "filter": "$.body.source()"}}
+    )
+    slots = {"key": "slots", "trigger": {"type": "schedule", "cron": "0 9 * * 1-5", "timezone": "Europe/Berlin"}}
+    write(home, "triggers/slots.json", {**slots, "flow": "deal-process", "inputMapping": {"companyName": "x"}})
+    daemon = await daemon_of(home)
+
+    async with client.post(f"{daemon.hooks}/deal-created", json=DEAL) as answer:
+        status, said = answer.status, await answer.json()
+    async with client.post(f"{daemon.hooks}/deal-created", json={"source": "web"}) as answer:
+        none_matched, nothing = answer.status, await answer.json()
+    await daemon.all_ended()
+    event = run_json("event", "show", said["event"], home=home)
+    shown = run_json("run", "show", said["runs"][0], home=home)
+    by_prefix = run_json("run", "show", said["runs"][0][:-3], home=home)
+    listed = run_json("trigger", "list", home=home)
+
+    assert (status, none_matched, nothing["runs"]) == (202, 200, [])
+    assert said.keys() == {"event", "runs", "verdicts"}
+    assert said["event"].startswith("evt_")
+    assert [run[:4] for run in said["runs"]] == ["run_"]
+    assert said["verdicts"]["auto-process-deal"] == "dispatched"
+    assert said["verdicts"]["second"] == "mapping_error"
+    assert said["verdicts"]["error"] in {"filter_false", "filter_error"}
+    assert {verdict["trigger"]: verdict["verdict"] for verdict in event["verdicts"]} == said["verdicts"]
+    assert all({"trigger", "verdict", "reason", "run"} <= verdict.keys() for verdict in event["verdicts"])
+    assert all(verdict["reason"] for verdict in event["verdicts"] if verdict["verdict"] != "dispatched")
+    assert {"run", "status", "steps", "inputs", "output", "error", "_metrics", "event", "trigger", "flow"} <= shown.keys()
+    assert by_prefix == shown
+    assert [(row["key"], row["type"], row["flow"], row["enabled"]) for row in listed] == [
+        ("auto-process-deal", "webhook", "deal-process", True),
+        ("error", "webhook", "deal-process", True),
+        ("off", "webhook", "deal-process", False),
+        ("second", "webhook", "deal-process", True),
+        ("slots", "schedule", "deal-process", True),
+    ]
+    assert [len(row["next"]) for row in listed] == [0, 0, 0, 0, 3]
+    assert all(slot.endswith("Z") and len(slot) == 20 for slot in listed[-1]["next"])
+
+
+async def test_strangers_learn_no_trigger_s_name(home, write, daemon_of, client):
+    """Beyond loopback `verdicts` is only told where the hook has `auth`."""
+    trigger = json.loads((home / "triggers/auto-process-deal.json").read_text())
+    section = {"type": "webhook", "path": "/guarded", "auth": {"type": "bearer", "secret": {"env": "DEAL_SECRET"}}}
+    write(home, "triggers/guarded.json", {**trigger, "key": "guarded", "trigger": section})
+    daemon = await daemon_of(home, "--listen", "0.0.0.0:0", env={"DEAL_SECRET": "s3cret"})
+    url = daemon.hooks.replace("0.0.0.0", "127.0.0.1")
+
+    async with client.post(f"{url}/deal-created", json=DEAL) as answer:
+        plain = await answer.json()
+    async with client.post(f"{url}/guarded", json=DEAL, headers={"Authorization": "Bearer s3cret"}) as answer:
+        guarded = await answer.json()
+    async with client.post(f"{url}/guarded", json=DEAL, headers={"Authorization": "Bearer wrong"}) as answer:
+        refused, text = answer.status, await answer.text()
+
+    assert plain.keys() == {"event", "runs"}
+    assert guarded["verdicts"] == {"guarded": "dispatched"}
+    assert refused == 401
+    assert "guarded" not in text
+
+
+async def test_a_home_is_found_by_camshaft_home_and_flags_win_over_the_environment_and_that_over_the_file(
+    home, write, daemon_of, run, run_json
+):
+    write(home, "camshaft.toml", '[http]\nlisten = "127.0.0.1:1"\nadmin = "127.0.0.1:2"\n[worker]\nconcurrency = 3\n')
+    daemon = await daemon_of(home, env={"CAMSHAFT_HTTP__LISTEN": "127.0.0.1:3"})
+
+    by_environment = run("trigger", "list", "-o", "json", env={"CAMSHAFT_HOME": str(home)})
+    by_flag = run("trigger", "list", "-o", "json", home=home, env={"CAMSHAFT_HOME": "/nowhere"})
+    other = shutil.copytree(home, home.parent / "other", ignore=shutil.ignore_patterns("state"))
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        wanted = "{}:{}".format(*taken.getsockname())
+        refused = run("serve", home=other, env={"CAMSHAFT_HTTP__LISTEN": wanted})
+
+    assert ":3" not in daemon.hooks[-3:]
+    assert wanted in refused.stderr  # the environment's, not the file's
+    assert json.loads(by_environment.stdout) == json.loads(by_flag.stdout)
+    assert json.loads(by_flag.stdout)[0]["key"] == "auto-process-deal"
+    assert refused.returncode == 1
+    assert "Traceback" not in refused.stderr
+
+
+async def test_what_a_home_s_database_holds_is_readable_by_nobody_else(daemon):
+    modes = {file.name: oct(os.stat(file).st_mode & 0o077) for file in (daemon.home / "state").iterdir()}
+
+    assert set(modes.values()) == {"0o0"}, modes
+    assert sqlite3.connect(daemon.home / "state" / "camshaft.db").execute("PRAGMA journal_mode").fetchone() == ("wal",)
