@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import atexit
 import json
 import logging
 import sys
-from typing import Any
+import threading
+from typing import Any, BinaryIO
 
 import orjson
 import structlog
@@ -17,7 +20,6 @@ def set_up_logs(level: str = "info", form: str = "auto") -> None:
     """From now on every logger, ours and those of libraries, writes to standard error in one form."""
     console = form == "console" or (form == "auto" and sys.stderr.isatty())
     processors: list[Any] = [
-        structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -29,7 +31,9 @@ def set_up_logs(level: str = "info", form: str = "auto") -> None:
         factory = structlog.PrintLoggerFactory(sys.stderr)
     else:
         processors += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_dump)]
-        factory = structlog.BytesLoggerFactory(sys.stderr.buffer)
+        lines = Lines(sys.stderr.buffer)
+        atexit.register(lines.flush)
+        factory = lambda *_: lines  # noqa: E731 - structlog asks for a logger by this name
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
@@ -41,6 +45,41 @@ def set_up_logs(level: str = "info", form: str = "auto") -> None:
     # Libraries say at info what is ours to say; their own debug lines come with ours.
     root.setLevel(logging.DEBUG if level == "debug" else max(LEVELS[level], logging.WARNING))
     logging.captureWarnings(capture=True)
+
+
+class Lines:
+    """Writes what one turn of the loop said at once: a write for each run's line would be a twentieth of an event's cost.
+
+    What is a warning or worse is written before the call returns, with all that was said before it.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()  # sources log from their threads
+        self._waiting: list[bytes] = []
+
+    def info(self, line: bytes) -> None:
+        self._waiting.append(line)
+        if len(self._waiting) > 1:
+            return
+        try:
+            asyncio.get_running_loop().call_soon(self.flush)
+        except RuntimeError:  # no loop: a command, a thread
+            self.flush()
+
+    def warning(self, line: bytes) -> None:
+        self._waiting.append(line)
+        self.flush()
+
+    def flush(self) -> None:
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+            if waiting:
+                self._stream.write(b"\n".join(waiting) + b"\n")
+                self._stream.flush()
+
+    debug = info
+    error = critical = exception = fatal = failure = err = warn = log = msg = warning
 
 
 class _Forward(logging.Handler):
