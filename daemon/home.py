@@ -120,6 +120,14 @@ def with_trigger(definitions: Definitions, trigger: Trigger, file: Path) -> Defi
     return assemble(definitions.home, [*triggers, Loaded(file, (), trigger.key, trigger)], flows)
 
 
+def without_trigger(definitions: Definitions, key: str) -> Definitions:
+    """The set without this trigger, and otherwise as it is. Nothing is read or written."""
+    folder = definitions.home / "triggers"
+    kept = [loaded for loaded in definitions.files.values() if loaded.file.parent != folder or loaded.key != key]
+    triggers = [loaded for loaded in kept if loaded.file.parent == folder]
+    return assemble(definitions.home, triggers, [loaded for loaded in kept if loaded.file.parent != folder])
+
+
 def trigger_files(home: Path) -> list[Path]:
     """The definitions of triggers, in the order of their names."""
     return [file for file in _listed(home / "triggers") if file.suffix in SUFFIXES and not file.is_dir()]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from daemon import shapes
 from daemon.advice import Advice
 from daemon.errors import BadRequest, Conflict, NotFound, Unreachable
-from daemon.home import Definitions, Holder, Kinds, read_home, remove_trigger, with_trigger, write_trigger
+from daemon.home import Definitions, Holder, Kinds, read_home, remove_trigger, with_trigger, without_trigger, write_trigger
 from flows.errors import DefinitionError
 from flows.flow import Flow
 from flows.suggest import did_you_mean
@@ -123,7 +123,10 @@ class Operations:
         async with self._changing:
             before = await asyncio.to_thread(self._read)
             file = await asyncio.to_thread(remove_trigger, before, key)
-            await self._swap(await asyncio.to_thread(self._read))
+            after = await asyncio.to_thread(self._read)
+            if after.refused and not self.keep_going:  # a file elsewhere is broken: what is in force stays, but for this trigger
+                after = without_trigger(self.definitions.current, key)
+            await self._swap(after)
         return {"key": key, "file": str(file), "removed": True}
 
     # Flows

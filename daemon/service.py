@@ -17,20 +17,19 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
-from typing import Any
 
 import structlog
 import uvloop
 
 from daemon.admin import Bound, open_admin
 from daemon.advice import Advice
-from daemon.config import Config, read_section
+from daemon.config import Config
 from daemon.credentials import Credentials
 from daemon.dispatch import Job
 from daemon.dispatch.local import LocalDispatch
 from daemon.home import Definitions, Holder, read_home
 from daemon.intake import Intake
-from daemon.kinds import configured_kinds
+from daemon.kinds import check_sources, configured_kinds, source_settings
 from daemon.live import LiveDaemon
 from daemon.operations import Operations
 from daemon.source_state import StoredState
@@ -103,6 +102,7 @@ async def open_daemon(config: Config, *, keep_going: bool = False) -> AsyncItera
         stack.enter_context(hold_home(config.state / "lock"))
         credentials = Credentials(config.home)
         kinds = configured_kinds(config)
+        check_sources(config)
         holder = Holder(_definitions(config, kinds, keep_going=keep_going))
         token = f"daemon-{secrets.token_hex(8)}"
         store = await stack.enter_async_context(open_store(config.database, token=token, synchronous=config.store.synchronous))
@@ -219,8 +219,7 @@ def _definitions(config: Config, kinds: Mapping[str, StepKind], *, keep_going: b
 def _make_source(config: Config, store: Store, credentials: Credentials, worker: Worker, kind: str) -> Source:
     """Each source with its own section and what it asks for."""
     chosen = source_class(kind)
-    section = kind.replace("-", "_")
-    settings: Any = read_section(chosen.Settings, config, "sources", section)
+    settings = source_settings(config, kind)
     if kind == "webhook":
         settings = settings.model_copy(update={"listen": str(config.http.listen)})
         return chosen(settings, secret=credentials.resolve)  # type: ignore[no-any-return]

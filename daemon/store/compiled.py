@@ -9,6 +9,7 @@ SCHEMA = (
     'CREATE TABLE alembic_version ( version_num VARCHAR(32) NOT NULL, PRIMARY KEY (version_num) )',
     'CREATE TABLE attempts ( run VARCHAR(40) NOT NULL, path TEXT NOT NULL, number INTEGER NOT NULL, position BIGINT NOT NULL, step TEXT NOT NULL, kind TEXT NOT NULL, status VARCHAR(12) NOT NULL, started_at BIGINT NOT NULL, duration_ms BIGINT, output TEXT, response TEXT, error TEXT, code TEXT, usage TEXT, cost_label TEXT, flags SMALLINT NOT NULL, PRIMARY KEY (run, path, number) )',
     'CREATE TABLE causes ( scope TEXT NOT NULL, "key" TEXT NOT NULL, event VARCHAR(40) NOT NULL, expires_at BIGINT, PRIMARY KEY (scope, "key") ) WITHOUT ROWID',
+    'CREATE INDEX causes_event ON causes (event)',
     'CREATE TABLE definitions ( digest VARCHAR(64) NOT NULL, noun VARCHAR(8) NOT NULL, "key" TEXT NOT NULL, definition TEXT NOT NULL, folder TEXT NOT NULL, saved_at BIGINT NOT NULL, PRIMARY KEY (digest) )',
     'CREATE TABLE events ( id VARCHAR(40) NOT NULL, source VARCHAR(20) NOT NULL, address TEXT NOT NULL, subject TEXT, time BIGINT NOT NULL, document TEXT NOT NULL, PRIMARY KEY (id) )',
     'CREATE TABLE runs ( id VARCHAR(40) NOT NULL, event VARCHAR(40), "trigger" TEXT, trigger_digest VARCHAR(64), flow TEXT NOT NULL, flow_digest VARCHAR(64) NOT NULL, status VARCHAR(12) NOT NULL, priority SMALLINT NOT NULL, epoch INTEGER NOT NULL, owner VARCHAR(40), lease_until BIGINT, created_at BIGINT NOT NULL, started_at BIGINT, finished_at BIGINT, inputs TEXT NOT NULL, output TEXT, error TEXT, code TEXT, PRIMARY KEY (id) )',

@@ -40,6 +40,7 @@ def _prune_events(connection: sqlite3.Connection, oldest_kept_us: int | None, ro
         runs = [(row[0],) for row in connection.execute("SELECT run FROM verdicts WHERE event = ? AND run IS NOT NULL", (event,))]
         _delete_runs(connection, runs)
         connection.execute("DELETE FROM verdicts WHERE event = ?", (event,))
+        connection.execute("DELETE FROM causes WHERE event = ?", (event,))
         connection.execute("DELETE FROM events WHERE id = ?", (event,))
     return len(doomed)
 

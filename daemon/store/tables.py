@@ -98,6 +98,8 @@ causes = Table(
     sqlite_with_rowid=False,
 )
 
+Index("causes_event", causes.c.event)  # a cause goes with its event, when that is pruned
+
 source_state = Table(
     "source_state",
     metadata,

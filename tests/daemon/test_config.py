@@ -221,3 +221,23 @@ def test_kinds_of_steps_get_their_sections(home):
     kinds = configured_kinds(read_config(home))
 
     assert kinds["bash"].settings.shell == "sh"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ("[sources.webhook]\nmax_body_byte = 5", "max_body_byte"),
+        ("[sources.file_watch]\nsettle_s = -1", "settle_s"),
+        ('[sources.webhook]\nlisten = "127.0.0.1:1"', "[http] listen"),
+        ('[sources.schedule]\ntimezone = "UTC"', "[schedule] timezone"),
+    ],
+)
+def test_the_section_of_a_source_is_checked_before_any_trigger_uses_it(tmp_path, section, said):
+    from daemon.kinds import check_sources
+
+    (tmp_path / "camshaft.toml").write_text(section + "\n")
+
+    with pytest.raises(DefinitionError) as refused:
+        check_sources(read_config(tmp_path))
+
+    assert said in str(refused.value)

@@ -182,6 +182,16 @@ async def test_a_removed_trigger_is_gone(operations):
         await operations.remove_trigger("hook")
 
 
+async def test_removing_a_trigger_leaves_the_others_in_force_also_where_a_file_of_theirs_broke_meanwhile(operations):
+    await operations.add_trigger(HOOK)
+    await operations.add_trigger(HOOK | {"key": "other"})
+    (operations.home / "triggers/other.json").write_text("{broken")
+
+    await operations.remove_trigger(HOOK["key"])
+
+    assert [trigger["key"] for trigger in operations.list_triggers()] == ["other"]
+
+
 async def test_what_is_not_there_is_told_with_what_was_meant(operations):
     await operations.add_trigger(HOOK)
 

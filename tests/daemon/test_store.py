@@ -327,6 +327,16 @@ async def test_old_events_are_pruned_with_their_runs_and_live_ones_stay(store):
     assert (await store.run(going.id)).status == "queued"
 
 
+async def test_a_cause_goes_with_its_event_so_that_slots_do_not_gather_for_ever(store):
+    cause = Cause("schedule:daily", "slot")
+    await store.accept(an_event(cause=cause), [])
+
+    await store.prune(age_days=None, rows=0, now=2000.0)
+    again = await store.accept(an_event(cause=cause), [])
+
+    assert not again.duplicate
+
+
 async def test_events_beyond_the_number_of_rows_are_pruned_oldest_first(store):
     events = [an_event() for _ in range(5)]
     for event in events:

@@ -96,6 +96,7 @@ def _memory() -> None:
         sa.PrimaryKeyConstraint("scope", "key"),
         sqlite_with_rowid=False,
     )
+    op.create_index("causes_event", "causes", ["event"])
     op.create_table(
         "source_state",
         sa.Column("source", sa.Text, nullable=False),
