@@ -120,7 +120,9 @@ def _told(error: DaemonError | DefinitionError | StoreError | Unavailable) -> we
     if isinstance(error, DaemonError):
         return _refusal(error.status, error.code, error.message, error.hint)
     if isinstance(error, DefinitionError):
-        problems = [shapes.problem_shown(problem) for problem in error.problems]
+        problems = [
+            {**shapes.problem_shown(problem), "offset": problem.offset, "ofKey": problem.of_key} for problem in error.problems
+        ]  # with what a command needs to say where in its file
         return _refusal(422, "DEFINITION", "the definition is refused", None, {"problems": problems})
     if isinstance(error, Unavailable):
         return _refusal(503, "UNAVAILABLE", str(error), None, headers={"Retry-After": str(error.retry_after_s)})

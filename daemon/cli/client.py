@@ -106,5 +106,12 @@ def _of_status(status: int) -> type[DaemonError]:
 def _problem(said: Mapping[str, Any]) -> Problem:
     path = (said["path"],) if said.get("path") else ()
     return Problem(
-        path, said["problem"], said.get("hint"), file=said.get("file"), line=said.get("line"), column=said.get("column")
+        path,
+        said["problem"],
+        said.get("hint"),
+        offset=said.get("offset"),
+        file=said.get("file"),
+        line=said.get("line"),
+        column=said.get("column"),
+        of_key=said.get("ofKey", False),
     )

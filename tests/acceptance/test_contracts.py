@@ -466,6 +466,20 @@ def test_validate_of_what_is_right_is_an_empty_list(home, run, run_json):
     assert json.loads(missing.stdout)[0]["file"] == str(home / "nowhere.json")
 
 
+async def test_trigger_add_tells_the_same_places_with_and_without_a_daemon(home, write, daemon_of, run):
+    broken = 'trigger:\n  type: webhook\n  path: /x\n  filter: "$.body.a ==="\n  fliter: x\nflow: deal-process\n'
+    file = write(home.parent, "broken.yaml", broken)
+
+    alone = run("trigger", "add", file, home=home)
+    await daemon_of(home)
+    served = run("trigger", "add", file, home=home)
+
+    assert alone.returncode == served.returncode == 3
+    assert alone.stderr == served.stderr
+    assert f"{file}:4:24 " in served.stderr
+    assert f"{file}:5:3 " in served.stderr
+
+
 # ---- the daemon
 
 DEAL = {"source": "email", "company": "Acme", "email": "a@b.c"}
