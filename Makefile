@@ -9,7 +9,7 @@ run: .venv/.ready
 	@$(BIN)/python examples/serve.py
 
 test: .venv/.ready
-	$(BIN)/pytest -q -m "not slow"
+	$(BIN)/pytest -q -m "not slow" --numprocesses 2 --dist worksteal
 
 slow: .venv/.ready
 	$(BIN)/pytest -q -m slow

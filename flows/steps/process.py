@@ -7,15 +7,17 @@ import errno
 import os
 import shutil
 import signal
-from asyncio import subprocess
+import subprocess
+import threading
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, cast
+from functools import partial
+from typing import TYPE_CHECKING, Literal
 
 from flows.errors import StepError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 DRAIN_S = 1.0  # a leader that is gone leaves at most buffered output; who still holds the pipe after this is a leftover
@@ -72,15 +74,15 @@ async def run_process(
     return Finished(end, status, bytes(child.output[1]), bytes(child.output[2]), leftovers)
 
 
-class _Child(asyncio.SubprocessProtocol):
-    """The loop's side of a child: what it wrote, and whether it and its pipes have ended."""
+class _Child:
+    """A child and the loop's side of it: what it wrote, and whether it and its pipes have ended."""
 
     def __init__(self, max_output_bytes: int) -> None:
         loop = asyncio.get_running_loop()
         self._max_bytes = max_output_bytes
         self._open = {1, 2}
-        self._transport: asyncio.SubprocessTransport | None = None
-        self._pid: int | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._transports: list[asyncio.BaseTransport] = []
         self._closed: asyncio.Future[None] = loop.create_future()
         self.turned: asyncio.Future[None] = loop.create_future()  # it ended, or wrote too much
         self.output = {1: bytearray(), 2: bytearray()}
@@ -88,26 +90,61 @@ class _Child(asyncio.SubprocessProtocol):
         self.hurried = False  # who cancels has lost patience already
         self.status: int | None = None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.SubprocessTransport", transport)
-        self._pid = self._transport.get_pid()
+    async def start(self, program: str, argv: Sequence[str], env: Mapping[str, str], cwd: Path) -> None:
+        """Start it and listen to it. Raises OSError.
 
-    def pipe_data_received(self, fd: int, data: bytes | str) -> None:
-        kept = self.output[fd]
+        Not by the loop's own means: uvloop's children have sockets for pipes, so that /dev/stdout cannot be opened, and second
+        descriptors of them, so that what was sent to the background still holds them. Both loops block until the child runs.
+        """
+        loop = asyncio.get_running_loop()
+        process = self._process = subprocess.Popen(  # noqa: ASYNC220 - see above
+            [program, *argv[1:]],
+            bufsize=0,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=env,
+            cwd=cwd,
+            start_new_session=True,
+        )
+        self._await_exit(loop, process)
+        await _finish(self, loop.create_task(self._listen(loop, process), name=f"listen to {program}"))
+
+    async def _listen(self, loop: asyncio.AbstractEventLoop, process: subprocess.Popen[bytes]) -> None:
+        for number, pipe in ((1, process.stdout), (2, process.stderr)):
+            transport, _ = await loop.connect_read_pipe(partial(_Stream, self, number), pipe)
+            self._transports.append(transport)
+
+    def _await_exit(self, loop: asyncio.AbstractEventLoop, process: subprocess.Popen[bytes]) -> None:
+        try:
+            descriptor = os.pidfd_open(process.pid)
+        except OSError:  # an old kernel, or a sandbox that has never heard of it: a thread waits
+            threading.Thread(target=lambda: _tell(loop, self._exited, process.wait()), daemon=True).start()
+            return
+
+        def ended() -> None:
+            loop.remove_reader(descriptor)
+            os.close(descriptor)
+            self._exited(process.wait())
+
+        loop.add_reader(descriptor, ended)
+
+    def _exited(self, status: int) -> None:
+        self.status = status
+        _resolve(self.turned)
+        self._settle()
+
+    def received(self, number: int, data: bytes) -> None:
+        kept = self.output[number]
         room = self._max_bytes - len(kept)
-        kept += cast("bytes", data)[:room]
+        kept += data[:room]
         if len(data) > room and not self.overflowed:
             self.overflowed = True
             _resolve(self.turned)
 
-    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's signature
-        self._open.discard(fd)
-        self._settle()
-
-    def process_exited(self) -> None:
-        if self._transport is not None:
-            self.status = self._transport.get_returncode()
-        _resolve(self.turned)
+    def lost(self, number: int) -> None:
+        """The last who held this pipe has closed it, or we have."""
+        self._open.discard(number)
         self._settle()
 
     def _settle(self) -> None:
@@ -116,7 +153,7 @@ class _Child(asyncio.SubprocessProtocol):
 
     async def wait_closed(self, within_s: float) -> bool:
         """True once the child has ended and nobody holds its pipes; False when that takes longer than `within_s`."""
-        if not self._closed.done() and self._pid is not None:
+        if not self._closed.done() and self._process is not None:
             await asyncio.wait((self._closed,), timeout=within_s)
         return self._closed.done()
 
@@ -130,18 +167,37 @@ class _Child(asyncio.SubprocessProtocol):
         self._signal(signal.SIGKILL)
 
     def _signal(self, number: signal.Signals) -> None:
-        if self._pid is None:
+        if self._process is None:
             return
         with suppress(ProcessLookupError, PermissionError):  # nobody is left, or it has become another user's
-            os.killpg(self._pid, number)
+            os.killpg(self._process.pid, number)
 
     async def let_go(self) -> None:
         """Wait for the killed child to be reaped, then close our ends of its pipes, whoever else still holds them."""
         try:
             await self.wait_closed(REAP_S if self.status is None else CLOSE_S)
         finally:
-            if self._transport is not None:
-                self._transport.close()
+            for transport in self._transports:
+                transport.close()
+
+
+class _Stream(asyncio.Protocol):
+    """One of a child's pipes."""
+
+    def __init__(self, child: _Child, number: int) -> None:
+        self._child = child
+        self._number = number
+
+    def data_received(self, data: bytes) -> None:
+        self._child.received(self._number, data)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's signature
+        self._child.lost(self._number)
+
+
+def _tell(loop: asyncio.AbstractEventLoop, hear: Callable[[int], None], status: int) -> None:
+    with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        loop.call_soon_threadsafe(hear, status)
 
 
 def _resolve(future: asyncio.Future[None]) -> None:
@@ -159,27 +215,14 @@ async def _watch(child: _Child, timeout_s: float) -> End:
 async def _start(child: _Child, argv: Sequence[str], env: Mapping[str, str], cwd: Path) -> None:
     _check_text(argv, env)
     program = _find(argv[0], env, cwd)
-    loop = asyncio.get_running_loop()
-    starting = loop.create_task(
-        loop.subprocess_exec(
-            lambda: child,
-            program,
-            *argv[1:],
-            stdin=subprocess.DEVNULL,
-            env=dict(env),
-            cwd=str(cwd),
-            start_new_session=True,
-        ),
-        name=f"start {program}",
-    )
     try:
-        await _finish(child, starting)
+        await child.start(program, argv, env, cwd)
     except OSError as error:
         raise _not_started(error, argv, env) from error
 
 
-async def _finish(child: _Child, task: asyncio.Task[Any]) -> None:
-    """Wait for a short task whose half-done work nobody could undo: it runs before its pid is known. Cancelling comes after."""
+async def _finish(child: _Child, task: asyncio.Task[None]) -> None:
+    """Wait for a short task whose half-done work nobody could undo. Cancelling comes after."""
     cancelled: list[asyncio.CancelledError] = []
     while not task.done():
         try:

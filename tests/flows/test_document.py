@@ -241,11 +241,11 @@ def test_the_specifications_own_files_are_read():
 
 @pytest.mark.parametrize("text", ['["' + '\\"' * 500_000, '"' * 1_000_001, "{" + '"a":1,' * 100_000, "[" + "1," * 500_000])
 def test_broken_texts_are_refused_in_linear_time(text):
-    began = time.perf_counter()
+    began = time.process_time()
 
     refusal(text, ".json")
 
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
 
 
 VALUES = st.recursive(

@@ -1,7 +1,6 @@
 """The expression language: the API that others build on, and the traps of TRAPS.md 9–15."""
 
 import math
-import timeit
 
 import pytest
 
@@ -281,12 +280,3 @@ def test_a_report_is_the_contract_of_eval(source, expected):
 def test_a_pattern_over_lines_knows_carriage_returns():
     assert value("'a\\r\\nb'.match(/^.$/gm)") == ["a", "b"]
     assert value("/a$/m.test('a\\r\\nb')") is True
-
-
-def test_a_plain_filter_costs_about_a_microsecond():
-    test = compile_expression("$.body.source === 'email'").test
-    names = {"$": {"body": {"source": "web"}}}
-
-    best_s = min(timeit.repeat(lambda: test(names), number=2000, repeat=20)) / 2000
-
-    assert best_s < 3e-6  # 0.2 µs measured on a quiet machine; the bench holds it to 1 µs

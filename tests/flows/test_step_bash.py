@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -503,3 +504,32 @@ def test_commands_end_the_same_way_on_both_loops(tmp_path, bash, loop_factory):
 
     response = {"stdout": "a", "stderr": "b", "exitCode": 0}
     assert ended == [response, "EXIT_STATUS", "OUTPUT_LIMIT", "KILLED", "TIMEOUT", True, "COMMAND_TOO_LONG", "é", True, True]
+
+
+@pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_command_finds_pipes_that_have_names_and_no_other_descriptors_on_both_loops(bash, loop_factory):
+    async def scenario() -> list[Any]:
+        named = await bash("echo a > /dev/stdout; echo b | tee /dev/stderr")
+        inherited = await bash("cd /proc/self/fd; echo [0-9]*")
+        background = await bash("sleep 60 >/dev/null 2>&1 </dev/null & echo done")
+        return [named.response, inherited.value, "leftovers" in background.response]
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        named, inherited, leftovers = runner.run(scenario())
+
+    assert named == {"stdout": "a\nb", "stderr": "b", "exitCode": 0}
+    assert set(inherited.split()) <= {"0", "1", "2", "3", "255"}  # 3 and 255 are bash's own
+    assert leftovers is False
+
+
+async def test_a_command_s_end_is_heard_also_where_the_system_has_no_pidfd(bash, monkeypatch):
+    def refused(_pid: int) -> int:
+        raise OSError(errno.ENOSYS, "not here")
+
+    monkeypatch.setattr(os, "pidfd_open", refused)
+
+    output = await bash("sleep 0.05; echo done")
+    error = await failure(bash("sleep 60", timeout_s=0.1))
+
+    assert output.value == "done"
+    assert error.code == "TIMEOUT"

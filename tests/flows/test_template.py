@@ -277,11 +277,11 @@ def test_any_text_is_a_template_or_refused_and_takes_any_data(text, data):
 
 
 def test_a_long_text_is_read_in_linear_time():
-    began = time.perf_counter()
+    began = time.process_time()
 
     for text in ("{{a}}" * 20_000, "{{" * 100_000, "}}" * 100_000, "{{'" + "x" * 200_000):
         try:
             compile_template(text)
         except DefinitionError as error:
             assert error.problems  # noqa: PT017 - either outcome is right
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
