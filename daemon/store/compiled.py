@@ -54,6 +54,12 @@ RECORD_ATTEMPT = Hot(
     ('run', 'path', 'number', 'position', 'step', 'kind', 'status', 'started_at', 'duration_ms', 'output', 'response', 'error', 'code', 'usage', 'cost_label', 'flags', 'run_', 'owner_'),
     fenced=True,
 )
+RECORD_PLAIN = Hot(
+    40,
+    'INSERT INTO attempts (run, path, number, position, step, kind, status, started_at, duration_ms, output, flags) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run, path, number) DO NOTHING',
+    ('run', 'path', 'number', 'position', 'step', 'kind', 'status', 'started_at', 'duration_ms', 'output', 'flags'),
+    fenced=False,
+)
 START_RUN = Hot(
     50,
     "UPDATE runs SET status=?, started_at=? WHERE runs.id = ? AND runs.owner = ? AND runs.status IN ('queued', 'running', 'waiting', 'paused')",

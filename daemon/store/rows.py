@@ -128,6 +128,32 @@ def attempt_row(run: str, owner: str, position: int, attempt: Attempt) -> tuple[
     )
 
 
+def is_plain(attempt: Attempt) -> bool:
+    """A first try that went well and touched nothing: most of its columns are empty."""
+    return (
+        attempt.status == "success"
+        and attempt.number == 1
+        and not (attempt.effects or attempt.usage or attempt.cost_label or attempt.response is not None)
+    )
+
+
+def plain_attempt_row(run: str, position: int, attempt: Attempt) -> tuple[Any, ...]:
+    """In the order of statements.RECORD_PLAIN."""
+    return (
+        run,
+        attempt.path,
+        1,
+        position,
+        attempt.step,
+        attempt.kind,
+        "success",
+        micros(attempt.started_at),
+        attempt.duration_ms,
+        None if attempt.output is None else encode(attempt.output),
+        attempt.track * TRACK | attempt.final * FINAL | attempt.container * CONTAINER,
+    )
+
+
 def attempt_from(row: Mapping[str, Any]) -> Attempt:
     flags = row["flags"]
     return Attempt(

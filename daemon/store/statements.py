@@ -86,6 +86,13 @@ INSERT_RUN = _compile(
     30, insert(runs).values({name: bindparam(name) for name in QUEUED_RUN})
 )  # the driver takes its time over each NULL
 RECORD_ATTEMPT = _record_attempt()
+PLAIN_ATTEMPT = ("run", "path", "number", "position", "step", "kind", "status", "started_at", "duration_ms", "output", "flags")
+RECORD_PLAIN = _compile(
+    40,
+    insert(attempts)
+    .values({name: bindparam(name) for name in PLAIN_ATTEMPT})
+    .on_conflict_do_nothing(index_elements=["run", "path", "number"]),
+)
 START_RUN = _compile(50, _owned("status", "started_at"))
 FINISH_RUN = _compile(60, _owned("status", "started_at", "finished_at", "output", "error", "code"), fenced=True)
 SAVE_STATE = _upsert(70, source_state, "value")

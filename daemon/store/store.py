@@ -21,7 +21,7 @@ from daemon.store import compiled as sql
 from daemon.store.codec import decode, encode, encode_document, plain
 from daemon.store.hot import Hot
 from daemon.store.pruning import BITE, forget_expired, prune_bite
-from daemon.store.rows import Candidate, Due, EventRow, Run, attempt_row, micros, run_row
+from daemon.store.rows import Candidate, Due, EventRow, Run, attempt_row, is_plain, micros, plain_attempt_row, run_row
 from daemon.store.schema import prepare
 from daemon.store.sqlite import connect, ready_for_loop
 from daemon.store.writer import Row, Writer
@@ -175,7 +175,15 @@ class Store:
 
         `told` is called once: with None when all of it is on disk, or with what went wrong (Fenced: it is not ours any more).
         """
-        rows = self._attempt_rows(run.id, attempts)
+        rows: list[tuple[Hot, Row]] = []
+        for attempt in attempts:
+            if attempt.response is None and is_plain(
+                attempt
+            ):  # not fenced one by one: the run's end below is, and all stand or fall
+                self._position += 1
+                rows.append((sql.RECORD_PLAIN, plain_attempt_row(run.id, self._position, attempt)))
+            else:
+                rows += self._attempt_rows(run.id, (attempt,))
         started = None if run.started_at is None else micros(run.started_at)
         finished = None if run.finished_at is None else micros(run.finished_at)
         output = None if run.output is None else encode(run.output)
