@@ -177,9 +177,7 @@ class Store:
         """
         rows: list[tuple[Hot, Row]] = []
         for attempt in attempts:
-            if attempt.response is None and is_plain(
-                attempt
-            ):  # not fenced one by one: the run's end below is, and all stand or fall
+            if is_plain(attempt):  # not fenced by itself: the run's end below is, and all stand or fall
                 self._position += 1
                 rows.append((sql.RECORD_PLAIN, plain_attempt_row(run.id, self._position, attempt)))
             else:
