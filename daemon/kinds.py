@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from daemon.config import FILE, Config, read_section
@@ -17,10 +19,22 @@ ELSEWHERE = {  # fields of a source's settings that another section sets
 
 
 def configured_kinds(config: Config) -> dict[str, StepKind]:
-    """One instance of each kind. Raises DefinitionError with the settings that are wrong."""
-    return make_kinds(
-        {name: read_section(kind.Settings, config, "steps", name.replace("-", "_")) for name, kind in STEP_KINDS.items()}
-    )
+    """One instance of each kind of step. Raises DefinitionError with every setting of a step or a source that is wrong.
+
+    A source's section is checked also where no trigger uses the source yet.
+    """
+    problems: list[Problem] = []
+    settings = {}
+    for name, kind in STEP_KINDS.items():
+        with _gathered(problems):
+            settings[name] = read_section(kind.Settings, config, "steps", name.replace("-", "_"))
+    for kind in SOURCES:
+        if kind.replace("-", "_") in config.sources:
+            with _gathered(problems):
+                source_settings(config, kind)
+    if problems:
+        raise DefinitionError(*problems)
+    return make_kinds(settings)
 
 
 def source_settings(config: Config, kind: str) -> Any:
@@ -35,8 +49,9 @@ def source_settings(config: Config, kind: str) -> Any:
     return read_section(source_class(kind).Settings, config, "sources", section)
 
 
-def check_sources(config: Config) -> None:
-    """Raise DefinitionError where a source's section is wrong, also that of a source that no trigger uses yet."""
-    for kind in SOURCES:
-        if kind.replace("-", "_") in config.sources:
-            source_settings(config, kind)
+@contextmanager
+def _gathered(problems: list[Problem]) -> Iterator[None]:
+    try:
+        yield
+    except DefinitionError as error:
+        problems += error.problems

@@ -29,7 +29,7 @@ from daemon.dispatch import Job
 from daemon.dispatch.local import LocalDispatch
 from daemon.home import Definitions, Holder, read_home
 from daemon.intake import Intake
-from daemon.kinds import check_sources, configured_kinds, source_settings
+from daemon.kinds import configured_kinds, source_settings
 from daemon.live import LiveDaemon
 from daemon.operations import Operations
 from daemon.source_state import StoredState
@@ -46,6 +46,8 @@ from triggers.source import Source
 from triggers.sources import source_class
 
 log = structlog.get_logger()
+
+DESCRIPTORS = 16_384  # a thousand connections, and room for files and children
 
 
 @dataclass(slots=True)
@@ -102,7 +104,6 @@ async def open_daemon(config: Config, *, keep_going: bool = False) -> AsyncItera
         stack.enter_context(hold_home(config.state / "lock"))
         credentials = Credentials(config.home)
         kinds = configured_kinds(config)
-        check_sources(config)
         holder = Holder(_definitions(config, kinds, keep_going=keep_going))
         token = f"daemon-{secrets.token_hex(8)}"
         store = await stack.enter_async_context(open_store(config.database, token=token, synchronous=config.store.synchronous))
@@ -197,9 +198,14 @@ async def _drain(daemon: Daemon) -> None:
 
 
 def _raise_descriptor_limit() -> None:
-    """Connections, children and files share the soft limit, which is 1,024 in most places: take what the hard one allows."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    """Connections, children and files share the soft limit, which is 1,024 in most places.
+
+    Commands inherit it, and some walk all that they may have open: so not the whole of a hard limit of millions.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _definitions(config: Config, kinds: Mapping[str, StepKind], *, keep_going: bool) -> Definitions:

@@ -11,7 +11,7 @@ from daemon.beside import FlowsBeside
 from daemon.config import FILE, read_config
 from daemon.errors import HomeError
 from daemon.home import Definitions, flows_in, read_file, read_home
-from daemon.kinds import check_sources, configured_kinds
+from daemon.kinds import configured_kinds
 from flows.document import SUFFIXES, locate
 from flows.errors import DefinitionError, Problem
 from flows.steps import make_kinds
@@ -55,9 +55,7 @@ def is_home(folder: Path) -> bool:
 
 def _of_file(file: Path) -> list[Problem]:
     if file.name == FILE:
-        config = read_config(file.absolute().parent)
-        configured_kinds(config)
-        check_sources(config)
+        configured_kinds(read_config(file.absolute().parent))
         return []
     home = _home_of(file)
     if home is not None:
@@ -119,5 +117,4 @@ def _of_home_within(home: Path, path: Path) -> list[Problem]:
 
 def _read(home: Path) -> Definitions:
     config = read_config(home)
-    check_sources(config)
     return read_home(home, configured_kinds(config), timezone=config.timezone)

@@ -28,7 +28,7 @@ def answer_lines(answer: Callable[[Any], dict[str, Any]]) -> None:
 
 def _answer(raw: bytes, answer: Callable[[Any], dict[str, Any]]) -> bytes:
     try:
-        line = json.loads(raw)  # not orjson: whole numbers keep their size, and a lone surrogate is a value
+        line = json.loads(raw, parse_int=_whole)  # not orjson: whole numbers keep their size, and a lone surrogate is a value
     except RecursionError:
         return _refused("the line is nested too deep")
     except ValueError as error:
@@ -48,3 +48,8 @@ def _text(value: Any) -> bytes:
         return orjson.dumps(value)
     except TypeError:  # a lone surrogate becomes its escape, a whole number keeps its size
         return json.dumps(value, separators=(",", ":")).encode()
+
+
+def _whole(digits: str) -> int | float:
+    """A whole number; one that no double holds is Infinity, as JavaScript reads it."""
+    return int(digits) if len(digits) <= 400 else float(digits)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -56,6 +57,11 @@ def world_of(config: Config, kinds: Kinds, flows: Mapping[str, Flow]) -> World:
 @asynccontextmanager
 async def _opened(config: Config, kinds: Kinds) -> AsyncIterator[Operations]:
     definitions = await asyncio.to_thread(definitions_of, config, kinds)
+    if definitions.refused:
+        print(
+            f"camshaft: {len(definitions.refused)} problems keep definitions out (camshaft validate {config.home})",
+            file=sys.stderr,
+        )
     operations = Operations(config.home, Holder(definitions), kinds, Advice(lambda: base_url(config)), timezone=config.timezone)
     if not config.database.is_file():
         yield operations

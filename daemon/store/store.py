@@ -58,7 +58,7 @@ class Store:
         self.token = token
         self._connection = connection
         self._leased = leased
-        self._writer = Writer(connection)
+        self._writer = Writer(connection, [(sql.SAVE_STATE, _state_row("store", "written_by", token))])
         self._fresh: dict[str, Run] = {}
         self._position = time.time_ns() // 1000
         self._reads: Reads | None = None

@@ -10,6 +10,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -27,6 +28,7 @@ Guard = Callable[[sqlite3.Connection], tuple[Sequence[tuple[Hot, Row]], Any]]
 """Runs inside the transaction, on its own: looks, decides, and gives the rows to write and the operation's result."""
 
 PATIENCE_S = 0.002  # how a run ended is not waited for: it shares the next event's transaction, where there is one
+CLOSE_S = 5.0  # how long a store that cannot write is waited for at the end
 GROUP_ROWS = 2000  # rows in one transaction: 20 ms on the loop at 10 µs a row; what is over goes into the next
 POISON = (
     Fenced,
@@ -58,14 +60,17 @@ class Operation:
 class Writer:
     """Owns the writing connection. All methods are called on the loop."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, probe: Sequence[tuple[Hot, Row]]) -> None:
+        """`probe`: rows that may be written at any time, to see whether anything can be."""
         self._connection = connection
+        self._probe = probe
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="commit")
         self._loop = asyncio.get_running_loop()
         self._pending: deque[Operation] = deque()
         self._flushing = False
         self._timer: asyncio.TimerHandle | None = None  # set while only patient operations wait
         self._failures = 0
+        self._closed = False
         self._idle = asyncio.Event()
         self._idle.set()
         self.commits = 0  # for benchmarks and status
@@ -106,8 +111,11 @@ class Writer:
         await self._idle.wait()
 
     async def close(self) -> None:
-        """Commit what is queued, then let go of the connection."""
-        await self.drained()
+        """Commit what is queued, then let go of the connection. What a disk does not take within CLOSE_S is given up."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S if self.failing else None):
+                await self.drained()
+        self._closed = True
         await self._loop.run_in_executor(self._thread, self._connection.close)
         self._thread.shutdown()
 
@@ -121,6 +129,8 @@ class Writer:
         self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
+        if self._closed:
+            return
         group = self._take()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
@@ -200,10 +210,9 @@ class Writer:
         self._failures += 1
         if self._failures == 1:
             log.error("store.unavailable", error=str(error), operations=len(group))
-        if self._pending:
-            self._loop.call_later(delay_s, self._flush)
-        else:
-            self._next()
+        if not self._pending:  # nothing would tell that the disk is well again: ask it, so that an idle daemon is ready then
+            self._pending.append(Operation(self._probe, None, None, _ignore, _ignore))
+        self._loop.call_later(delay_s, self._flush)
 
     def _next(self) -> None:
         if self._pending:
@@ -224,6 +233,10 @@ class Writer:
 
 
 def _nothing() -> None:
+    pass
+
+
+def _ignore(_: Any) -> None:
     pass
 
 

@@ -233,11 +233,22 @@ def test_kinds_of_steps_get_their_sections(home):
     ],
 )
 def test_the_section_of_a_source_is_checked_before_any_trigger_uses_it(tmp_path, section, said):
-    from daemon.kinds import check_sources
+    from daemon.kinds import configured_kinds
 
     (tmp_path / "camshaft.toml").write_text(section + "\n")
 
     with pytest.raises(DefinitionError) as refused:
-        check_sources(read_config(tmp_path))
+        configured_kinds(read_config(tmp_path))
 
     assert said in str(refused.value)
+
+
+def test_every_section_that_is_wrong_is_told_at_once(tmp_path):
+    from daemon.kinds import configured_kinds
+
+    (tmp_path / "camshaft.toml").write_text("[sources.webhook]\nmax_depth = -1\n[steps.bash]\ngrace_s = -1\n")
+
+    with pytest.raises(DefinitionError) as refused:
+        configured_kinds(read_config(tmp_path))
+
+    assert {problem.path[:2] for problem in refused.value.problems} == {("sources", "webhook"), ("steps", "bash")}

@@ -22,6 +22,7 @@ from flows.attempt import Attempt
 from flows.usage import Usage
 from triggers.event import Cause, Event
 from triggers.ids import new_id
+from triggers.source import Unavailable
 from triggers.verdict import Verdict
 
 
@@ -381,6 +382,35 @@ async def test_a_locked_database_is_waited_for_and_the_loop_goes_on(store):
 
     assert (turns, held) == (50, False)
     assert (await store.event(event.id)).id == event.id
+
+
+async def test_a_store_that_could_not_write_asks_the_disk_until_it_can_again(tmp_path):
+    async with open_store(tmp_path / "camshaft.db", token="t") as store:
+        real = store._writer._connection
+
+        class Full:
+            """The connection, on a disk that is full for a while: SQLite's own error, at the statement where it comes."""
+
+            full = True
+
+            def __getattr__(self, name):
+                return getattr(real, name)
+
+            def execute(self, statement, *values):
+                if self.full and statement == "BEGIN IMMEDIATE":
+                    raise sqlite3.OperationalError("database or disk is full")
+                return real.execute(statement, *values)
+
+        store._writer._connection = disk = Full()
+        with pytest.raises(Unavailable):
+            await store.accept(an_event(), [])
+        was_failing = store.failing
+        disk.full = False
+        async with asyncio.timeout(10):
+            while store.failing:
+                await asyncio.sleep(0.01)
+
+        assert was_failing
 
 
 async def test_versions_of_definitions_are_kept_by_their_digest(store):
