@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from daemon.store import open_store
-from daemon.store.codec import decode, encode, plain
-from daemon.store.errors import Ambiguous, Fenced, StoreUnusable
+from daemon.store.errors import Ambiguous, Fenced
 from daemon.store.rows import Candidate, Run
-from daemon.store.schema import prepare
-from daemon.store.sqlite import connect, hold_home
 from flows.attempt import Attempt
 from flows.usage import Usage
 from triggers.event import Cause, Event
@@ -422,143 +415,6 @@ async def test_versions_of_definitions_are_kept_by_their_digest(store):
 
     assert await store.definition("d" * 64) == ("deal-process", {"steps": []}, str(store.path.parent))
     assert await store.definition("e" * 64) is None
-
-
-# Opening
-
-
-async def test_a_database_of_a_newer_program_is_refused_and_left_as_it_is(tmp_path):
-    path = tmp_path / "camshaft.db"
-    async with open_store(path, token="t"):
-        pass
-    with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    connection.close()
-
-    with pytest.raises(StoreUnusable, match="9999") as caught:
-        async with open_store(path, token="t"):
-            pass
-
-    assert "newer camshaft" in caught.value.hint
-
-
-@pytest.mark.parametrize(
-    ("content", "message"), [(b"no database at all" * 100, "not a database"), (None, "cannot be opened|unable to open")]
-)
-async def test_what_is_no_database_is_refused_with_a_way_out(tmp_path, content, message):
-    path = tmp_path / "camshaft.db"
-    if content is None:
-        path.mkdir()
-    else:
-        path.write_bytes(content)
-
-    with pytest.raises(StoreUnusable, match=message) as caught:
-        async with open_store(path, token="t"):
-            pass
-
-    assert caught.value.hint
-
-
-async def test_somebody_elses_database_is_refused(tmp_path):
-    path = tmp_path / "camshaft.db"
-    with sqlite3.connect(path) as connection:
-        connection.execute("CREATE TABLE customers (id)")
-    connection.close()
-
-    with pytest.raises(StoreUnusable, match="customers"):
-        async with open_store(path, token="t"):
-            pass
-
-
-def test_the_migrations_make_the_schema_that_a_new_database_gets(tmp_path):
-    from daemon.store.migrate import configuration, upgrade
-
-    fresh, migrated = connect(tmp_path / "fresh.db", synchronous="full"), connect(tmp_path / "migrated.db", synchronous="full")
-    prepare(fresh, tmp_path / "fresh.db")
-    upgrade(migrated, configuration())
-
-    assert schema(migrated) == schema(fresh)
-    assert migrated.execute("PRAGMA auto_vacuum").fetchone() == (2,)
-    fresh.close()
-    migrated.close()
-
-
-def schema(connection):
-    tables = [
-        row[0]
-        for row in connection.execute(
-            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name"
-        )
-    ]
-    return {table: [row[1:] for row in connection.execute(f"PRAGMA table_info({table})")] for table in tables} | {
-        "indexes": sorted(
-            row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL")
-        )
-    }
-
-
-async def test_a_new_database_is_for_its_owner_alone_and_can_shrink(store):
-    connection = sqlite3.connect(store.path)
-    vacuum = connection.execute("PRAGMA auto_vacuum").fetchone()
-    connection.close()
-
-    assert store.path.stat().st_mode & 0o777 == 0o600
-    assert vacuum == (2,)
-
-
-def test_a_home_is_held_by_one_daemon(tmp_path):
-    from daemon.store.errors import HomeInUse
-
-    lock = tmp_path / "state" / "lock"
-    with hold_home(lock), pytest.raises(HomeInUse, match="process id"), hold_home(lock):
-        pass
-    with hold_home(lock):
-        pass
-
-
-# Columns
-
-
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec=None)),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
-    max_leaves=12,
-)
-
-
-@settings(max_examples=200)
-@given(json_values)
-def test_any_json_value_comes_out_of_a_column_as_it_went_in(value):
-    text = encode(value)
-
-    assert repr(decode(text)) == repr(value)
-    with suppress(UnicodeEncodeError):
-        text.encode()
-
-
-@given(st.text(st.characters(codec=None)))
-def test_any_text_becomes_text_that_a_database_takes(text):
-    kept = plain(text)
-
-    assert "\0" not in kept
-    kept.encode()
-
-
-def test_a_value_that_no_parser_reads_back_is_replaced_by_a_note():
-    deep = []
-    for _ in range(5000):
-        deep = [deep]
-
-    assert "too deep" in decode(encode(deep))["$notStored"]
-    assert "thousands of digits" in decode(encode({"n": 10**5000}))["$notStored"]
-
-
-def test_the_compiled_statements_are_those_that_sqlalchemy_makes():
-    from daemon.store import statements
-
-    made = Path(statements.__file__).with_name("compiled.py").read_text()
-
-    assert made == statements.source_of_compiled()  # `python -m daemon.store.statements` writes it anew
 
 
 async def test_a_database_s_path_may_hold_what_an_address_may_not(tmp_path):
