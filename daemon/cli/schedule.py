@@ -10,7 +10,7 @@ from daemon.cli.batch import answer_lines
 from daemon.cli.options import Home, Output
 from daemon.cli.output import show_value, write
 from daemon.errors import BadRequest
-from triggers.cron_report import next_times, report
+from triggers.cron_report import MAX_TIMES, next_times, report
 
 app = App(name="schedule", help="Show when a cron text fires.")
 
@@ -37,6 +37,8 @@ def next_(
         return
     if cron is None:
         raise BadRequest("give a cron text, or --batch")
+    if not 1 <= count <= MAX_TIMES:
+        raise BadRequest(f"-n {count}: that many times cannot be given", f"1 to {MAX_TIMES}")
     times = next_times(cron, timezone, start, count)
     if output in {"table", "jsonl"}:
         for time in times:

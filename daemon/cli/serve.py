@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from daemon.cli.options import Home, find_home
-from daemon.config import read_config
-from daemon.errors import DaemonError
+from daemon.config import read_address, read_config
+from daemon.errors import BadRequest, DaemonError
 from daemon.log import set_up_logs
 from daemon.service import serve as serve_home
 from daemon.store.errors import StoreError
@@ -46,6 +46,11 @@ def serve(
     ):
         if value is not None:
             flags.setdefault(section, {})[name] = value
+    for name, value in (("--listen", listen), ("--admin", admin)):
+        try:
+            read_address(value or 0)
+        except ValueError as error:
+            raise BadRequest(f"{name}: {error}") from None
     config = read_config(find_home(home), flags)
     set_up_logs(config.log.level, config.log.format)
     try:
