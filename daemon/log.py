@@ -8,6 +8,9 @@ import json
 import logging
 import sys
 import threading
+import time
+from collections.abc import MutableMapping
+from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
 import orjson
@@ -21,7 +24,7 @@ def set_up_logs(level: str = "info", form: str = "auto") -> None:
     console = form == "console" or (form == "auto" and sys.stderr.isatty())
     processors: list[Any] = [
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        Stamp(),
     ]
     factory: Any
     if console:
@@ -45,6 +48,23 @@ def set_up_logs(level: str = "info", form: str = "auto") -> None:
     # Libraries say at info what is ours to say; their own debug lines come with ours.
     root.setLevel(logging.DEBUG if level == "debug" else max(LEVELS[level], logging.WARNING))
     logging.captureWarnings(capture=True)
+
+
+class Stamp:
+    """Says when: the text of a second is made once, for structlog's own stamper takes a fifth of a line's time."""
+
+    def __init__(self) -> None:
+        self._kept = (-1, "")  # a second and its text, swapped at once: threads log too
+
+    def __call__(self, _logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        now = time.time()
+        second = int(now)
+        kept, text = self._kept
+        if second != kept:
+            text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+            self._kept = (second, text)
+        event["timestamp"] = f"{text}.{int((now - second) * 1e6):06d}Z"
+        return event
 
 
 class Lines:

@@ -50,6 +50,8 @@ class WebhookSource:
         self._loopback = False
         self._minute = 0  # of the refusals that were counted last
         self._refusals = 0
+        self._second = -1
+        self._second_text = ""
 
     @staticmethod
     def prepare(section: Mapping[str, Any], *, key: str) -> WebhookSpec:  # noqa: ARG004 - the seam's; a hook is found by its path
@@ -187,7 +189,7 @@ class WebhookSource:
 
     def _event(self, request: BaseRequest, hook: Hook, takers: Takers, body: Any, now: float) -> Event:
         event_id = new_id("evt")
-        at = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+        at = self._instant(now)
         document = {
             "id": event_id,
             "type": "webhook.received",
@@ -203,6 +205,13 @@ class WebhookSource:
             "remote": request.remote,
         }
         return Event(event_id, "webhook", hook.path, now, document, withheld=takers.withheld)
+
+    def _instant(self, now: float) -> str:
+        """`2026-11-23T09:00:00.000Z`: a second's text is made once."""
+        second = int(now)
+        if second != self._second:
+            self._second, self._second_text = second, datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        return f"{self._second_text}.{int((now - second) * 1000):03d}Z"
 
     async def _tell_refusal(self, event: Event) -> None:
         """Record a request that nobody let in, without its body, and no more than so many a minute: strangers send them."""
