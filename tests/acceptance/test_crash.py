@@ -107,6 +107,7 @@ async def test_a_run_goes_on_from_its_last_recorded_step(home, write, daemon_of,
     async with asyncio.timeout(20):
         while not (effects.exists() and "second" in effects.read_text()):
             await asyncio.sleep(0.01)
+    await daemon.until("SELECT 1 FROM attempts WHERE path = 'second' AND status = 'running'")
 
     await daemon.kill()
     (home / "go").touch()

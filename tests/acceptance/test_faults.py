@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -214,12 +215,19 @@ async def test_a_flow_executed_without_a_daemon_is_not_run_twice_by_one_that_sta
     assert daemon.rows("SELECT path, number, status FROM attempts") == [("a", 1, "success")]
 
 
+def recorded(home, query):
+    """What stands in the database of a home whose command is at work."""
+    with closing(sqlite3.connect(f"file:{home / 'state' / 'camshaft.db'}?mode=ro", uri=True)) as database:
+        return database.execute(query).fetchall()
+
+
 async def test_a_run_whose_command_is_killed_is_gone_on_with_by_a_daemon_once_its_lease_has_run_out(home, write, daemon_of):
     write(
         home, "flows/deal-process.json", effects_flow(WAITS, {"id": "b", "type": "transform", "transform": {"expression": "1"}})
     )
     command = await start(home, "flow", "execute", "deal-process", "-o", "json")
     await until((home / "effects").exists)
+    await until(lambda: recorded(home, "SELECT 1 FROM attempts WHERE path = 'a' AND status = 'running'"))
     command.kill()
     await end(command)
     (home / "go").touch()
