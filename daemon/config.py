@@ -36,10 +36,6 @@ class Address(NamedTuple):
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
-    @property
-    def loopback(self) -> bool:
-        return self.host in {"localhost", "::1"} or self.host.startswith("127.")
-
 
 def read_address(value: Any) -> Address:
     """`HOST:PORT`, `[::1]:PORT`, `:PORT` (all interfaces) or `PORT` (loopback)."""

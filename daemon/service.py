@@ -63,6 +63,7 @@ class Daemon:
     sources: Sources
     admin: Bound
     force: asyncio.Event = field(default_factory=asyncio.Event)  # a second signal came
+    consuming: asyncio.Task[None] | None = None  # hands out runs; done before the end: a defect
 
     @property
     def url(self) -> str:
@@ -86,9 +87,10 @@ async def _serve(config: Config, *, keep_going: bool) -> int:
         daemon.force = force
         _say(daemon)
         stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait((stopping, daemon.sources.broken), return_when=asyncio.FIRST_COMPLETED)
+        assert daemon.consuming is not None  # open_daemon() began it
+        await asyncio.wait((stopping, daemon.sources.broken, daemon.consuming), return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
-        failed = daemon.sources.broken.done()
+        failed = not stop.is_set()
         log.info("service.stopping", runs=len(daemon.worker.under_way()))
     log.info("service.stopped")
     return 1 if failed else 0
@@ -154,6 +156,7 @@ async def _at_work(daemon: Daemon) -> AsyncIterator[None]:
     """Hand out runs and keep the store small; on leaving, drain."""
     config, dispatch, worker = daemon.config, daemon.dispatch, daemon.worker
     consuming = asyncio.create_task(dispatch.consume("runs", config.worker.concurrency, worker.handle), name="worker")
+    daemon.consuming = consuming
     keeping = [
         asyncio.create_task(
             keep_pruned(daemon.store, age_days=config.retention.age_days, rows=config.retention.rows), name="pruning"
@@ -170,8 +173,9 @@ async def _at_work(daemon: Daemon) -> AsyncIterator[None]:
         for task in keeping:
             task.cancel()
         await _drain(daemon)
-        await asyncio.wait(keeping)
-        await consuming
+        await asyncio.wait((*keeping, consuming))
+        if (error := consuming.exception()) is not None:
+            log.error("worker.failed", exc_info=error)
 
 
 def _put_due(dispatch: LocalDispatch, worker: Worker, due: Sequence[Due]) -> None:

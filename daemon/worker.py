@@ -14,11 +14,12 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import structlog
 
 from daemon.dispatch import Job
+from daemon.store.errors import StoreError
 from daemon.store.rows import LIVE, Run, RunStatus
 from flows.attempt import Attempt
 from flows.dialects import load_flow
@@ -31,7 +32,10 @@ from flows.step import Ended
 
 log = structlog.get_logger()
 
+Read = TypeVar("Read")
+
 CANCELLED = Ended("cancelled", {}, error="it was cancelled", code="CANCELLED")
+READ_AGAIN_S = 1.0
 KEPT_VERSIONS = 256  # flows of earlier versions, loaded for runs that pin them
 
 
@@ -154,7 +158,7 @@ class Worker:
         return self.execute(run, flow)
 
     async def _resume(self, job: Job) -> None:
-        run = await self._store.claim(job.run)
+        run = await _read_patiently(lambda: self._store.claim(job.run))
         if run is None:
             log.info("run.not_ours", run_id=job.run, epoch=job.epoch)
             return
@@ -267,7 +271,7 @@ class Worker:
 
     async def _load_version(self, run: Run) -> Flow | str:
         """The version that the run pins, from the store; or the sentence why it cannot be had."""
-        kept = await self._store.definition(run.flow_digest)
+        kept = await _read_patiently(lambda: self._store.definition(run.flow_digest))
         if kept is None:
             return f"version {run.flow_digest[:12]} of flow «{run.flow}» is not in the store"
         key, definition, folder = kept
@@ -279,6 +283,16 @@ class Worker:
             self._versions.pop(next(iter(self._versions)))
         self._versions[run.flow_digest] = flow
         return flow
+
+
+async def _read_patiently(read: Callable[[], Awaitable[Read]]) -> Read:
+    """A database that cannot be read now (locked, out of descriptors) is asked again: the run is due all the same."""
+    while True:
+        try:
+            return await read()
+        except StoreError as error:
+            log.warning("run.postponed", reason=str(error))
+            await asyncio.sleep(READ_AGAIN_S)
 
 
 @types.coroutine

@@ -59,4 +59,4 @@ class Dispatch(Protocol):
         ...
 
 
-DISPATCHES: dict[str, type[LocalDispatch]] = {"local": LocalDispatch}
+DISPATCHES: dict[str, Callable[[], Dispatch]] = {"local": LocalDispatch}

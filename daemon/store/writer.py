@@ -31,7 +31,6 @@ PATIENCE_S = 0.002  # how a run ended is not waited for: it shares the next even
 CLOSE_S = 5.0  # how long a store that cannot write is waited for at the end
 GROUP_ROWS = 2000  # rows in one transaction: 20 ms on the loop at 10 µs a row; what is over goes into the next
 POISON = (
-    Fenced,
     sqlite3.IntegrityError,
     sqlite3.DataError,
     sqlite3.ProgrammingError,
@@ -156,10 +155,11 @@ class Writer:
     def _write(self, group: list[Operation]) -> None:
         try:
             _apply(self._connection, group)
-        except POISON:
-            self._write_one_by_one(group)
-        except sqlite3.Error as error:
-            self._failed(group, error)
+        except Exception as error:  # noqa: BLE001 - also of a guard: whatever it is, the writer goes on
+            if _is_poison(error):
+                self._write_one_by_one(group)
+            else:
+                self._failed(group, error)
         else:
             self._commit(group)
 
@@ -263,7 +263,9 @@ def _apply_alone(connection: sqlite3.Connection, operation: Operation) -> Except
     connection.execute("SAVEPOINT one")
     try:
         _apply(connection, [operation])
-    except POISON as error:
+    except Exception as error:
+        if not _is_poison(error):
+            raise
         connection.execute("ROLLBACK TO one")
         return error
     finally:
@@ -289,6 +291,10 @@ def _tell(operation: Operation, error: BaseException) -> None:
         operation.failed(error)
     elif operation.done is not None and not operation.done.done():  # its caller may have been cancelled
         operation.done.set_exception(error)
+
+
+def _is_poison(error: Exception) -> bool:
+    return isinstance(error, POISON) or not isinstance(error, sqlite3.Error)
 
 
 def _rank(hot: Hot) -> int:

@@ -203,6 +203,18 @@ async def test_a_poisoned_operation_fails_alone(store):
     assert len(await store.events()) == 2
 
 
+async def test_an_operation_that_raises_anything_at_all_fails_alone_and_the_writer_goes_on(store):
+    def broken(_connection):
+        raise LookupError("a defect")
+
+    outcomes = await asyncio.gather(
+        store.accept(an_event(), []), store._writer.submit((), guard=broken), store.accept(an_event(), []), return_exceptions=True
+    )
+
+    assert [type(outcome).__name__ for outcome in outcomes] == ["Accepted", "LookupError", "Accepted"]
+    assert len(await store.events()) == 2
+
+
 async def test_what_gathers_while_a_commit_runs_shares_the_next_one(store):
     before = store.commits
 

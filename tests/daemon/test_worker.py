@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+import structlog
 
 from daemon.dispatch import Job
 from daemon.dispatch.local import LocalDispatch
@@ -212,6 +213,26 @@ async def test_a_run_pins_the_version_it_was_queued_with(open_bench, tmp_path):
     assert await bench.live.ended(run.id, 30)
     assert (await bench.store.run(run.id)).output == "old"
     assert (await bench.run(new)).output == "new"
+
+
+async def test_a_run_that_is_due_while_the_database_cannot_be_read_is_executed_when_it_can(open_bench, tmp_path, monkeypatch):
+    monkeypatch.setattr("daemon.worker.READ_AGAIN_S", 0.01)
+    flow = a_flow(tmp_path, transform("say", "'hello'"))
+    bench = await open_bench(flow)
+    run = queued_run(flow, {}, owner=bench.store.token)
+    await bench.store.enqueue(run)
+    bench.store.claim_fresh(run.id)
+    database = bench.store.path
+    database.rename(aside := database.with_name("aside"))  # a reader that opens it now finds nothing
+    with structlog.testing.capture_logs() as lines:
+        bench.dispatch.put([Job(run.id)])
+        async with asyncio.timeout(20):
+            while not any(line["event"] == "run.postponed" for line in lines):
+                await asyncio.sleep(0.01)
+    aside.replace(database)
+
+    assert await bench.live.ended(run.id, 30)
+    assert (await bench.store.run(run.id)).output == "hello"
 
 
 async def test_a_run_whose_version_is_gone_fails_and_says_so(open_bench, tmp_path):

@@ -15,7 +15,6 @@ from flows.suggest import did_you_mean, validation_problems
 from triggers.signatures import SIGNATURES
 from triggers.spec import known_fields
 
-METHODS = ("POST", "PUT", "PATCH", "DELETE", "GET")
 PREFIX = "/hooks"
 MAX_PATH = 512
 LATER_AUTH = {  # in DESIGN, not in this version: what to write meanwhile
