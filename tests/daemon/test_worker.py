@@ -222,14 +222,13 @@ async def test_a_run_that_is_due_while_the_database_cannot_be_read_is_executed_w
     run = queued_run(flow, {}, owner=bench.store.token)
     await bench.store.enqueue(run)
     bench.store.claim_fresh(run.id)
-    database = bench.store.path
-    database.rename(aside := database.with_name("aside"))  # a reader that opens it now finds nothing
+    tmp_path.rename(aside := tmp_path.with_name("aside"))  # a reader that opens the database now finds no folder
     with structlog.testing.capture_logs() as lines:
         bench.dispatch.put([Job(run.id)])
         async with asyncio.timeout(20):
             while not any(line["event"] == "run.postponed" for line in lines):
                 await asyncio.sleep(0.01)
-    aside.replace(database)
+    aside.rename(tmp_path)
 
     assert await bench.live.ended(run.id, 30)
     assert (await bench.store.run(run.id)).output == "hello"
