@@ -1,0 +1,18 @@
+"""What a person or a tool can ask of a home: the admin API and the commands without a daemon are thin faces of this."""
+
+from __future__ import annotations
+
+from daemon.operations.events import Events
+from daemon.operations.flows import Flows
+from daemon.operations.given import MAX_LISTED, Live, Rows
+from daemon.operations.runs import Runs
+from daemon.operations.status import Status
+from daemon.operations.triggers import Triggers
+
+__all__ = ["MAX_LISTED", "Live", "Operations", "Rows"]
+
+
+class Operations(Triggers, Flows, Runs, Events, Status):
+    """One home, and all that can be asked of it: a file of this folder for each noun, and `Given` beneath them."""
+
+    __slots__ = ()

@@ -1,0 +1,37 @@
+"""Events: list, show and explain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from daemon import shapes
+from daemon.errors import NotFound
+from daemon.operations.given import Given, limited
+
+if TYPE_CHECKING:
+    from daemon.store.rows import EventRow
+
+
+class Events(Given):
+    """What can be asked of events."""
+
+    __slots__ = ()
+
+    async def list_events(self, **which: Any) -> list[dict[str, Any]]:
+        """`source`, `trigger`, `verdict`, `before` narrow it; `limit` at most MAX_LISTED; the newest first."""
+        asked = limited(which)
+        if self.store is None:
+            return []
+        return [shapes.event_listed(event) for event in await self.store.events(**asked)]
+
+    async def show_event(self, event: str) -> dict[str, Any]:
+        return shapes.event_shown(await self._event(event))
+
+    async def explain_event(self, event: str) -> dict[str, Any]:
+        return shapes.event_explained(await self._event(event))
+
+    async def _event(self, event: str) -> EventRow:
+        found = await self.store.event(event) if self.store is not None and event else None
+        if found is None:
+            raise NotFound(f"there is no event «{event}»", "camshaft event list")
+        return found

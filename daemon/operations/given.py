@@ -1,0 +1,99 @@
+"""What operations are given of one home, and the seams behind it: the rows to read, and the daemon that runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from daemon.advice import Advice
+from daemon.errors import BadRequest, Unreachable
+from daemon.home import Definitions, Holder, Kinds
+from flows.flow import Flow
+
+if TYPE_CHECKING:
+    from daemon.store.rows import EventRow, Run
+
+MAX_LISTED = 1000  # rows in one answer; `before` asks for the next
+
+
+class Rows(Protocol):
+    """What is kept, to be read: the Store, or its readers alone."""
+
+    async def runs(
+        self,
+        *,
+        flow: str | None = None,
+        status: str | None = None,
+        trigger: str | None = None,
+        event: str | None = None,
+        limit: int = 50,
+        before: str | None = None,
+    ) -> list[Run]: ...
+    async def run(self, prefix: str) -> Run | None: ...
+    async def events(
+        self,
+        *,
+        source: str | None = None,
+        trigger: str | None = None,
+        verdict: str | None = None,
+        limit: int = 50,
+        before: str | None = None,
+    ) -> list[EventRow]: ...
+    async def event(self, prefix: str) -> EventRow | None: ...
+    async def counts(self) -> dict[str, int]: ...
+
+
+class Live(Protocol):
+    """What only a running daemon can do. The service provides it."""
+
+    async def start(self, flow: Flow, inputs: Mapping[str, Any]) -> str:
+        """Queue a run by hand; its id, when it is on disk. Raises DefinitionError where the flow refuses the inputs."""
+        ...
+
+    async def ended(self, run: str, timeout_s: float) -> bool:
+        """Wait until the run is in its last state and on disk. False: it still goes on after `timeout_s`."""
+        ...
+
+    async def cancel(self, run: str) -> bool:
+        """Ask a run to stop; it ends as `cancelled`. False: it is not under way."""
+        ...
+
+    def so_far(self, run: Run) -> Run:
+        """A run as it stands in the store, with what the daemon knows and has not written yet."""
+        ...
+
+    def status(self) -> dict[str, Any]:
+        """What the daemon does right now, as JSON: version, started, depth of the queue, …"""
+        ...
+
+
+@dataclass(slots=True)
+class Given:
+    """One home. `store` None: it has no database yet. `live` None: no daemon runs, and definitions are all there is."""
+
+    home: Path
+    definitions: Holder
+    kinds: Kinds
+    advice: Advice
+    timezone: str = "UTC"  # of schedules that name none
+    store: Rows | None = None
+    live: Live | None = None
+    on_change: Callable[[Definitions], Awaitable[None]] | None = None  # told just before a new set is in force
+    keep_going: bool = False  # True: a broken file elsewhere in the home does not stop a change
+    _changing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def _live(self) -> Live:
+        if self.live is None:
+            raise Unreachable("no daemon runs for this home", f"camshaft serve --home {self.home}")
+        return self.live
+
+
+def limited(which: Mapping[str, Any]) -> dict[str, Any]:
+    """What narrows a list, without what was not said. Raises BadRequest."""
+    limit = which.get("limit", 50)
+    if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= MAX_LISTED:
+        raise BadRequest(f"limit is a number from 1 to {MAX_LISTED}")
+    return {name: value for name, value in which.items() if value is not None}

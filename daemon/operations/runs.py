@@ -1,0 +1,45 @@
+"""Runs: list, show and cancel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from daemon import shapes
+from daemon.errors import NotFound
+from daemon.operations.given import Given, limited
+
+if TYPE_CHECKING:
+    from daemon.store.rows import Run
+
+
+class Runs(Given):
+    """What can be asked of runs."""
+
+    __slots__ = ()
+
+    async def list_runs(self, **which: Any) -> list[dict[str, Any]]:
+        """`flow`, `status`, `trigger`, `event`, `before` narrow it; `limit` at most MAX_LISTED; the newest first."""
+        asked = limited(which)
+        if self.store is None:
+            return []
+        return [shapes.run_listed(self._so_far(run)) for run in await self.store.runs(**asked)]
+
+    async def show_run(self, run: str, *, wait_s: float = 0) -> dict[str, Any]:
+        """A run by its id or a unique beginning of it. With `wait_s` its end is waited for. Raises NotFound, Ambiguous."""
+        found = await self._run(run)
+        if wait_s > 0 and self.live is not None and await self.live.ended(found.id, wait_s):
+            found = await self._run(found.id)
+        return shapes.run_shown(found)
+
+    async def cancel_run(self, run: str) -> dict[str, Any]:
+        found = await self._run(run)
+        return {"run": found.id, "cancelled": await self._live().cancel(found.id)}
+
+    async def _run(self, run: str) -> Run:
+        found = await self.store.run(run) if self.store is not None and run else None
+        if found is None:
+            raise NotFound(f"there is no run «{run}»", "camshaft run list")
+        return self._so_far(found)
+
+    def _so_far(self, run: Run) -> Run:
+        return run if self.live is None else self.live.so_far(run)

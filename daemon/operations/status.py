@@ -1,0 +1,24 @@
+"""How the home and its daemon are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from daemon.operations.given import Given
+
+
+class Status(Given):
+    """What can be asked of the whole."""
+
+    __slots__ = ()
+
+    async def status(self) -> dict[str, Any]:
+        current = self.definitions.current
+        return {
+            "home": str(self.home),
+            "triggers": len(current.triggers),
+            "flows": len(current.flows),
+            "problems": [str(problem) for problem in current.problems],
+            "rows": dict(await self.store.counts()) if self.store is not None else {},
+            **(self.live.status() if self.live is not None else {}),
+        }
