@@ -75,9 +75,9 @@ class TriggerSet:
         self.by_key: dict[str, Trigger] = {trigger.key: trigger for trigger in self.triggers}
         found: dict[tuple[str, str], list[Ready]] = {}
         for trigger in self.triggers:
-            address = source_class(trigger.type).address(trigger.key, trigger.spec)
             ready = Ready(trigger)
-            found.setdefault((trigger.type, address), []).append(ready)
+            for address in source_class(trigger.type).addresses(trigger.key, trigger.spec):
+                found.setdefault((trigger.type, address), []).append(ready)
             found.setdefault(("manual", trigger.key), []).append(ready)  # `trigger fire` names a trigger, not an address
         self._listeners = {place: _listeners(readies) for place, readies in found.items()}
 

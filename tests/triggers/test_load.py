@@ -46,7 +46,7 @@ def test_the_specifications_schedule_loads_unchanged_under_its_files_name():
 
     assert (trigger.key, trigger.type, trigger.flow, trigger.filter) == ("daily-digest", "schedule", "daily-digest", None)
     assert trigger.mapping.make({"trigger": {"scheduledDate": "2026-11-23"}}) == {"date": "2026-11-23"}
-    assert source_class("schedule").address(trigger.key, trigger.spec) == "daily-digest"
+    assert source_class("schedule").addresses(trigger.key, trigger.spec) == ("daily-digest",)
 
 
 def test_the_key_in_the_file_goes_before_the_files_name():

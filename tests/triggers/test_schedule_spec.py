@@ -86,7 +86,7 @@ def test_a_mistake_in_the_cron_text_keeps_its_column():
 
 
 def test_a_schedules_events_are_found_by_its_key():
-    assert ScheduleSource.address("digest", prepare(cron="@daily")) == "digest"
+    assert ScheduleSource.addresses("digest", prepare(cron="@daily")) == ("digest",)
 
 
 def test_the_settings_refuse_a_zone_that_is_not_there():

@@ -15,6 +15,6 @@ SOURCES: dict[str, str] = {  # type → module:class, imported on first use: a h
 
 @cache
 def source_class(kind: str) -> Any:
-    """The class of a type in SOURCES: a triggers.source.Source with `prepare(section, *, key)` and `address(key, spec)`."""
+    """The class of a type in SOURCES: a triggers.source.Source with `prepare(section, *, key)` and `addresses(key, spec)`."""
     module, _, name = SOURCES[kind].partition(":")
     return getattr(import_module(module), name)

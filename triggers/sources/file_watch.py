@@ -56,9 +56,9 @@ class FileWatchSource:
         return prepare(section)
 
     @staticmethod
-    def address(key: str, spec: FileWatchSpec) -> str:  # noqa: ARG004 - as above
+    def addresses(key: str, spec: FileWatchSpec) -> tuple[str, ...]:  # noqa: ARG004 - as above
         """A file's event is made for one trigger, and found by its key."""
-        return key
+        return (key,)
 
     def update(self, triggers: Sequence[Trigger]) -> None:
         """Watches follow in a moment; files that come from now on are events all the same. A disabled trigger has its verdicts."""

@@ -77,8 +77,8 @@ class ScheduleSource:
         return prepare(section)
 
     @staticmethod
-    def address(key: str, spec: Schedule) -> str:  # noqa: ARG004 - the seam's; a slot is for one trigger
-        return key
+    def addresses(key: str, spec: Schedule) -> tuple[str, ...]:  # noqa: ARG004 - the seam's; a slot is for one trigger
+        return (key,)
 
     def update(self, triggers: Sequence[Trigger]) -> None:
         """A new schedule, and one whose cron or zone has changed, counts from now on; one that is switched off forgets."""

@@ -58,8 +58,8 @@ class WebhookSource:
         return prepare(section)
 
     @staticmethod
-    def address(key: str, spec: WebhookSpec) -> str:  # noqa: ARG004 - as above
-        return spec.path
+    def addresses(key: str, spec: WebhookSpec) -> tuple[str, ...]:  # noqa: ARG004 - as above
+        return (spec.path,)
 
     @property
     def url(self) -> str:

@@ -33,7 +33,7 @@ def test_the_sample_of_the_design_loads():
 
     assert (spec.paths, spec.include, spec.exclude, spec.settle_s) == (("/srv/in",), ("**/*.pdf",), ("**/.*",), 2.0)
     assert spec.events == {"created", "modified", "deleted", "moved"}
-    assert FileWatchSource.address("inbox", spec) == "inbox"
+    assert FileWatchSource.addresses("inbox", spec) == ("inbox",)
     assert hash(spec)
 
 
