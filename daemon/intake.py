@@ -90,6 +90,7 @@ class Intake:
 
     def _run(self, event: Event, flow: Flow, inputs: dict[str, Any], found: Match) -> Run:
         trigger = found.trigger
+        chain = event.document.get("chain", {})
         return Run(
             id=new_id("run"),
             flow=flow.key,
@@ -102,6 +103,8 @@ class Intake:
             trigger_digest=trigger.digest if trigger else None,
             priority=trigger.priority if trigger else 5,
             owner=self._store.token,
+            chain=chain.get("id", event.id),
+            depth=chain.get("depth", 0),
         )
 
     def _wake(self, runs: Sequence[Run]) -> None:

@@ -73,12 +73,14 @@ def queued_run(flow: Flow, inputs: Mapping[str, Any], *, owner: str | None) -> R
     values, problems = flow.inputs.coerce(dict(inputs))
     if problems:
         raise DefinitionError(*(Problem(("inputs",), problem, code="INPUT_INVALID") for problem in problems))
+    run_id = new_id("run")
     return Run(
-        id=new_id("run"),
+        id=run_id,
         flow=flow.key,
         flow_digest=flow.digest,
         status="queued",
         inputs=values,
         created_at=time.time(),
         owner=owner,
+        chain=run_id,
     )

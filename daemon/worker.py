@@ -20,7 +20,7 @@ import structlog
 
 from daemon.dispatch import Job
 from daemon.store.errors import StoreError
-from daemon.store.rows import LIVE, Run, RunStatus
+from daemon.store.rows import LIVE, Run, RunStatus, Version
 from flows.attempt import Attempt
 from flows.dialects import load_flow
 from flows.errors import DefinitionError
@@ -46,7 +46,7 @@ class RunStore(Protocol):
     async def claim(self, run_id: str) -> Run | None: ...
     def record(self, run_id: str, attempts: list[Attempt], *, starts_run_at: float | None = None) -> asyncio.Future[None]: ...
     def finish(self, run: Run, attempts: list[Attempt], told: Callable[[BaseException | None], Any]) -> None: ...
-    async def definition(self, digest: str) -> tuple[str, Any, str] | None: ...
+    async def definition(self, digest: str) -> Version | None: ...
 
 
 class Recorder:
@@ -274,11 +274,10 @@ class Worker:
         kept = await _read_patiently(lambda: self._store.definition(run.flow_digest))
         if kept is None:
             return f"version {run.flow_digest[:12]} of flow «{run.flow}» is not in the store"
-        key, definition, folder = kept
         try:
-            flow = load_flow(definition, key=key, folder=Path(folder), kinds=self._world.kinds)
+            flow = load_flow(kept.definition, key=kept.key, folder=Path(kept.folder), kinds=self._world.kinds)
         except DefinitionError as error:
-            return f"version {run.flow_digest[:12]} of flow «{key}» does not load any more: {error}"
+            return f"version {run.flow_digest[:12]} of flow «{kept.key}» does not load any more: {error}"
         if len(self._versions) >= KEPT_VERSIONS:
             self._versions.pop(next(iter(self._versions)))
         self._versions[run.flow_digest] = flow
@@ -360,7 +359,7 @@ class Unrecorded:
     def finish(self, run: Run, attempts: list[Attempt], told: Callable[[BaseException | None], Any]) -> None:  # noqa: ARG002
         asyncio.get_running_loop().call_soon(told, None)
 
-    async def definition(self, digest: str) -> tuple[str, Any, str] | None:  # noqa: ARG002
+    async def definition(self, digest: str) -> Version | None:  # noqa: ARG002
         return None
 
 

@@ -18,6 +18,7 @@ from daemon.kinds import configured_kinds
 from daemon.operations import Operations
 from daemon.store.errors import Ambiguous, StoreError
 from daemon.store.reads import Reads
+from daemon.store.schema import prepare_for_reading
 from daemon.world import make_world
 from flows.executor import World
 from flows.flow import Flow
@@ -66,6 +67,7 @@ async def _opened(config: Config, kinds: Kinds) -> AsyncIterator[Operations]:
     if not config.database.is_file():
         yield operations
         return
+    await asyncio.to_thread(prepare_for_reading, config.database)
     operations.store = rows = Reads(config.database)
     try:
         yield operations

@@ -2,7 +2,7 @@
 
 from daemon.store.hot import Hot
 
-HEAD = '0001'
+HEAD = '0002'
 LIVE = ('queued', 'running', 'waiting', 'paused')
 
 SCHEMA = (
@@ -10,9 +10,10 @@ SCHEMA = (
     'CREATE TABLE attempts ( run VARCHAR(40) NOT NULL, path TEXT NOT NULL, number INTEGER NOT NULL, position BIGINT NOT NULL, step TEXT NOT NULL, kind TEXT NOT NULL, status VARCHAR(12) NOT NULL, started_at BIGINT NOT NULL, duration_ms BIGINT, output TEXT, response TEXT, error TEXT, code TEXT, usage TEXT, cost_label TEXT, flags SMALLINT NOT NULL, PRIMARY KEY (run, path, number) )',
     'CREATE TABLE causes ( scope TEXT NOT NULL, "key" TEXT NOT NULL, event VARCHAR(40) NOT NULL, expires_at BIGINT, PRIMARY KEY (scope, "key") ) WITHOUT ROWID',
     'CREATE INDEX causes_event ON causes (event)',
-    'CREATE TABLE definitions ( digest VARCHAR(64) NOT NULL, noun VARCHAR(8) NOT NULL, "key" TEXT NOT NULL, definition TEXT NOT NULL, folder TEXT NOT NULL, saved_at BIGINT NOT NULL, PRIMARY KEY (digest) )',
+    'CREATE TABLE definitions ( digest VARCHAR(64) NOT NULL, noun VARCHAR(8) NOT NULL, "key" TEXT NOT NULL, definition TEXT NOT NULL, folder TEXT NOT NULL, saved_at BIGINT NOT NULL, subflows TEXT, PRIMARY KEY (digest) )',
+    'CREATE INDEX definitions_key ON definitions (noun, "key")',
     'CREATE TABLE events ( id VARCHAR(40) NOT NULL, source VARCHAR(20) NOT NULL, address TEXT NOT NULL, subject TEXT, time BIGINT NOT NULL, document TEXT NOT NULL, PRIMARY KEY (id) )',
-    'CREATE TABLE runs ( id VARCHAR(40) NOT NULL, event VARCHAR(40), "trigger" TEXT, trigger_digest VARCHAR(64), flow TEXT NOT NULL, flow_digest VARCHAR(64) NOT NULL, status VARCHAR(12) NOT NULL, priority SMALLINT NOT NULL, epoch INTEGER NOT NULL, owner VARCHAR(40), lease_until BIGINT, created_at BIGINT NOT NULL, started_at BIGINT, finished_at BIGINT, inputs TEXT NOT NULL, output TEXT, error TEXT, code TEXT, PRIMARY KEY (id) )',
+    'CREATE TABLE runs ( id VARCHAR(40) NOT NULL, event VARCHAR(40), "trigger" TEXT, trigger_digest VARCHAR(64), flow TEXT NOT NULL, flow_digest VARCHAR(64) NOT NULL, status VARCHAR(12) NOT NULL, priority SMALLINT NOT NULL, epoch INTEGER NOT NULL, owner VARCHAR(40), lease_until BIGINT, created_at BIGINT NOT NULL, started_at BIGINT, finished_at BIGINT, inputs TEXT NOT NULL, output TEXT, error TEXT, code TEXT, chain TEXT, depth INTEGER, PRIMARY KEY (id) )',
     'CREATE INDEX runs_live ON runs ("trigger", id) WHERE status IN (\'queued\', \'running\', \'waiting\', \'paused\')',
     'CREATE TABLE source_state ( source TEXT NOT NULL, "key" TEXT NOT NULL, value TEXT, PRIMARY KEY (source, "key") ) WITHOUT ROWID',
     'CREATE TABLE verdicts ( event VARCHAR(40) NOT NULL, "trigger" TEXT NOT NULL, trigger_digest VARCHAR(64), verdict VARCHAR(24) NOT NULL, reason TEXT, detail TEXT, run VARCHAR(40), PRIMARY KEY (event, "trigger") ) WITHOUT ROWID',
@@ -20,8 +21,8 @@ SCHEMA = (
 
 SAVE_DEFINITION = Hot(
     0,
-    'INSERT INTO definitions (digest, noun, "key", definition, folder, saved_at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING',
-    ('digest', 'noun', 'key', 'definition', 'folder', 'saved_at'),
+    'INSERT INTO definitions (digest, noun, "key", definition, folder, saved_at, subflows) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING',
+    ('digest', 'noun', 'key', 'definition', 'folder', 'saved_at', 'subflows'),
     fenced=False,
 )
 CLAIM_CAUSE = Hot(
@@ -44,8 +45,8 @@ INSERT_VERDICT = Hot(
 )
 INSERT_RUN = Hot(
     30,
-    'INSERT INTO runs (id, event, "trigger", trigger_digest, flow, flow_digest, status, priority, epoch, owner, lease_until, created_at, inputs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-    ('id', 'event', 'trigger', 'trigger_digest', 'flow', 'flow_digest', 'status', 'priority', 'epoch', 'owner', 'lease_until', 'created_at', 'inputs'),
+    'INSERT INTO runs (id, event, "trigger", trigger_digest, flow, flow_digest, status, priority, epoch, owner, lease_until, created_at, inputs, chain, depth) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    ('id', 'event', 'trigger', 'trigger_digest', 'flow', 'flow_digest', 'status', 'priority', 'epoch', 'owner', 'lease_until', 'created_at', 'inputs', 'chain', 'depth'),
     fenced=False,
 )
 RECORD_ATTEMPT = Hot(
@@ -100,6 +101,12 @@ LOAD_STATE = Hot(
     90,
     'SELECT source_state."key", source_state.value FROM source_state WHERE source_state.source = ? AND source_state.value IS NOT NULL',
     ('source',),
+    fenced=False,
+)
+KEPT_DIGESTS = Hot(
+    90,
+    'SELECT definitions.digest FROM definitions',
+    (),
     fenced=False,
 )
 CAUSE_EVENT = Hot(

@@ -10,9 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from daemon.store.codec import decode
 from daemon.store.errors import Ambiguous, StoreError
-from daemon.store.rows import EventRow, Run, attempt_from, event_from, run_from, verdict_from
+from daemon.store.rows import EventRow, Run, Version, attempt_from, event_from, run_from, verdict_from, version_from
 from daemon.store.tables import attempts, definitions, events, runs, verdicts
 
 Row = dict[str, Any]
@@ -84,9 +83,14 @@ class Reads:
         rows = await self._rows(select(runs.c.status, func.count().label("number")).group_by(runs.c.status))
         return {row["status"]: row["number"] for row in rows}
 
-    async def definition(self, digest: str) -> tuple[str, Any, str] | None:
+    async def definition(self, digest: str) -> Version | None:
         rows = await self._rows(select(definitions).where(definitions.c.digest == digest))
-        return (rows[0]["key"], decode(rows[0]["definition"]), rows[0]["folder"]) if rows else None
+        return version_from(rows[0]) if rows else None
+
+    async def versions(self, noun: str, key: str) -> list[tuple[str, float]]:
+        wanted = select(definitions.c.digest, definitions.c.saved_at).where(definitions.c.noun == noun, definitions.c.key == key)
+        rows = await self._rows(wanted.order_by(definitions.c.saved_at.desc(), definitions.c.digest))
+        return [(row["digest"], row["saved_at"] / 1e6) for row in rows]
 
     async def _newest(self, query: Select[Any], column: Any, limit: int, before: str | None) -> list[Row]:
         if before is not None:

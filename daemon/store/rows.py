@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
-from daemon.store.codec import decode, encode, plain
+from daemon.store.codec import decode, encode, encode_document, plain
 from flows.attempt import Attempt
 from flows.usage import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
-    from triggers.event import Cause
+    from triggers.event import Cause, Event
     from triggers.verdict import Verdict
 
 RunStatus = Literal["queued", "running", "waiting", "paused", "completed", "failed", "cancelled"]
@@ -43,6 +44,8 @@ class Run:
     output: Any = None
     error: str | None = None
     code: str | None = None
+    chain: str | None = None  # the first event of the chain it belongs to, or the run that a person started; None: its own event
+    depth: int = 0  # how many runs of its chain came before it, one starting the next
     attempts: Sequence[Attempt] = ()  # filled by claim() and by reading one run; empty in lists
 
 
@@ -79,6 +82,38 @@ class Candidate:
     trigger_digest: str | None = None
     run: Run | None = None  # with `dispatched`: the run to queue
     once: Cause | None = None  # its idempotency key; where taken, the verdict becomes `duplicate` and there is no run
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """What follows from a run's end, as finish() is given it: an event like any other, with its candidates."""
+
+    event: Event
+    candidates: Sequence[Candidate]
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One kept version of a flow or a trigger."""
+
+    digest: str
+    noun: str  # flow | trigger
+    key: str
+    definition: Any
+    folder: str  # where its files are looked up; empty for a trigger
+    saved_at: float
+    subflows: Mapping[str, str] | None  # the versions of sub-flows it was loaded with: key → digest; None: not pinned
+
+
+class Versioned(Protocol):
+    """A flow or a trigger, as far as keeping its versions goes."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def digest(self) -> str: ...
+    @property
+    def definition(self) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +212,32 @@ def attempt_from(row: Mapping[str, Any]) -> Attempt:
     )
 
 
+def event_row(event: Event) -> tuple[Any, ...]:
+    """In the order of statements.INSERT_EVENT."""
+    return (
+        event.id,
+        event.source,
+        plain(event.address),
+        plain(event.subject),
+        micros(event.time),
+        encode_document(event.document),
+    )
+
+
+def verdict_row(event: str, candidate: Candidate) -> tuple[Any, ...]:
+    """In the order of statements.INSERT_VERDICT."""
+    verdict, run = candidate.verdict, candidate.run
+    return (
+        event,
+        verdict.trigger,
+        candidate.trigger_digest,
+        verdict.verdict,
+        plain(verdict.reason),
+        None if verdict.detail is None else encode(verdict.detail),
+        None if run is None else run.id,
+    )
+
+
 def run_row(run: Run, lease_until: int | None) -> tuple[Any, ...]:
     """In the order of statements.INSERT_RUN: a run that is queued, nothing of it begun."""
     return (
@@ -193,6 +254,8 @@ def run_row(run: Run, lease_until: int | None) -> tuple[Any, ...]:
         lease_until,
         micros(run.created_at),
         encode(run.inputs),
+        run.chain or run.event or run.id,
+        run.depth,
     )
 
 
@@ -215,6 +278,8 @@ def run_from(row: Mapping[str, Any], attempts: tuple[Attempt, ...] = ()) -> Run:
         output=decode(row["output"]),
         error=row["error"],
         code=row["code"],
+        chain=row["chain"] or row["event"] or row["id"],
+        depth=row["depth"] or 0,
         attempts=attempts,
     )
 
@@ -239,4 +304,24 @@ def verdict_from(row: Mapping[str, Any]) -> VerdictRow:
         detail=cast("dict[str, Any] | None", decode(row["detail"])),
         run=row["run"],
         trigger_digest=row["trigger_digest"],
+    )
+
+
+def version_row(
+    noun: str, item: Versioned, folder: Path | None, now_us: int, subflows: Mapping[str, str] | None
+) -> tuple[Any, ...]:
+    """In the order of statements.SAVE_DEFINITION."""
+    pinned = None if subflows is None else encode(dict(subflows))
+    return (item.digest, noun, item.key, encode(item.definition), plain(str(folder or "")), now_us, pinned)
+
+
+def version_from(row: Mapping[str, Any]) -> Version:
+    return Version(
+        digest=row["digest"],
+        noun=row["noun"],
+        key=row["key"],
+        definition=decode(row["definition"]),
+        folder=row["folder"],
+        saved_at=row["saved_at"] / 1e6,
+        subflows=cast("dict[str, str] | None", decode(row["subflows"])),
     )

@@ -3,23 +3,45 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from daemon.store.compiled import HEAD, SCHEMA
 from daemon.store.errors import StoreUnusable
+from daemon.store.sqlite import connect, hint_for
 
 
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
     """Bring the database to this program's schema. Raises StoreUnusable; a database that was not brought there is as it was."""
-    found = _version(connection)
+    with _told(path):
+        found = _version(connection)
+        if found == HEAD:
+            return
+        if found is None:
+            _create(connection)
+            return
+        from daemon.store.migrate import migrate  # lazy: Alembic, 0.2 s: only when the version differs
+
+        migrate(connection, path, found)
+
+
+def prepare_for_reading(path: Path) -> None:
+    """Bring a database that a command is about to read to this program's schema; one that stands there is only looked at."""
+    with _told(path), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5.0)) as reading:
+        found = _version(reading)
     if found == HEAD:
         return
-    if found is None:
-        _create(connection)
-        return
-    from daemon.store.migrate import migrate  # lazy: Alembic, 0.2 s: only when the version differs
+    with closing(connect(path, synchronous="full")) as connection:
+        prepare(connection, path)
 
-    migrate(connection, path, found)
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreUnusable(f"{path}: {error}", hint_for(error)) from error
 
 
 def _version(connection: sqlite3.Connection) -> str | None:

@@ -30,7 +30,7 @@ def connect(path: Path, *, synchronous: str) -> sqlite3.Connection:
         _set_up(connection, synchronous)
     except sqlite3.Error as error:
         connection.close()
-        raise StoreUnusable(f"{path}: {error}", _hint(error)) from error
+        raise StoreUnusable(f"{path}: {error}", hint_for(error)) from error
     return connection
 
 
@@ -55,7 +55,8 @@ def _why(error: Exception) -> str:
     return os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
 
 
-def _hint(error: sqlite3.Error) -> str:
+def hint_for(error: sqlite3.Error) -> str:
+    """The way out of what SQLite says."""
     name = getattr(error, "sqlite_errorname", "")
     if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
         return "the file is damaged or no SQLite database: move it away, or put a backup in its place"

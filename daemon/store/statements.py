@@ -81,6 +81,8 @@ QUEUED_RUN = (
     "lease_until",
     "created_at",
     "inputs",
+    "chain",
+    "depth",
 )
 INSERT_RUN = _compile(
     30, insert(runs).values({name: bindparam(name) for name in QUEUED_RUN})
@@ -122,6 +124,7 @@ LOAD_STATE = _compile(
         source_state.c.source == bindparam("source"), source_state.c.value.is_not(None)
     ),
 )
+KEPT_DIGESTS = _compile(90, select(definitions.c.digest))
 CAUSE_EVENT = _compile(90, select(causes.c.event).where(causes.c.scope == bindparam("scope"), causes.c.key == bindparam("key")))
 
 

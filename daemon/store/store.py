@@ -11,17 +11,34 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from daemon.store import compiled as sql
-from daemon.store.codec import decode, encode, encode_document, plain
+from daemon.store.causes import once, taken
+from daemon.store.codec import decode, encode, plain
 from daemon.store.hot import Hot
 from daemon.store.pruning import BITE, forget_expired, prune_bite
-from daemon.store.rows import Candidate, Due, EventRow, Run, attempt_row, is_plain, micros, plain_attempt_row, run_row
+from daemon.store.rows import (
+    Candidate,
+    Due,
+    EventRow,
+    FollowUp,
+    Run,
+    Version,
+    Versioned,
+    attempt_row,
+    event_row,
+    is_plain,
+    micros,
+    plain_attempt_row,
+    run_row,
+    verdict_row,
+    version_row,
+)
 from daemon.store.schema import prepare
 from daemon.store.sqlite import connect, ready_for_loop
 from daemon.store.writer import Row, Writer
@@ -30,8 +47,10 @@ from triggers.source import Accepted
 if TYPE_CHECKING:
     from daemon.store.reads import Reads
     from flows.attempt import Attempt
-    from triggers.event import Cause, Event
+    from triggers.event import Event
 
+SAVED_AT_ONCE = 250  # definitions in one transaction: 4 ms on the loop
+NO_SUBFLOWS: Mapping[str, Mapping[str, str]] = MappingProxyType({})
 FRESH_RUNS = 10_000  # accepted runs kept in memory until a worker claims them; beyond, claim() reads them back
 
 
@@ -39,15 +58,8 @@ Then = Callable[[Sequence[Run]], None]
 """Told of the runs that were queued."""
 
 
-class Versioned(Protocol):
-    """A flow or a trigger, as far as keeping its versions goes."""
-
-    @property
-    def key(self) -> str: ...
-    @property
-    def digest(self) -> str: ...
-    @property
-    def definition(self) -> Any: ...
+def _nobody(_runs: Sequence[Run]) -> None:
+    pass
 
 
 class Store:
@@ -82,10 +94,10 @@ class Store:
         self, event: Event, candidates: Sequence[Candidate], connection: sqlite3.Connection
     ) -> tuple[Sequence[tuple[Hot, Row]], tuple[str, bool, Sequence[Candidate]]]:
         """Where something must not happen twice the unique key decides, inside the transaction."""
-        earlier = _taken(connection, event.cause, event)
+        earlier = taken(connection, event.cause, event)
         if earlier is not None:
             return self._state_rows(event), (earlier, True, ())
-        decided = tuple(_once(connection, candidate, event) for candidate in candidates)
+        decided = tuple(once(connection, candidate, event) for candidate in candidates)
         return self._event_rows(event, decided), (event.id, False, decided)
 
     def _decided(self, decided: tuple[str, bool, Sequence[Candidate]], then: Then | None) -> Accepted:
@@ -95,38 +107,11 @@ class Store:
         return self._accepted(event_id, candidates, then)
 
     def _event_rows(self, event: Event, candidates: Sequence[Candidate]) -> list[tuple[Hot, Row]]:
-        rows: list[tuple[Hot, Row]] = [
-            (
-                sql.INSERT_EVENT,
-                (
-                    event.id,
-                    event.source,
-                    plain(event.address),
-                    plain(event.subject),
-                    micros(event.time),
-                    encode_document(event.document),
-                ),
-            )
-        ]
+        rows: list[tuple[Hot, Row]] = [(sql.INSERT_EVENT, event_row(event))]
         for candidate in candidates:
-            verdict, run = candidate.verdict, candidate.run
-            detail = None if verdict.detail is None else encode(verdict.detail)
-            rows.append(
-                (
-                    sql.INSERT_VERDICT,
-                    (
-                        event.id,
-                        verdict.trigger,
-                        candidate.trigger_digest,
-                        verdict.verdict,
-                        plain(verdict.reason),
-                        detail,
-                        None if run is None else run.id,
-                    ),
-                )
-            )
-            if run is not None:
-                rows.append((sql.INSERT_RUN, run_row(run, self._lease())))
+            rows.append((sql.INSERT_VERDICT, verdict_row(event.id, candidate)))
+            if candidate.run is not None:
+                rows.append((sql.INSERT_RUN, run_row(candidate.run, self._lease())))
         if event.state:
             rows += self._state_rows(event)
         return rows
@@ -135,14 +120,19 @@ class Store:
         return [(sql.SAVE_STATE, _state_row(event.source, key, value)) for key, value in (event.state or {}).items()]
 
     def _accepted(self, event_id: str, candidates: Sequence[Candidate], then: Then | None) -> Accepted:
-        runs = [candidate.run for candidate in candidates if candidate.run is not None]
-        for run in runs:
-            if len(self._fresh) < FRESH_RUNS:
-                self._fresh[run.id] = run
+        runs = self._keep_fresh(candidates)
         verdicts = {candidate.verdict.trigger: candidate.verdict.verdict for candidate in candidates}
         if then is not None:
             then(runs)
         return Accepted(event_id, tuple([run.id for run in runs]), verdicts)
+
+    def _keep_fresh(self, candidates: Sequence[Candidate]) -> list[Run]:
+        """The runs that were queued: kept in memory, for a worker is about to claim them."""
+        runs = [candidate.run for candidate in candidates if candidate.run is not None]
+        for run in runs:
+            if len(self._fresh) < FRESH_RUNS:
+                self._fresh[run.id] = run
+        return runs
 
     async def enqueue(self, run: Run) -> None:
         """Queue a run that no event made (`flow execute`)."""
@@ -170,11 +160,42 @@ class Store:
             rows.append((sql.START_RUN, ("running", micros(starts_run_at), run_id, self.token)))
         return self._writer.submit(rows, keep=True)
 
-    def finish(self, run: Run, attempts: Iterable[Attempt], told: Callable[[BaseException | None], Any]) -> None:
-        """Write how a run ended, with the attempts not yet recorded. A full disk is waited for.
+    def finish(
+        self,
+        run: Run,
+        attempts: Iterable[Attempt],
+        told: Callable[[BaseException | None], Any],
+        follow_ups: Sequence[FollowUp] = (),
+        then: Then = _nobody,
+    ) -> None:
+        """Write how a run ended, with the attempts not yet recorded and what follows from its end. A full disk is waited for.
 
-        `told` is called once: with None when all of it is on disk, or with what went wrong (Fenced: it is not ours any more).
+        `told` is called once: with None when all of it is on disk, or with what went wrong (Fenced: it is not ours any more, and
+        nothing followed). Before that `then` is told of the runs that the follow-ups queued; one whose cause is taken queues none.
         """
+        rows = self._end_rows(run, attempts)
+        if follow_ups:
+            self._writer.post((), partial(self._followed, told, then), told, guard=partial(self._follow, rows, follow_ups))
+        else:
+            self._writer.post(rows, told, told)
+
+    def _follow(
+        self, rows: Sequence[tuple[Hot, Row]], follow_ups: Sequence[FollowUp], connection: sqlite3.Connection
+    ) -> tuple[Sequence[tuple[Hot, Row]], list[Candidate]]:
+        """The run's end and, each decided by itself, the events that follow from it."""
+        queued: list[Candidate] = []
+        written = list(rows)
+        for follow_up in follow_ups:
+            more, (_, _, decided) = self._decide(follow_up.event, follow_up.candidates, connection)
+            written += more
+            queued += decided
+        return written, queued
+
+    def _followed(self, told: Callable[[BaseException | None], Any], then: Then, decided: Sequence[Candidate]) -> None:
+        then(self._keep_fresh(decided))
+        told(None)
+
+    def _end_rows(self, run: Run, attempts: Iterable[Attempt]) -> list[tuple[Hot, Row]]:
         rows: list[tuple[Hot, Row]] = []
         for attempt in attempts:
             if is_plain(attempt):  # not fenced by itself: the run's end below is, and all stand or fall
@@ -187,7 +208,7 @@ class Store:
         output = None if run.output is None else encode(run.output)
         ended = (run.status, started, finished, output, plain(run.error), plain(run.code), run.id, self.token)
         rows.append((sql.FINISH_RUN, ended))
-        self._writer.post(rows, told, told)
+        return rows
 
     def _attempt_rows(self, run_id: str, attempts: Iterable[Attempt]) -> list[tuple[Hot, Row]]:
         rows: list[tuple[Hot, Row]] = []
@@ -218,14 +239,27 @@ class Store:
 
     # -- definitions and the sources' memory --------------------------------------------------------------------------
 
-    async def save_definitions(self, noun: str, items: Iterable[tuple[Versioned, Path | None]]) -> None:
-        """Keep these versions, so that a run can find the one it pins after any edit."""
+    async def save_definitions(
+        self,
+        noun: str,
+        items: Iterable[tuple[Versioned, Path | None]],
+        subflows: Mapping[str, Mapping[str, str]] = NO_SUBFLOWS,
+    ) -> None:
+        """Keep these versions, so that a run can find the one it pins after any edit. What is kept already is left as it is.
+
+        `subflows`: by a version's digest the versions of the sub-flows it was loaded with, key → digest. Ten thousand versions are
+        written in several transactions, with turns for others between them.
+        """
+        missing = list(items)
+        if len(missing) > SAVED_AT_ONCE:
+            kept = await asyncio.to_thread(_kept_digests, self.path)
+            missing = [(item, folder) for item, folder in missing if item.digest not in kept]
         now = micros(time.time())
-        rows = [
-            (sql.SAVE_DEFINITION, (item.digest, noun, item.key, encode(item.definition), plain(str(folder or "")), now))
-            for item, folder in items
-        ]
-        if rows:
+        for first in range(0, len(missing), SAVED_AT_ONCE):
+            part = missing[first : first + SAVED_AT_ONCE]
+            rows = [
+                (sql.SAVE_DEFINITION, version_row(noun, item, folder, now, subflows.get(item.digest))) for item, folder in part
+            ]
             await self._writer.submit(rows)
 
     async def load_state(self, source: str) -> dict[str, Any]:
@@ -264,9 +298,12 @@ class Store:
         """Runs by status."""
         return await (await self.reads()).counts()
 
-    async def definition(self, digest: str) -> tuple[str, Any, str] | None:
-        """A kept version: key, definition, folder."""
+    async def definition(self, digest: str) -> Version | None:
         return await (await self.reads()).definition(digest)
+
+    async def versions(self, noun: str, key: str) -> list[tuple[str, float]]:
+        """The kept versions of a flow or a trigger, the newest first: digest and when it was first saved."""
+        return await (await self.reads()).versions(noun, key)
 
     # -- the rest -----------------------------------------------------------------------------------------------------
 
@@ -332,34 +369,19 @@ async def open_store(path: Path, *, token: str, leased: bool = False, synchronou
         await store.close()
 
 
-def _taken(connection: sqlite3.Connection, cause: Cause | None, event: Event) -> str | None:
-    """Take the cause for this event. None: it was free. Else the event that has it."""
-    if cause is None:
-        return None
-    now = micros(event.time)
-    expires = None if cause.ttl_s is None else now + micros(cause.ttl_s)
-    scope, key = plain(cause.scope), plain(cause.key)
-    if connection.execute(sql.CLAIM_CAUSE.sql, (scope, key, event.id, expires, now)).rowcount:
-        return None
-    row = connection.execute(sql.CAUSE_EVENT.sql, (scope, key)).fetchone()
-    return str(row[0])
-
-
-def _once(connection: sqlite3.Connection, candidate: Candidate, event: Event) -> Candidate:
-    """The candidate as it is, or as a duplicate where its idempotency key is taken."""
-    earlier = _taken(connection, candidate.once, event)
-    if earlier is None or candidate.once is None:
-        return candidate
-    reason = f"the idempotency key {candidate.once.key!r} was seen with {earlier}"
-    verdict = replace(candidate.verdict, verdict="duplicate", reason=reason, detail={"event": earlier})
-    return replace(candidate, verdict=verdict, run=None)
-
-
 def _read_state(path: Path, source: str) -> dict[str, Any]:
     """On a connection of its own, in a thread: a ledger may have a hundred thousand rows."""
     connection = sqlite3.connect(path, timeout=5.0)
     try:
         return {key: decode(value) for key, value in connection.execute(sql.LOAD_STATE.sql, (source,))}
+    finally:
+        connection.close()
+
+
+def _kept_digests(path: Path) -> set[str]:
+    connection = sqlite3.connect(path, timeout=5.0)
+    try:
+        return {row[0] for row in connection.execute(sql.KEPT_DIGESTS.sql)}
     finally:
         connection.close()
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, PrimaryKeyConstraint, SmallInteger, String, Table, Text, text
 
-HEAD = "0001"  # the migration this program's tables correspond to
+HEAD = "0002"  # the migration this program's tables correspond to
 
 metadata = MetaData()
 
@@ -58,6 +58,8 @@ runs = Table(
     Column("output", Text),
     Column("error", Text),
     Column("code", Text),
+    Column("chain", Text),  # NULL: of a program before 0002; the run began its own chain
+    Column("depth", Integer),
 )
 
 _LIVE = text("status IN ('queued', 'running', 'waiting', 'paused')")
@@ -119,6 +121,9 @@ definitions = Table(
     Column("definition", Text, nullable=False),
     Column("folder", Text, nullable=False),
     Column("saved_at", BigInteger, nullable=False),
+    Column("subflows", Text),  # JSON {key: digest} of the versions of sub-flows that this one was loaded with; NULL: not pinned
 )
+
+Index("definitions_key", definitions.c.noun, definitions.c.key)  # a flow's versions, among ten thousand
 
 schema_version = Table("alembic_version", metadata, Column("version_num", String(32), primary_key=True))

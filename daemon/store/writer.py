@@ -90,12 +90,18 @@ class Writer:
             self._begin()
         return done
 
-    def post(self, rows: Sequence[tuple[Hot, Row]], then: Callable[[Any], Any], failed: Callable[[BaseException], None]) -> None:
-        """Queue rows that must not be dropped and that nobody awaits: one of the two is called.
+    def post(
+        self,
+        rows: Sequence[tuple[Hot, Row]],
+        then: Callable[[Any], Any],
+        failed: Callable[[BaseException], None],
+        guard: Guard | None = None,
+    ) -> None:
+        """Queue rows that must not be dropped and that nobody awaits: `then` is called with the guard's result, or `failed`.
 
         They may wait PATIENCE_S for others to share their transaction.
         """
-        self._pending.append(Operation(rows, None, None, then, failed, keep=True))
+        self._pending.append(Operation(rows, None, guard, then, failed, keep=True))
         if not self._flushing and self._timer is None:
             self._idle.clear()
             self._timer = self._loop.call_later(PATIENCE_S, self._begin)

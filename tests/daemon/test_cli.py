@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -664,3 +665,17 @@ def test_a_strangers_text_does_not_steer_the_terminal(run, tmp_path):
 
     assert "\x1b" not in told
     assert "[2J" in told
+
+
+def test_a_command_brings_the_database_of_an_earlier_camshaft_to_its_schema_and_reads_it(run, tmp_path):
+    state = tmp_path / "state"
+    state.mkdir()
+    with sqlite3.connect(state / "camshaft.db") as database:
+        database.executescript(Path(__file__).with_name("store_0001.sql").read_text())
+    database.close()
+
+    status, said, _ = run("run", "list", "--home", str(tmp_path), "-o", "json")
+
+    assert status == 0
+    assert [row["run"][-1] for row in json.loads(said)] == ["c", "b", "a"]
+    assert (state / "camshaft.db.0001.backup").is_file()

@@ -152,3 +152,16 @@ async def test_an_event_that_nobody_waits_for_is_kept_without_verdicts(door):
 
     assert (accepted.runs, accepted.verdicts) == ((), {})
     assert (await made.store.event(accepted.event_id)).verdicts == ()
+
+
+async def test_a_run_belongs_to_the_chain_of_its_event(door):
+    opened = door(a_trigger())
+    first = an_event({"n": 1})
+    later = an_event({"n": 1})
+    later.document["chain"] = {"id": "evt_first", "depth": 3}
+
+    began = (await opened.intake.accept(first)).runs[0]
+    went_on = (await opened.intake.accept(later)).runs[0]
+
+    runs = [await opened.store.run(run) for run in (began, went_on)]
+    assert [(run.chain, run.depth) for run in runs] == [(first.id, 0), ("evt_first", 3)]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
 from daemon.store import open_store
 from daemon.store.errors import Ambiguous, Fenced
-from daemon.store.rows import Candidate, Run
+from daemon.store.rows import Candidate, FollowUp, Run
 from flows.attempt import Attempt
 from flows.usage import Usage
 from triggers.event import Cause, Event
@@ -42,6 +42,7 @@ def a_run(event, **changes):
         trigger="auto",
         trigger_digest="t" * 64,
         owner="daemon-1",
+        chain=event.id,
     )
     return replace(base, **changes)
 
@@ -425,8 +426,109 @@ async def test_versions_of_definitions_are_kept_by_their_digest(store):
     await store.save_definitions("flow", [(Flow, store.path.parent)])
     await store.save_definitions("flow", [(Flow, store.path.parent)])
 
-    assert await store.definition("d" * 64) == ("deal-process", {"steps": []}, str(store.path.parent))
+    kept = await store.definition("d" * 64)
+    assert (kept.noun, kept.key, kept.definition, kept.folder) == ("flow", "deal-process", {"steps": []}, str(store.path.parent))
+    assert kept.subflows is None
     assert await store.definition("e" * 64) is None
+
+
+@dataclass
+class AVersion:
+    key: str
+    digest: str
+    definition: object
+
+
+async def test_the_versions_of_a_key_are_told_newest_first_and_pin_their_sub_flows(store):
+    pinned = {"b": {"enrich": "d" * 64}}
+    for digest in ("a", "b"):
+        await store.save_definitions("flow", [(AVersion("deal", digest, {"n": digest}), None)], pinned)
+    await store.save_definitions("flow", [(AVersion("other", "c", {}), None)])
+    await store.save_definitions("trigger", [(AVersion("deal", "d", {}), None)])
+
+    versions = await store.versions("flow", "deal")
+
+    assert [digest for digest, _ in versions] == ["b", "a"]
+    assert versions[0][1] >= versions[1][1] > 1_700_000_000
+    assert (await store.definition("b")).subflows == {"enrich": "d" * 64}
+    assert await store.versions("flow", "unknown") == []
+
+
+async def test_ten_thousand_definitions_are_saved_with_turns_for_events_between_them_and_only_once(store):
+    versions = [(AVersion(f"flow-{number}", f"{number:064x}", {"steps": []}), None) for number in range(2_600)]
+    saving = asyncio.ensure_future(store.save_definitions("flow", versions))
+    while store.commits == 0:
+        await asyncio.sleep(0)
+
+    await store.accept(an_event(), [])
+    early = saving.done()
+    await saving
+    before = store.commits
+    await store.save_definitions("flow", versions)
+
+    assert not early
+    assert store.commits == before
+    assert await store.definition(versions[-1][0].digest) is not None
+
+
+async def test_what_follows_from_a_run_s_end_is_written_with_it_and_its_runs_are_told(store):
+    run = await accepted_run(store)
+    event = an_event(source="flow", address="deal-process")
+    next_run = a_run(event, chain=run.chain, depth=1)
+    told, queued = asyncio.get_running_loop().create_future(), []
+    before = store.commits
+
+    store.finish(
+        replace(run, status="completed", finished_at=1.0),
+        [],
+        told.set_result,
+        [FollowUp(event, [dispatched(next_run)])],
+        queued.extend,
+    )
+    error = await told
+
+    assert (error, store.commits - before) == (None, 1)
+    assert queued == [next_run]
+    assert store.claim_fresh(next_run.id) == next_run
+    kept = await store.run(next_run.id)
+    assert (kept.status, kept.chain, kept.depth) == ("queued", run.event, 1)
+    assert [verdict.run for verdict in (await store.event(event.id)).verdicts] == [next_run.id]
+
+
+async def test_what_follows_happens_once_for_its_cause_and_once_for_its_idempotency_key(store):
+    once = Cause("idempotency:auto", "key", ttl_s=3600)
+    queued = []
+
+    async def ends(cause, once):
+        run = await accepted_run(store)
+        event = an_event(source="flow", cause=cause)
+        told = asyncio.get_running_loop().create_future()
+        follow_up = FollowUp(event, [dispatched(a_run(event), once=once)])
+        store.finish(replace(run, status="failed", finished_at=1.0), [], told.set_result, [follow_up], queued.extend)
+        assert await told is None
+
+    await ends(Cause("flow:auto", "run_1"), once)
+    await ends(Cause("flow:auto", "run_1"), None)
+    await ends(Cause("flow:auto", "run_2"), once)
+
+    assert len(queued) == 1
+    assert len(await store.events(source="flow")) == 2
+    assert len(await store.events(verdict="duplicate")) == 1
+
+
+async def test_of_a_run_that_is_not_ours_any_more_nothing_follows(store):
+    run = await accepted_run(store, owner="daemon-0")
+    cause = Cause("flow:auto", run.id)
+    event = an_event(source="flow", cause=cause)
+    told, queued = asyncio.get_running_loop().create_future(), []
+    follow_up = FollowUp(event, [dispatched(a_run(event))])
+
+    store.finish(replace(run, status="completed", finished_at=1.0), [], told.set_result, [follow_up], queued.extend)
+
+    assert isinstance(await told, Fenced)
+    assert queued == []
+    assert await store.event(event.id) is None
+    assert not (await store.accept(an_event(cause=cause), [])).duplicate
 
 
 async def test_a_database_s_path_may_hold_what_an_address_may_not(tmp_path):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,6 +83,72 @@ def schema(connection):
             row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL")
         )
     }
+
+
+def old_database(path):
+    """A database as camshaft 0.1.0 left it: a run queued, one that ended, one that a person started."""
+    path.parent.mkdir(exist_ok=True)
+    with sqlite3.connect(path) as connection:
+        connection.executescript(Path(__file__).with_name("store_0001.sql").read_text())
+    connection.close()
+    return path
+
+
+async def test_the_database_of_an_earlier_program_is_migrated_after_a_backup_and_its_runs_go_on(tmp_path):
+    path = old_database(tmp_path / "camshaft.db")
+
+    async with open_store(path, token="daemon-2") as store:
+        due = store.reconcile(now=1795000100.0)
+        queued = await store.claim("run_01m0000000000000000000000a")
+        by_hand = await store.claim("run_01m0000000000000000000000c")
+        ended = await store.run("run_01m0000000000000000000000b")
+        kept = await store.definition("f" * 64)
+        finished = asyncio.get_running_loop().create_future()
+        store.finish(replace(queued, status="completed", finished_at=1795000101.0), [], finished.set_result)
+        await finished
+
+    assert [found.run[-1] for found in due] == ["a", "c"]
+    assert (queued.chain, queued.depth) == (queued.event, 0)
+    assert (by_hand.chain, by_hand.depth) == (by_hand.id, 0)
+    assert (ended.output, [attempt.status for attempt in ended.attempts]) == (1, ["success"])
+    assert (kept.key, kept.subflows) == ("deal-process", None)
+    assert finished.result() is None
+    with sqlite3.connect(tmp_path / "camshaft.db.0001.backup") as backup:
+        assert backup.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+        assert backup.execute("SELECT count(*) FROM runs WHERE status = 'queued'").fetchall() == [(2,)]
+    backup.close()
+    assert (tmp_path / "camshaft.db.0001.backup").stat().st_mode & 0o777 == 0o600
+
+
+async def test_several_processes_that_open_an_earlier_database_at_once_migrate_it_once(tmp_path):
+    path = old_database(tmp_path / "camshaft.db")
+
+    def opened(_):
+        connection = connect(path, synchronous="full")
+        prepare(connection, path)
+        connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(opened, range(4)))
+
+    with sqlite3.connect(tmp_path / "camshaft.db.0001.backup") as backup:
+        assert backup.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+    backup.close()
+    assert not list(tmp_path.glob("*.unfinished"))
+
+
+async def test_a_migration_that_cannot_make_its_backup_changes_nothing_and_says_so(tmp_path):
+    path = old_database(tmp_path / "camshaft.db")
+    (tmp_path / "camshaft.db.0001.backup").mkdir()  # in the way
+
+    with pytest.raises(StoreUnusable, match="could not be brought from version 0001") as caught:
+        async with open_store(path, token="t"):
+            pass
+
+    assert "nothing of it was changed" in caught.value.hint
+    connection = sqlite3.connect(path)
+    assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+    connection.close()
 
 
 async def test_a_new_database_is_for_its_owner_alone_and_can_shrink(tmp_path):

@@ -1,0 +1,34 @@
+"""Once per cause: inside the transaction the unique key says whether an event, or a candidate's run, was there before."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+
+from daemon.store import compiled as sql
+from daemon.store.codec import plain
+from daemon.store.rows import Candidate, micros
+from triggers.event import Cause, Event
+
+
+def taken(connection: sqlite3.Connection, cause: Cause | None, event: Event) -> str | None:
+    """Take the cause for this event. None: it was free. Else the event that has it."""
+    if cause is None:
+        return None
+    now = micros(event.time)
+    expires = None if cause.ttl_s is None else now + micros(cause.ttl_s)
+    scope, key = plain(cause.scope), plain(cause.key)
+    if connection.execute(sql.CLAIM_CAUSE.sql, (scope, key, event.id, expires, now)).rowcount:
+        return None
+    row = connection.execute(sql.CAUSE_EVENT.sql, (scope, key)).fetchone()
+    return str(row[0])
+
+
+def once(connection: sqlite3.Connection, candidate: Candidate, event: Event) -> Candidate:
+    """The candidate as it is, or as a duplicate where its idempotency key is taken."""
+    earlier = taken(connection, candidate.once, event)
+    if earlier is None or candidate.once is None:
+        return candidate
+    reason = f"the idempotency key {candidate.once.key!r} was seen with {earlier}"
+    verdict = replace(candidate.verdict, verdict="duplicate", reason=reason, detail={"event": earlier})
+    return replace(candidate, verdict=verdict, run=None)

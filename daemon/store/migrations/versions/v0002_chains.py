@@ -1,0 +1,16 @@
+"""Chains of runs that start each other, and the versions of sub-flows that a flow was loaded with."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("runs", sa.Column("chain", sa.Text))
+    op.add_column("runs", sa.Column("depth", sa.Integer))
+    op.add_column("definitions", sa.Column("subflows", sa.Text))
+    op.create_index("definitions_key", "definitions", ["noun", "key"])
