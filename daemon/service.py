@@ -13,7 +13,7 @@ import secrets
 import signal
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
@@ -31,6 +31,7 @@ from daemon.home import Definitions, Holder, read_home
 from daemon.intake import Intake
 from daemon.kinds import configured_kinds, source_settings
 from daemon.live import LiveDaemon
+from daemon.notify import Notifier, extended
 from daemon.operations import Operations
 from daemon.source_state import StoredState
 from daemon.sources import Sources
@@ -38,6 +39,7 @@ from daemon.store import Store, open_store
 from daemon.store.rows import Due
 from daemon.store.sqlite import hold_home
 from daemon.upkeep import keep_pruned, keep_rescuing, watch_overdue
+from daemon.watchdog import Asked, Owes, Progress, keep_watch
 from daemon.worker import Worker
 from daemon.world import make_world
 from flows.errors import DefinitionError
@@ -62,6 +64,7 @@ class Daemon:
     intake: Intake
     sources: Sources
     admin: Bound
+    notifier: Notifier
     force: asyncio.Event = field(default_factory=asyncio.Event)  # a second signal came
     consuming: asyncio.Task[None] | None = None  # hands out runs; done before the end: a defect
 
@@ -73,17 +76,18 @@ class Daemon:
 
 def serve(config: Config, *, keep_going: bool = False) -> int:
     """Serve until a signal. Returns the exit status; raises what open_daemon() raises."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_serve(config, keep_going=keep_going))
+    with closing(Notifier.from_environment()) as notifier, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_serve(config, notifier, keep_going=keep_going))
 
 
-async def _serve(config: Config, *, keep_going: bool) -> int:
+async def _serve(config: Config, notifier: Notifier, *, keep_going: bool) -> int:
     _raise_descriptor_limit()
     stop, force = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: force.set() if stop.is_set() else stop.set())
-    async with open_daemon(config, keep_going=keep_going) as daemon:
+    async with AsyncExitStack() as stack:
+        daemon = await stack.enter_async_context(open_daemon(config, notifier=notifier, keep_going=keep_going))
         daemon.force = force
         _say(daemon)
         stopping = asyncio.create_task(stop.wait())
@@ -91,13 +95,17 @@ async def _serve(config: Config, *, keep_going: bool) -> int:
         await asyncio.wait((stopping, daemon.sources.broken, daemon.consuming), return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         failed = not stop.is_set()
-        log.info("service.stopping", runs=len(daemon.worker.under_way()))
+        runs = len(daemon.worker.under_way())
+        log.info("service.stopping", runs=runs)
+        notifier.stopping(f"stopping; {runs} runs may end within {config.worker.drain_s:g} s")
+        async with extended(notifier):
+            await stack.aclose()
     log.info("service.stopped")
     return 1 if failed else 0
 
 
 @asynccontextmanager
-async def open_daemon(config: Config, *, keep_going: bool = False) -> AsyncIterator[Daemon]:
+async def open_daemon(config: Config, *, notifier: Notifier | None = None, keep_going: bool = False) -> AsyncIterator[Daemon]:
     """Open all parts in order; on leaving, close them in reverse.
 
     Raises HomeInUse, StoreUnusable, DefinitionError (a broken home, unless `keep_going`), SourceError, HomeError, Conflict.
@@ -142,7 +150,7 @@ async def open_daemon(config: Config, *, keep_going: bool = False) -> AsyncItera
                 ready=lambda: {"store": not store.failing, "sources": not sources.broken.done()},
             )
         )
-        daemon = Daemon(config, holder, store, dispatch, worker, intake, sources, admin)
+        daemon = Daemon(config, holder, store, dispatch, worker, intake, sources, admin, notifier or Notifier())
         await stack.enter_async_context(_at_work(daemon))
         _put_due(dispatch, worker, due)
         gc.collect()
@@ -157,6 +165,11 @@ async def _at_work(daemon: Daemon) -> AsyncIterator[None]:
     config, dispatch, worker = daemon.config, daemon.dispatch, daemon.worker
     consuming = asyncio.create_task(dispatch.consume("runs", config.worker.concurrency, worker.handle), name="worker")
     daemon.consuming = consuming
+    asked = Asked(daemon.store.answers)
+    parts: dict[str, Owes] = {"writer": asked, "schedules": daemon.sources.stalled_s, "dispatch": Progress(dispatch.progress)}
+    watching = asyncio.create_task(
+        keep_watch(parts, daemon.notifier.alive, limit_s=daemon.notifier.watchdog_s), name="watchdog"
+    )  # until the very end: a drain that is stuck is no drain
     keeping = [
         asyncio.create_task(
             keep_pruned(daemon.store, age_days=config.retention.age_days, rows=config.retention.rows), name="pruning"
@@ -173,7 +186,9 @@ async def _at_work(daemon: Daemon) -> AsyncIterator[None]:
         for task in keeping:
             task.cancel()
         await _drain(daemon)
-        await asyncio.wait((*keeping, consuming))
+        watching.cancel()
+        asked.close()
+        await asyncio.wait((*keeping, watching, consuming))
         if (error := consuming.exception()) is not None:
             log.error("worker.failed", exc_info=error)
 
@@ -257,16 +272,18 @@ async def _close_kinds(kinds: Mapping[str, StepKind]) -> None:
 
 
 def _say(daemon: Daemon) -> None:
-    """Standard output, for people and for tools that asked for port 0: what listens where."""
+    """Standard output, for people and for tools that asked for port 0: what listens where; the log, and the service manager."""
     print(f"hooks {daemon.url}", flush=True)  # noqa: T201 - the one thing that serve prints
     if daemon.admin.tcp is not None:
         print(f"admin http://{daemon.admin.tcp}", flush=True)  # noqa: T201 - as above
+    triggers, flows = len(daemon.holder.current.triggers), len(daemon.holder.current.flows)
+    daemon.notifier.ready(f"{triggers} triggers, {flows} flows, hooks at {daemon.url}")
     log.info(
         "service.started",
         home=str(daemon.config.home),
         hooks=daemon.url,
         admin=str(daemon.admin.socket),
-        triggers=len(daemon.holder.current.triggers),
-        flows=len(daemon.holder.current.flows),
+        triggers=triggers,
+        flows=flows,
         resumed=daemon.dispatch.depth() + len(daemon.worker.under_way()),
     )

@@ -67,6 +67,13 @@ class Sources:
         schedule = self._open.get("schedule")
         return schedule.source.overdue(by_s) if schedule is not None else {}  # type: ignore[attr-defined]  # as above
 
+    def stalled_s(self) -> float:
+        """For how long the schedules should have moved on and have not; 0: they go on, or there are none."""
+        schedule = self._open.get("schedule")
+        if schedule is None or not schedule.opened.done():
+            return 0.0
+        return schedule.source.stalled_s()  # type: ignore[attr-defined, no-any-return]  # as above
+
     async def close(self) -> None:
         """Take nothing new; return when all that was taken has been handed over."""
         for place in self._open.values():

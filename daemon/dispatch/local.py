@@ -39,6 +39,7 @@ class LocalDispatch:
         self._again: dict[str, Job] = {}  # put while its run was being worked on: due when that ends
         self._later: list[tuple[float, int, Job]] = []
         self._arrivals = 0
+        self._handed_out = 0
         self._timer: asyncio.TimerHandle | None = None
         self._lazy: asyncio.TimerHandle | None = None  # set while jobs were put and not yet handed out
         self._pumping = False
@@ -74,6 +75,12 @@ class LocalDispatch:
     def pause(self, queue: str, *, paused: bool = True) -> None:
         self._queue(queue).paused = paused
         self._pump()
+
+    def progress(self) -> int | None:
+        """How many jobs were handed out so far. None: there is none that is due and has a place."""
+        places = () if self._closing else self._queues.values()
+        due = any(place.due and place.free > 0 and place.handler is not None and not place.paused for place in places)
+        return self._handed_out if due else None
 
     def depth(self) -> int:
         return len(self._waiting) + len(self._again)
@@ -150,6 +157,7 @@ class LocalDispatch:
 
     def _hand_out(self, place: _Queue, handler: Handler, job: Job) -> None:
         self._working[job.run] = None
+        self._handed_out += 1
         try:
             work = handler(job)
         except Exception as error:  # noqa: BLE001 - consume() raises it

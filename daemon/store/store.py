@@ -335,6 +335,10 @@ class Store:
         """Do something inside the writer's transaction."""
         return self._writer.submit((), guard=lambda connection: ((), work(connection)))
 
+    async def answers(self) -> None:
+        """Return when the writer's thread has answered, whether or not it can write."""
+        await self._writer.answers()
+
     async def drained(self) -> None:
         """Return when all that was submitted is on disk."""
         await self._writer.drained()

@@ -111,6 +111,10 @@ class Writer:
         """True since a commit failed and until one succeeds."""
         return self._failures > 0
 
+    async def answers(self) -> None:
+        """Return when the thread has done what it was given: a disk that is full lets it, one that hangs does not."""
+        await self._loop.run_in_executor(self._thread, _nothing)
+
     async def drained(self) -> None:
         """Return when nothing is queued and nothing is being committed."""
         await self._idle.wait()

@@ -173,3 +173,15 @@ async def daemon(home, daemon_of):
 async def client():
     async with aiohttp.ClientSession() as session:
         yield session
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of its own that can be full."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip(f"mounting is refused: {mounted.stderr.decode().strip()}")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)

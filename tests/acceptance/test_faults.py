@@ -86,18 +86,6 @@ def test_a_home_that_may_only_be_read_is_refused_with_reason_and_way_out(read_on
     assert list((home / "state").iterdir()) == []
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of its own that can be full."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False)
-    if mounted.returncode:
-        pytest.skip(f"mounting is refused: {mounted.stderr.decode().strip()}")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
-
-
 async def test_on_a_full_disk_webhooks_are_told_to_come_again_and_nothing_acknowledged_is_lost(
     home, small_disk, daemon_of, client, run
 ):

@@ -69,6 +69,7 @@ class ScheduleSource:
         self._failures = 0  # looks in a row at which the store could not take everything
         self._retry_s = 0.0
         self._woken = asyncio.Event()
+        self._moves_by = clocks.monotonic()  # when it will have got on: the last time it did, or the next time it looks
         self._emit: Emit | None = None
         self._scheduler: AsyncIOScheduler | None = None
 
@@ -89,6 +90,10 @@ class ScheduleSource:
         """A run of this trigger has ended: a slot may have waited for that."""
         if trigger in self._armed and self._armed[trigger].waiting:
             self._woken.set()
+
+    def stalled_s(self) -> float:
+        """For how long it should have moved on and has not, whatever the clock says. A store that takes nothing stalls nobody."""
+        return max(0.0, clocks.monotonic() - self._moves_by)
 
     def overdue(self, by_s: float) -> dict[str, datetime]:
         """Triggers whose next slot should have been dealt with this long ago, and that slot. A healthy source has none."""
@@ -123,8 +128,11 @@ class ScheduleSource:
         while True:
             self._woken.clear()
             await self.fire_due(self._now())
-            self._wake_in(self._pause_s(self._now()))
+            pause_s = self._pause_s(self._now())
+            self._wake_in(pause_s)
+            self._moves_by = clocks.monotonic() + pause_s
             await self._woken.wait()
+            self._moves_by = clocks.monotonic()
 
     async def fire_due(self, now: datetime) -> None:
         """Deal with everything whose turn has come by `now`. What the store cannot take is left for the next time."""
@@ -206,6 +214,7 @@ class ScheduleSource:
 
     async def _deal_with(self, key: str, now: datetime) -> None:
         """Fire what waits and may, then what is due, in order. Stops where the store stops."""
+        self._moves_by = clocks.monotonic()
         try:
             trigger = self._triggers[key]
             await self._release(trigger, now)
@@ -251,6 +260,7 @@ class ScheduleSource:
         last = before.last if before else None
         state = {trigger.key: row}
         await self._emit(slot_event(trigger.key, trigger.spec, slot, now=now, last=last, withheld=withheld, state=state))
+        self._moves_by = clocks.monotonic()
 
     async def _save(self, key: str) -> None:
         row = self._armed[key].to_json(self._triggers[key].spec.cron)
