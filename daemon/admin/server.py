@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_urlsafe
-from typing import Any
 
-import orjson
 import structlog
 from aiohttp import web
 
-from daemon import shapes
 from daemon.admin.guard import check, read_token
-from daemon.admin.routes import ROUTES, Route, answer
+from daemon.admin.refusal import json_response, refusal, refused
+from daemon.admin.route import Route, answer
+from daemon.admin.routes import ROUTES
 from daemon.admin.unix_socket import bound
 from daemon.config import Address
 from daemon.errors import DaemonError, HomeError
 from daemon.operations import Operations
-from daemon.store.errors import Ambiguous, StoreError
+from daemon.store.errors import StoreError
 from flows.errors import DefinitionError
 from triggers.source import Unavailable
 
@@ -89,8 +87,8 @@ def _application(operations: Operations, ready: Ready, token: str) -> web.Applic
     def handler_of(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:
             check(request, token, public=route.public)
-            status, value = await answer(route, request, operations, ready)
-            return json_response(value, status)
+            reply = await answer(route, request, operations, ready)
+            return reply if isinstance(reply, web.StreamResponse) else json_response(reply.value, reply.status, reply.headers)
 
         return handle
 
@@ -104,53 +102,13 @@ async def _guarded(request: web.Request, handler: Callable[[web.Request], Awaita
     try:
         return await handler(request)
     except (DaemonError, DefinitionError, StoreError, Unavailable) as error:
-        return _told(error)
+        return refused(error)
     except web.HTTPRequestEntityTooLarge:
-        return _refusal(413, "TOO_LARGE", f"the body is larger than {MAX_BODY_BYTES} bytes", None)
+        return refusal(413, "TOO_LARGE", f"the body is larger than {MAX_BODY_BYTES} bytes", None)
     except web.HTTPException as error:  # an unknown path, a method that a path does not have
         headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
         said = f"{request.method} {request.path}: {error.reason}"
-        return _refusal(error.status, error.reason.upper().replace(" ", "_"), said, None, headers=headers)
+        return refusal(error.status, error.reason.upper().replace(" ", "_"), said, None, headers=headers)
     except Exception:  # a mistake of ours must not end the connection without a word
         log.exception("admin.request_failed", method=request.method, path=request.path)
-        return _refusal(500, "INTERNAL", "the daemon made a mistake; its log says which", None)
-
-
-def _told(error: DaemonError | DefinitionError | StoreError | Unavailable) -> web.Response:
-    if isinstance(error, DaemonError):
-        return _refusal(error.status, error.code, error.message, error.hint)
-    if isinstance(error, DefinitionError):
-        problems = [
-            {**shapes.problem_shown(problem), "offset": problem.offset, "ofKey": problem.of_key} for problem in error.problems
-        ]  # with what a command needs to say where in its file
-        return _refusal(422, "DEFINITION", "the definition is refused", None, {"problems": problems})
-    if isinstance(error, Unavailable):
-        return _refusal(503, "UNAVAILABLE", str(error), None, headers={"Retry-After": str(error.retry_after_s)})
-    if isinstance(error, Ambiguous):
-        return _refusal(409, "AMBIGUOUS", str(error), error.hint, {"matches": error.matches})
-    return _refusal(503, "STORE", str(error), error.hint)
-
-
-def _refusal(
-    status: int,
-    code: str,
-    message: str,
-    hint: str | None,
-    more: Mapping[str, Any] | None = None,
-    *,
-    headers: Mapping[str, str] | None = None,
-) -> web.Response:
-    return json_response({"error": {"code": code, "message": message, "hint": hint, **(more or {})}}, status, headers)
-
-
-def json_response(value: Any, status: int, headers: Mapping[str, str] | None = None) -> web.Response:
-    try:
-        body = orjson.dumps(value)
-    except TypeError:  # a lone surrogate, a whole number over 64 bits
-        body = json.dumps(value).encode()
-    return web.Response(
-        body=body,
-        status=status,
-        content_type="application/json",
-        headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **(headers or {})},
-    )
+        return refusal(500, "INTERNAL", "the daemon made a mistake; its log says which", None)

@@ -1,0 +1,84 @@
+"""Flows: listed, shown, executed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from daemon.admin.route import Answer, Asked, Body, Reply, Route
+from daemon.admin.schema import OBJECT, TEXT, listed, maybe, record, ref, said
+from daemon.store.rows import LIVE
+
+MAX_WAIT_S = 3600.0  # of one request: whoever waits longer asks again
+
+LISTED = {
+    "key": TEXT,
+    "name": maybe(TEXT),
+    "dialect": TEXT,
+    "inputs": listed(TEXT, "the names of those it declares"),
+    "triggers": listed(TEXT, "the keys of those that start it"),
+}
+SCHEMAS = {
+    "FlowListed": record("A flow, in short.", LISTED),
+    "Flow": record(
+        "A flow and its definition.",
+        LISTED
+        | {
+            "description": maybe(TEXT),
+            "digest": said(TEXT, "names this version"),
+            "folder": said(TEXT, "where its relative paths begin"),
+            "subflows": listed(TEXT),
+            "warnings": listed(TEXT),
+            "definition": OBJECT,
+        },
+    ),
+}
+
+
+class Execute(BaseModel):
+    """What a run is started with."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    inputs: dict[str, Any] = Field(default={}, description="the run's inputs by their names")
+    wait: bool | Annotated[float, Field(ge=0, le=MAX_WAIT_S)] = Field(
+        default=False, description="answer at the run's end: true, or at most so many seconds"
+    )
+
+
+async def list_flows(asked: Asked) -> Reply:
+    return Reply(asked.operations.list_flows())
+
+
+async def show_flow(asked: Asked) -> Reply:
+    return Reply(asked.operations.show_flow(asked.key))
+
+
+async def execute_flow(asked: Asked) -> Reply:
+    execute: Execute = asked.body
+    wait_s = MAX_WAIT_S * execute.wait if isinstance(execute.wait, bool) else execute.wait
+    run = await asked.operations.execute_flow(asked.key, execute.inputs, wait_s=wait_s)
+    return Reply(run, 202 if run["status"] in LIVE else 200)
+
+
+ROUTES = (
+    Route("GET", "/v1/flows", "all flows", list_flows, {200: Answer("by their keys", listed(ref("FlowListed")))}),
+    Route(
+        "GET",
+        "/v1/flows/{key}",
+        "one flow, with its definition",
+        show_flow,
+        {200: Answer("the flow", ref("Flow"))},
+        refuses=("NOT_FOUND",),
+    ),
+    Route(
+        "POST",
+        "/v1/flows/{key}/execute",
+        "start a run by hand; with `wait` answer at its end",
+        execute_flow,
+        {200: Answer("the run has ended", ref("Run")), 202: Answer("the run is queued or goes on", ref("Run"))},
+        body=Body("Inputs, and whether to wait.", model=Execute, required=False, example={"inputs": {"name": "Ada"}, "wait": 30}),
+        refuses=("NOT_FOUND", "DEFINITION", "UNAVAILABLE", "UNREACHABLE"),
+    ),
+)

@@ -1,0 +1,64 @@
+"""The process itself: is it there, is it ready, what does it do."""
+
+from __future__ import annotations
+
+from daemon.admin.route import Answer, Asked, Reply, Route
+from daemon.admin.schema import FLAG, NUMBER, TEXT, WHOLE, by_name, listed, record, ref, said
+
+SCHEMAS = {
+    "Readiness": record(
+        "Whether webhooks are taken and runs go on.",
+        {"ready": FLAG, "checks": by_name(FLAG, "each part: is it well")},
+    ),
+    "Status": record(
+        "What the daemon does right now.",
+        {
+            "home": TEXT,
+            "version": TEXT,
+            "pid": WHOLE,
+            "uptimeS": NUMBER,
+            "triggers": WHOLE,
+            "flows": WHOLE,
+            "problems": listed(TEXT, "definitions that are left out, and warnings"),
+            "rows": by_name(WHOLE, "runs by their status"),
+            "queued": said(WHOLE, "runs that wait for a worker"),
+            "running": WHOLE,
+            "storeFailing": said(FLAG, "true while nothing can be made durable"),
+        },
+    ),
+}
+
+
+async def health(_: Asked) -> Reply:
+    return Reply({"ok": True})
+
+
+async def readiness(asked: Asked) -> Reply:
+    checks = dict(asked.ready())
+    ready = all(checks.values())
+    return Reply({"ready": ready, "checks": checks}, 200 if ready else 503)
+
+
+async def status(asked: Asked) -> Reply:
+    return Reply(await asked.operations.status())
+
+
+ROUTES = (
+    Route(
+        "GET",
+        "/healthz",
+        "the process answers",
+        health,
+        {200: Answer("it does", record("", {"ok": FLAG}))},
+        public=True,
+    ),
+    Route(
+        "GET",
+        "/readyz",
+        "webhooks are taken and runs go on; 503 while not",
+        readiness,
+        {200: Answer("ready", ref("Readiness")), 503: Answer("not ready", ref("Readiness"))},
+        public=True,
+    ),
+    Route("GET", "/v1/status", "what the daemon does right now", status, {200: Answer("its state", ref("Status"))}),
+)

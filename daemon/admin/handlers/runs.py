@@ -1,0 +1,147 @@
+"""Runs: listed, shown, cancelled."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from daemon.admin.handlers.flows import MAX_WAIT_S
+from daemon.admin.parameter import Parameter, Seconds, Whole, Word
+from daemon.admin.route import Answer, Asked, Reply, Route
+from daemon.admin.schema import (
+    ANYTHING,
+    FLAG,
+    INSTANT,
+    NUMBER,
+    OBJECT,
+    TEXT,
+    WHOLE,
+    by_name,
+    listed,
+    maybe,
+    record,
+    ref,
+    said,
+    words,
+)
+from daemon.operations import MAX_LISTED
+from daemon.store.rows import RunStatus
+from flows.attempt import AttemptStatus
+
+STATUSES = get_args(RunStatus)
+CAME_FROM = {
+    "flow": said(TEXT, "the flow's key"),
+    "trigger": said(maybe(TEXT), "the trigger that started it; null: by hand"),
+    "event": said(maybe(TEXT), "the event that started it; null: by hand"),
+    "createdAt": INSTANT,
+    "startedAt": maybe(INSTANT),
+    "finishedAt": maybe(INSTANT),
+    "error": maybe(TEXT),
+}
+SCHEMAS = {
+    "RunListed": record("A run, in short.", {"run": TEXT, "status": words(STATUSES), **CAME_FROM}),
+    "Run": record(
+        "A run, its steps and what it used.",
+        {
+            "run": TEXT,
+            "status": words(STATUSES),
+            **CAME_FROM,
+            "errorCode": maybe(TEXT),
+            "flowDigest": said(TEXT, "the version of the flow that it pins"),
+            "steps": by_name(ref("Step"), "by their paths: each[0].fetch"),
+            "inputs": OBJECT,
+            "output": ANYTHING,
+            "_metrics": ref("Metrics"),
+            "_stepTimings": by_name(maybe(WHOLE), "each step's milliseconds; null: it has not ended"),
+        },
+    ),
+    "Step": record(
+        "A step, after its last try so far.",
+        {
+            "status": words(get_args(AttemptStatus)),
+            "output": ANYTHING,
+            "error": maybe(TEXT),
+            "errorCode": maybe(TEXT),
+            "durationMs": said(maybe(WHOLE), "of all tries, without the waits between them"),
+            "attempts": said(WHOLE, "how many tries; 0: it was skipped"),
+        },
+    ),
+    "Metrics": record(
+        "What the run used; null is what is not known.",
+        {
+            "totalDurationMs": maybe(WHOLE),
+            "totalEstimatedCost": maybe(TEXT),
+            "totalEstimatedCostUsd": maybe(NUMBER),
+            "costStatus": words(("none", "unknown", "partial", "exact")),
+            "wastedCostUsd": maybe(NUMBER),
+            "parallelizationRatio": maybe(NUMBER),
+            "cacheHitRate": maybe(NUMBER),
+            "successRate": maybe(NUMBER),
+            "inputTokens": maybe(WHOLE),
+            "outputTokens": maybe(WHOLE),
+            "steps": by_name(ref("StepMetrics")),
+        },
+    ),
+    "StepMetrics": record(
+        "What one step used; tokens and money only where it is metered.",
+        {"durationMs": maybe(WHOLE), "attempts": WHOLE},
+        optional={
+            "costLabel": TEXT,
+            "inputTokens": maybe(WHOLE),
+            "outputTokens": maybe(WHOLE),
+            "estimatedCost": maybe(TEXT),
+            "calls": maybe(WHOLE),
+            "models": listed(TEXT),
+            "source": said(maybe(TEXT), "who counted"),
+        },
+    ),
+    "Cancelled": record("What became of the wish to stop it.", {"run": TEXT, "cancelled": said(FLAG, "false: it had ended")}),
+}
+
+
+async def list_runs(asked: Asked) -> Reply:
+    return Reply(await asked.operations.list_runs(**asked.query))
+
+
+async def show_run(asked: Asked) -> Reply:
+    return Reply(await asked.operations.show_run(asked.key, wait_s=asked.query["wait"]))
+
+
+async def cancel_run(asked: Asked) -> Reply:
+    return Reply(await asked.operations.cancel_run(asked.key))
+
+
+ROUTES = (
+    Route(
+        "GET",
+        "/v1/runs",
+        "runs, the newest first",
+        list_runs,
+        {200: Answer("the newest first", listed(ref("RunListed")))},
+        query=(
+            Parameter("flow", "only runs of this flow"),
+            Parameter("status", "only runs in this state", Word(STATUSES)),
+            Parameter("trigger", "only runs that this trigger started"),
+            Parameter("event", "only runs that this event started"),
+            Parameter("limit", "how many", Whole(1, MAX_LISTED), default=50),
+            Parameter("before", "only runs older than this one: the next page"),
+        ),
+        refuses=("STORE",),
+    ),
+    Route(
+        "GET",
+        "/v1/runs/{run}",
+        "one run with its steps and metrics; `wait` seconds for its end",
+        show_run,
+        {200: Answer("the run", ref("Run"))},
+        query=(Parameter("wait", "how long to wait for its end", Seconds(MAX_WAIT_S), default=0.0),),
+        refuses=("NOT_FOUND", "AMBIGUOUS", "STORE"),
+    ),
+    Route(
+        "POST",
+        "/v1/runs/{run}/cancel",
+        "stop a run",
+        cancel_run,
+        {200: Answer("it is told to stop, or had ended", ref("Cancelled"))},
+        refuses=("NOT_FOUND", "AMBIGUOUS", "STORE", "UNREACHABLE"),
+    ),
+)

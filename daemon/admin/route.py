@@ -1,0 +1,116 @@
+"""One route: what it is for, what it takes, what it answers, and who answers. The table of them is routes.py."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from daemon.admin.parameter import Parameter, read_query
+from daemon.admin.schema import Schema
+from daemon.errors import BadRequest
+from daemon.operations import Operations
+from flows.suggest import validation_problems
+
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request, taken apart and checked against its route."""
+
+    operations: Operations
+    ready: Callable[[], Mapping[str, bool]]
+    path: Mapping[str, str]  # what stands in the places of the path
+    query: Mapping[str, Any]  # values as the route's parameters read them
+    body: Any  # the JSON of a POST; with `Body.model` an object of it
+    request: web.Request
+
+    @property
+    def key(self) -> str:
+        """What stands in the one place of the path."""
+        return next(iter(self.path.values()), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    value: Any
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Handler = Callable[[Asked], Awaitable[Reply | web.StreamResponse]]
+"""A Reply is sent as JSON; a response is what the handler has sent by itself: a stream, a text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a POST carries. With a `model` pydantic checks it, and the handler is given the object; else the JSON as it came."""
+
+    description: str
+    schema: Schema | None = None
+    model: type[BaseModel] | None = None
+    required: bool = True
+    example: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one status means."""
+
+    description: str
+    schema: Schema
+    media: str = JSON
+    headers: Mapping[str, str] = field(default_factory=dict)  # name → what it holds
+    example: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`refuses` are codes of errors beyond those that every route has; openapi.ERRORS says what each means."""
+
+    method: str
+    path: str
+    summary: str
+    handler: Handler
+    answers: Mapping[int, Answer]
+    query: Sequence[Parameter] = ()  # others are refused
+    body: Body | None = None
+    refuses: Sequence[str] = ()
+    description: str = ""
+    public: bool = False  # True: answers without a token
+
+
+async def answer(
+    route: Route, request: web.Request, operations: Operations, ready: Callable[[], Mapping[str, bool]]
+) -> Reply | web.StreamResponse:
+    """Take the request apart, refusing what has no meaning, and let the route's handler answer."""
+    query = read_query(route.query, request.query.items())
+    body = _read_body(route.body, await request.read()) if route.body is not None else None
+    return await route.handler(Asked(operations, ready, dict(request.match_info), query, body, request))
+
+
+def _read_body(body: Body, raw: bytes) -> Any:
+    value = _read_json(raw)
+    if body.model is None:
+        return value
+    try:
+        return body.model.model_validate({} if value is None and not body.required else value)
+    except ValidationError as error:
+        problem = validation_problems(error, list(body.model.model_fields))[0]
+        raise BadRequest(f"the body: {problem.problem}", problem.hint) from error
+
+
+def _read_json(raw: bytes) -> Any:
+    if not raw:
+        return None
+    try:
+        value = orjson.loads(raw)  # first for its bound on depth
+        return json.loads(raw) if isinstance(value, dict | list) else value  # whole numbers of any size
+    except (ValueError, RecursionError) as error:
+        raise BadRequest("the body is not JSON", str(error)[:200]) from error

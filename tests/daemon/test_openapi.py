@@ -1,0 +1,229 @@
+"""The OpenAPI document says what a real daemon answers: every route's answer is held against it, and schemathesis asks the rest."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from daemon.admin.openapi import errors_of
+from daemon.admin.refusal import ERRORS
+from daemon.admin.routes import ROUTES, document
+
+FLOW = {
+    "inputs": {"who": {"type": "string", "required": False}},
+    "steps": [{"id": "say", "type": "transform", "transform": {"expression": "1"}}],
+}
+SLOW = {"steps": [{"id": "wait", "type": "bash", "bash": {"command": "sleep 2"}}]}
+HOOK = {"key": "hook", "trigger": {"type": "webhook", "path": "/a", "filter": "$.body.ok"}, "flow": "greet"}
+DAILY = {"key": "daily", "trigger": {"type": "schedule", "cron": "0 9 * * *"}, "flow": "greet"}
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One request, and the status that it is answered with. `{run}` and the like are filled with what is there."""
+
+    route: str  # as in the table: GET /v1/runs/{run}
+    status: int = 200
+    query: str = ""
+    body: object = None
+    path: str | None = None  # in place of the route's, filled
+
+
+# One line for each answer of each route: a new route that has none here fails the suite. No line needs another one before it.
+ANSWERS = (
+    Ask("GET /healthz"),
+    Ask("GET /readyz"),
+    Ask("GET /v1/status"),
+    Ask("GET /v1/triggers"),
+    Ask("POST /v1/triggers", 201, body=DAILY | {"key": "new"}),
+    Ask("POST /v1/triggers", 201, "?replace=true", body=HOOK),
+    Ask("GET /v1/triggers/{key}", path="/v1/triggers/hook"),
+    Ask("GET /v1/triggers/{key}", path="/v1/triggers/daily"),
+    Ask("DELETE /v1/triggers/{key}", path="/v1/triggers/gone"),
+    Ask("GET /v1/flows"),
+    Ask("GET /v1/flows/{key}", path="/v1/flows/greet"),
+    Ask("POST /v1/flows/{key}/execute", 200, body={"inputs": {"who": "x"}, "wait": 30}, path="/v1/flows/greet/execute"),
+    Ask("POST /v1/flows/{key}/execute", 202, body={"inputs": {}}, path="/v1/flows/slow/execute"),
+    Ask("GET /v1/runs"),
+    Ask("GET /v1/runs", query="?status=completed&flow=greet&trigger=hook&limit=1"),
+    Ask("GET /v1/runs/{run}"),
+    Ask("GET /v1/runs/{run}", query="?wait=0.01"),
+    Ask("POST /v1/runs/{run}/cancel"),
+    Ask("GET /v1/events"),
+    Ask("GET /v1/events", query="?verdict=filter_false&trigger=hook"),
+    Ask("GET /v1/events/{event}"),
+    Ask("GET /v1/events/{event}/explain"),
+    Ask("GET /v1/openapi.json"),
+)
+REFUSALS = (
+    Ask("GET /healthz", 400, "?x=1"),
+    Ask("GET /v1/runs", 400, "?limit=0"),
+    Ask("GET /v1/runs", 400, "?limit=1&limit=2"),
+    Ask("GET /v1/runs", 400, "?status=done"),
+    Ask("GET /v1/runs", 400, "?flow=%00"),
+    Ask("GET /v1/runs/{run}", 400, "?wait=nan"),
+    Ask("GET /v1/runs/{run}", 404, path="/v1/runs/run_none"),
+    Ask("GET /v1/runs/{run}", 409, path="/v1/runs/run_0"),
+    Ask("GET /v1/events/{event}", 404, path="/v1/events/evt_none"),
+    Ask("POST /v1/triggers", 409, body=HOOK),
+    Ask("POST /v1/triggers", 422, body={"key": "x", "trigger": {"type": "webhook", "path": "/x"}, "flow": "gret"}),
+    Ask("POST /v1/triggers", 413, body=" " * (17 * 1024 * 1024)),
+    Ask("DELETE /v1/triggers/{key}", 404, path="/v1/triggers/none"),
+    Ask("POST /v1/flows/{key}/execute", 400, body={"wait": "soon"}, path="/v1/flows/greet/execute"),
+    Ask("POST /v1/flows/{key}/execute", 422, body={"inputs": {"who": []}}, path="/v1/flows/greet/execute"),
+)
+
+
+class Served:
+    """A real daemon on a home with a trigger and two flows, an event that fired and one that did not."""
+
+    def __init__(self, home: Path, told: dict[str, str]) -> None:
+        self.home = home
+        self.hooks, self.admin = told["hooks"], told["admin"]
+        self.token = (home / "state/admin.token").read_text().strip()
+        fired = self.post("/a", {"ok": True})
+        self.post("/a", {"ok": True})  # a second run: the beginning that all ids share is of several
+        self.post("/a", {"ok": False})
+        self.there = {"run": fired["runs"][0], "event": fired["event"]}
+        self.answer(Ask("GET /v1/runs/{run}", query="?wait=30"))
+
+    def post(self, path: str, body: object) -> dict:
+        request = urllib.request.Request(self.hooks + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return json.load(response)
+
+    def answer(self, ask: Ask) -> tuple[int, str, bytes]:
+        method, _, path = ask.route.partition(" ")
+        path = ask.path or re.sub(r"{(\w+)}", lambda place: self.there[place[1]], path)
+        body = None if ask.body is None else json.dumps(ask.body).encode()
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+        request = urllib.request.Request(self.admin + path + ask.query, body, headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:
+                return response.status, response.headers.get_content_type(), response.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.headers.get_content_type(), error.read()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    home = tmp_path_factory.mktemp("served") / "home"
+    home_of = {"flows/greet": FLOW, "flows/slow": SLOW, "triggers/hook": HOOK, "triggers/daily": DAILY}
+    for name, definition in {**home_of, "triggers/gone": DAILY | {"key": "gone"}}.items():
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / f"{name}.json").write_text(json.dumps(definition))
+    command = [str(Path(sys.executable).with_name("camshaft")), "serve", "--home", str(home), "--drain", "0"]
+    command += ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]
+    with (
+        (home.parent / "log").open("wb") as log,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True) as daemon,
+    ):
+        assert daemon.stdout is not None
+        told = dict(daemon.stdout.readline().split() for _ in range(2))
+        try:
+            yield Served(home, told)
+        finally:
+            daemon.send_signal(signal.SIGTERM)
+            assert daemon.wait(timeout=30) == 0
+
+
+def closed(schema):
+    """The same, refusing what it does not name: the document is open for later versions, the tests are not."""
+    if isinstance(schema, list):
+        return [closed(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inner = {name: closed(value) for name, value in schema.items()}
+    if isinstance(schema.get("properties"), dict) and "additionalProperties" not in schema:
+        inner["additionalProperties"] = False
+    return inner
+
+
+DOCUMENT = document()
+COMPONENTS = closed(DOCUMENT["components"]["schemas"])
+
+
+def held_against(ask: Ask, media: str, raw: bytes) -> None:
+    """Fail where the answer is not what the document says of this route and status."""
+    method, _, path = ask.route.partition(" ")
+    said = DOCUMENT["paths"][path][method.lower()]["responses"][str(ask.status)]["content"]
+    assert media in said
+    if media == "application/json":
+        schema = {**closed(said[media]["schema"]), "components": {"schemas": COMPONENTS}}
+        checker = Draft202012Validator.FORMAT_CHECKER
+        Draft202012Validator(schema, format_checker=checker).validate(json.loads(raw))
+
+
+@pytest.mark.parametrize("ask", ANSWERS, ids=lambda ask: f"{ask.status} {ask.route}{ask.query}")
+def test_what_a_route_answers_is_what_the_document_says(served, ask):
+    status, media, raw = served.answer(ask)
+
+    assert status == ask.status, raw
+    held_against(ask, media, raw)
+
+
+@pytest.mark.parametrize("ask", REFUSALS, ids=lambda ask: f"{ask.status} {ask.route}{ask.query}")
+def test_what_a_route_refuses_is_what_the_document_says(served, ask):
+    status, media, raw = served.answer(ask)
+
+    assert status == ask.status, raw
+    held_against(ask, media, raw)
+    assert ERRORS[json.loads(raw)["error"]["code"]][0] == status
+
+
+def test_every_answer_of_every_route_is_held_against_the_document():
+    said = {(f"{route.method} {route.path}", status) for route in ROUTES for status in route.answers if status < 400}
+
+    assert said == {(ask.route, ask.status) for ask in ANSWERS}
+
+
+def test_the_daemon_answers_the_document_that_the_table_makes(served):
+    _, _, raw = served.answer(Ask("GET /v1/openapi.json"))
+
+    assert json.loads(raw) == json.loads(json.dumps(DOCUMENT))
+
+
+def test_the_document_is_whole():
+    named = set(re.findall(r"#/components/schemas/(\w+)", json.dumps(DOCUMENT)))
+    operations = [operation for path in DOCUMENT["paths"].values() for operation in path.values()]
+
+    assert named == set(COMPONENTS)
+    assert len({operation["operationId"] for operation in operations}) == len(operations) == len(ROUTES)
+    for schema in COMPONENTS.values():
+        Draft202012Validator.check_schema(schema)
+
+
+def test_the_document_says_who_needs_a_token():
+    needs_none = {path for path, methods in DOCUMENT["paths"].items() for said in methods.values() if said.get("security") == []}
+
+    assert DOCUMENT["security"] == [{"token": []}, {}]
+    assert needs_none == {"/healthz", "/readyz"}
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+def test_a_route_refuses_only_with_codes_that_are_explained(route):
+    assert {code for codes in errors_of(route).values() for code in codes} <= set(ERRORS)
+
+
+@pytest.mark.slow
+def test_whatever_the_document_allows_is_answered_as_it_says(served, tmp_path):
+    """schemathesis: every parameter and body that may be, and many that may not. Never 500, no status that is not documented."""
+    checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,ignored_auth"
+    command = [str(Path(sys.executable).with_name("schemathesis")), "run", f"{served.admin}/v1/openapi.json"]
+    command += ["--header", f"Authorization: Bearer {served.token}", "--checks", checks, "--seed", "1", "--max-examples", "15"]
+    command += ["--phases", "examples,coverage,fuzzing", "--no-color", "--generation-database", "none"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=tmp_path)
+
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr
