@@ -1,5 +1,7 @@
 """The inputs a flow declares: what is missing, what has a default, and values made the type they are declared as.
 
+What is made of what, and the sentences that refuse, are those that the One CLI documents; `integer` and `any` are ours.
+
 null stands for «not given»: the default takes its place; without one it is refused where the input is required, and stays null
 where it is not. An optional input that was not given and has no default is absent, so that missing and null can be told apart.
 """
@@ -13,9 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from flows.document import read_document
-from flows.errors import DefinitionError, Problem
+from flows.errors import DefinitionError, ExpressionError, Problem
+from flows.expression import to_text
 from flows.suggest import did_you_mean, nearest, shown
-from flows.text import as_text
+from flows.text import as_json, as_text
 
 TYPES = {
     "string": "text",
@@ -29,11 +32,24 @@ TYPES = {
 _FIELDS = ("type", "required", "default", "description", "enum", "connection")
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?", re.ASCII)
 _MAX_DIGITS = 400  # of a number given as text: more than the largest float has
-_WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_MUST_BE = {
+    "string": "a string",
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "a boolean",
+    "object": "an object",
+    "array": "an array",
+}
+_WORDS = {"true": True, "1": True, "false": False, "0": False}
+_SHOWN_CHARACTERS = 200  # of a value that is refused: the sentence stands in logs and in rows
 
 
 class _Unfit(Exception):  # noqa: N818 - an answer, caught in this file
-    """The value cannot be made the type that is declared."""
+    """The value cannot be made what is declared. `found`: how it is shown, where that is not with its type."""
+
+    def __init__(self, wanted: str, found: str | None = None) -> None:
+        self.found = found
+        super().__init__(wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +102,18 @@ class Inputs:
             try:
                 made[each.name] = _fit(values[each.name], each)
             except _Unfit as unfit:
-                problems.append(f"input «{each.name}» is {shown(values[each.name])}, and must be {unfit}")
+                problems.append(f'Input "{each.name}" must be {unfit}, got {unfit.found or _described(values[each.name])}')
         return made, tuple(problems)
 
     def _fill(self, each: Input, values: Mapping[str, Any], made: dict[str, Any], problems: list[str]) -> None:
         """Put in what stands for an input that was not given."""
         if each.has_default:
             made[each.name] = each.default
-        elif each.required and each.name in values and each.type != "any":
-            problems.append(f"input «{each.name}» is null, and must be {TYPES[each.type]}")
-        elif each.required and each.name not in values:
+        elif each.required and (each.type != "any" or each.name not in values):
             near = nearest(each.name, self.unknown(values))
-            given = f"; «{near}» was given" if near else ""
-            problems.append(f"input «{each.name}» is missing, and must be {TYPES[each.type]}{given}")
+            means = f" — {each.description}" if each.description else ""
+            given = f'; "{near}" was given' if near else ""
+            problems.append(f'Missing required input: "{each.name}"{means}{given}')
 
     def unknown(self, values: Mapping[str, Any]) -> tuple[str, ...]:
         """Names of values that the flow does not declare."""
@@ -165,8 +180,26 @@ def _fit(value: Any, declared: Input) -> Any:
     """The value as the declared type. Raises _Unfit with what it must be."""
     made = _convert(value, declared.type)
     if declared.enum is not None and not any(_same(made, each) for each in declared.enum):
-        raise _Unfit(f"one of {', '.join(shown(each) for each in declared.enum)}")
+        raise _Unfit(f"one of {_quoted(list(declared.enum))}", _quoted(made))
     return made
+
+
+def _quoted(value: Any) -> str:
+    """As JSON, cut where it is long."""
+    text = as_json(value)
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
+
+
+def _described(value: Any) -> str:
+    """`string ("lots")`: its type as JavaScript names it, and the value."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return f"boolean ({_quoted(value)})"
+    if isinstance(value, (int, float)):
+        return f"number ({as_text(value)})"
+    kind = "string" if isinstance(value, str) else "array" if isinstance(value, list) else "object"
+    return f"{kind} ({_quoted(value)})"
 
 
 def _same(left: Any, right: Any) -> bool:
@@ -179,14 +212,18 @@ def _convert(value: Any, kind: str) -> Any:
         return value
     made = _CONVERSIONS[kind](value)
     if made is None:
-        raise _Unfit(TYPES[kind])
+        raise _Unfit(_MUST_BE[kind])
     return made
 
 
 def _string(value: Any) -> str | None:
-    if isinstance(value, str):
-        return value
-    return as_text(value) if isinstance(value, (bool, int, float)) else None
+    """As String() makes it: a list is its elements with commas, an object says only that it is one."""
+    if isinstance(value, (bool, int, float, str)):
+        return as_text(value)
+    try:
+        return to_text(value)
+    except ExpressionError:  # nested beyond all reason, or endless
+        return None
 
 
 def _number(value: Any) -> int | float | None:
@@ -215,9 +252,11 @@ def _integer(value: Any) -> int | None:
 
 
 def _boolean(value: Any) -> bool | None:
+    if isinstance(value, bool):
+        return value
     if isinstance(value, str):
-        return _WORDS.get(value.strip().lower())
-    return value if isinstance(value, bool) else None
+        return _WORDS.get(value)
+    return bool(value) if isinstance(value, (int, float)) and value in (0, 1) else None
 
 
 def _object(value: Any) -> dict[str, Any] | None:

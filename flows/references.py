@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 from flows.errors import Problem
 from flows.graph import Graph, Place, Step
+from flows.output_schema import undeclared_field
 from flows.suggest import did_you_mean
 
 Reference = tuple[str | int, ...]  # how a path begins: ("$", "steps", "fetch", "output") or ("steps", "fetch")
@@ -176,8 +177,10 @@ def _check_one(step: Step, reference: Reference, place: Place, seen: _Seen, know
         yield Problem(place, f"there is no step «{name}»", did_you_mean(name, known.steps), code="REFERENCE_STEP")
     elif known.ordered and not seen.has(name):
         yield _too_early(step, name, place, seen)
-    else:
-        yield from _undeclared_field(known.steps[name], parts[2:], place)
+    elif parts[2:3] == ("output",):
+        undeclared = undeclared_field(known.steps[name].output_schema, parts[3:], name, place)
+        if undeclared is not None:
+            yield undeclared
 
 
 def _too_early(step: Step, name: str, place: Place, seen: _Seen) -> Problem:
@@ -192,18 +195,3 @@ def _too_early(step: Step, name: str, place: Place, seen: _Seen) -> Problem:
         return Problem(place, f"step «{name}» has not run when «{step.id}» starts", hint, code="REFERENCE_ORDER")
     message = f"step «{name}» runs beside «{step.id}», and may not have ended when this is read"
     return Problem(place, message, "put one behind the other", code="REFERENCE_ORDER", warning=other < seen.position)
-
-
-def _undeclared_field(step: Step, rest: Sequence[str | int], place: Place) -> Iterator[Problem]:
-    """A field of a step's output that its outputSchema does not have."""
-    schema: Any = step.output_schema
-    if schema is None or not rest or rest[0] != "output":
-        return
-    for part in rest[1:]:
-        if not isinstance(schema, dict) or not isinstance(part, str):
-            return
-        if part not in schema:
-            hint = did_you_mean(part, schema) or f"the outputSchema of «{step.id}» has {', '.join(schema) or 'no fields'}"
-            yield Problem(place, f"the output of step «{step.id}» has no field «{part}»", hint, code="REFERENCE_FIELD")
-            return
-        schema = schema[part]

@@ -3,14 +3,14 @@
 `{{$.a.b}}` is a path on `$`; `{{a.b}}` looks into data, then input, then the names themselves (`steps.load.output`).
 `{{x | shell}}`, `json`, `url`, `html`, `md` write the value for that language; `{{q x}}` is `{{x | shell}}`. `{{'{{'}}` writes
 what is quoted: this is how a literal `{{` stands in a text. null is written as nothing, 0 and false as they are, objects and lists
-as JSON; what is missing is an error. What was filled in is never looked at again.
+as JSON. What is missing is an error; in a `lenient` template what a path on `$` does not find is written as null is. What was
+filled in is never looked at again.
 """
 
 from __future__ import annotations
 
 import html
 import re
-import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -28,6 +28,7 @@ _NAME_BEGINS = re.compile(r"[^\x00-@\[-\^`{-\x7f]")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _Q = re.compile(r"q[ \t\r\n]+(?=[^\s|}.\[])")  # `q` before a path; alone, or followed by a pipe, it is a path named q
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]()#+\-.!|<>~&=$]")
+_SHELL_WORD = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")  # means itself to every shell, unquoted
 _URL_SAFE = "!'()*"  # with letters, digits and -_.~ : what encodeURIComponent leaves
 
 Check = Callable[[str, "Placeholder"], None]
@@ -55,6 +56,7 @@ class Template:
 
     text: str
     parts: tuple[str | Placeholder, ...]
+    lenient: bool = False  # True: nothing at a path on `$` is no error; a bare name must be there all the same
 
     @property
     def plain(self) -> bool:
@@ -75,7 +77,7 @@ class Template:
             if isinstance(part, str):
                 made.append(part)
                 continue
-            value = _look_up(part, names)
+            value = _look_up(part, names, lenient=self.lenient)
             for name in part.pipes:
                 value = _apply(name, value, part)
             text = as_text(value)
@@ -85,10 +87,10 @@ class Template:
         return "".join(made)
 
 
-def compile_template(text: str, *, fold_headers: bool = False) -> Template:
+def compile_template(text: str, *, fold_headers: bool = False, lenient: bool = False) -> Template:
     """Raises DefinitionError, code TEMPLATE_SYNTAX or SELECTOR_SYNTAX, with the offset of what is wrong.
 
-    `fold_headers`: as in compile_selector.
+    `fold_headers`: as in compile_selector. `lenient`: see Template.
     """
     if not isinstance(text, str):
         raise DefinitionError.at((), "a template is text", code="TEMPLATE_SYNTAX")
@@ -102,7 +104,7 @@ def compile_template(text: str, *, fold_headers: bool = False) -> Template:
         else:
             parts.append(part)
     _add_text(parts, text[at:])
-    return Template(text, tuple(parts))
+    return Template(text, tuple(parts), lenient)
 
 
 def _add_text(parts: list[str | Placeholder], text: str) -> None:
@@ -131,6 +133,8 @@ def _read(text: str, opened: int, *, fold_headers: bool) -> tuple[str | Placehol
     selector, reader.at = read_selector_at(text, reader.at, fold_headers=fold_headers)
     pipes = ["shell"] if shell else []
     reader.skip_blanks()
+    if shell and reader.next == "|":
+        _refuse("q and a pipe are both given", "q is the pipe shell: write one of them", reader.at)
     while reader.take("|"):
         pipes.append(_pipe(reader))
         reader.skip_blanks()
@@ -173,8 +177,10 @@ def _refuse(problem: str, hint: str, offset: int) -> NoReturn:
     raise DefinitionError.at((), problem, hint, code="TEMPLATE_SYNTAX", offset=offset)
 
 
-def _look_up(part: Placeholder, names: Mapping[str, Any]) -> Any:
+def _look_up(part: Placeholder, names: Mapping[str, Any], *, lenient: bool) -> Any:
     value = _bare(part.selector, names) if part.bare else part.selector.get(names.get("$"))
+    if value is MISSING and lenient and not part.bare:
+        return None
     if value is MISSING:
         raise TemplateError(f"{part.source} has no value: nothing is at {part.selector.text}", code="TEMPLATE_MISSING")
     return value
@@ -205,7 +211,9 @@ def _shell(value: Any) -> str:
     text = as_text(value)
     if "\0" in text:
         raise ValueError("a NUL character cannot be given to a command")
-    return shlex.quote(text)
+    if _SHELL_WORD.fullmatch(text):
+        return text
+    return "'" + text.replace("'", "'\\''") + "'"
 
 
 def _url(value: Any) -> str:

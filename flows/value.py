@@ -20,6 +20,9 @@ Reference = tuple[str | int, ...]
 class Value:
     """One value of a definition, checked. `make` may raise SelectorError or TemplateError and changes nothing.
 
+    Where it was compiled as lenient, `make` gives MISSING for a path that leads nowhere, and inside leaves it out of objects
+    and makes it null in lists: as JavaScript writes `undefined`.
+
     What is constant is made once: all that `make` gives shares it, so nobody may change what it gives.
     """
 
@@ -27,6 +30,13 @@ class Value:
     make: Make
     selectors: tuple[Selector, ...] = ()
     templates: tuple[Template, ...] = ()
+
+    def needed(self, names: Mapping[str, Any]) -> Any:
+        """What `make` gives. Raises SelectorError where the whole is a path that leads nowhere, also of a lenient value."""
+        value = self.make(names)
+        if value is MISSING:
+            raise SelectorError(f"nothing is at {self.source}", path=str(self.source))
+        return value
 
     @property
     def constant(self) -> bool:
@@ -42,13 +52,14 @@ class Value:
         return tuple(found)
 
 
-def compile_value(value: Any, *, strict: bool = False, fold_headers: bool = False) -> Value:
+def compile_value(value: Any, *, strict: bool = False, fold_headers: bool = False, lenient: bool = False) -> Value:
     """Raises DefinitionError with all that is wrong, each with its path inside the value.
 
     A text is a path where it begins with `$.` or `$[` or is `$`; with `strict` every text that begins with `$` must be one, and
-    is refused otherwise (without it, `$5.00 off` and `$HOME` are text). `fold_headers`: as in compile_selector.
+    is refused otherwise (without it, `$5.00 off` and `$HOME` are text). `fold_headers`: as in compile_selector. `lenient`: what
+    leads nowhere is undefined, not an error (see Value).
     """
-    compiler = _Compiler(strict=strict, fold_headers=fold_headers)
+    compiler = _Compiler(strict=strict, fold_headers=fold_headers, lenient=lenient)
     make = compiler.compile(value, ())
     if compiler.problems:
         raise DefinitionError(*compiler.problems)
@@ -63,9 +74,10 @@ def is_path(text: str) -> bool:
 class _Compiler:
     """Goes through one value and gathers what is in it. None as a Make: it is constant."""
 
-    def __init__(self, *, strict: bool, fold_headers: bool) -> None:
+    def __init__(self, *, strict: bool, fold_headers: bool, lenient: bool) -> None:
         self.strict = strict
         self.fold_headers = fold_headers
+        self.lenient = lenient
         self.problems: list[Problem] = []
         self.selectors: list[Selector] = []
         self.templates: list[Template] = []
@@ -96,6 +108,8 @@ class _Compiler:
         selector = compile_selector(text, fold_headers=self.fold_headers)
         self.selectors.append(selector)
         get = selector.get
+        if self.lenient:
+            return lambda names: get(names.get("$"))
 
         def make(names: Mapping[str, Any]) -> Any:
             value = get(names.get("$"))
@@ -106,7 +120,7 @@ class _Compiler:
         return make
 
     def _template(self, text: str) -> Make:
-        template = compile_template(text, fold_headers=self.fold_headers)
+        template = compile_template(text, fold_headers=self.fold_headers, lenient=self.lenient)
         if template.plain:
             said = template.render({})
             return lambda _names: said
@@ -118,6 +132,8 @@ class _Compiler:
         if not any(made.values()):
             return None
         parts = [(key, make or _constant(value[key])) for key, make in made.items()]
+        if self.lenient:
+            return lambda names: {key: made for key, make in parts if (made := make(names)) is not MISSING}
         return lambda names: {key: make(names) for key, make in parts}
 
     def _elements(self, value: list[Any], path: tuple[str | int, ...]) -> Make | None:
@@ -125,6 +141,8 @@ class _Compiler:
         if not any(made):
             return None
         parts = [make or _constant(each) for make, each in zip(made, value, strict=True)]
+        if self.lenient:
+            return lambda names: [None if (made := make(names)) is MISSING else made for make in parts]
         return lambda names: [make(names) for make in parts]
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from flows.dialects.steps_edges import Draft, edges_by_needs, edges_in_a_row
 from flows.dialects.steps_spec import (
     LATER_FIELDS,
     LATER_KINDS,
@@ -23,8 +23,9 @@ from flows.document import digest
 from flows.errors import DefinitionError, Problem, dotted
 from flows.expression import Expression, compile_expression
 from flows.flow import Flow
-from flows.graph import Edge, FlowKey, Graph, Place, Requirement, Step, check
+from flows.graph import FlowKey, Graph, Place, Requirement, Step, check
 from flows.inputs import Input, Inputs
+from flows.output_schema import schema_problems
 from flows.references import check_references, parts_of
 from flows.selector import compile_selector
 from flows.step import Load
@@ -83,15 +84,6 @@ def _subflows(graph: Graph) -> Iterator[str]:
                 yield part.key
             elif isinstance(part, Graph):
                 yield from _subflows(part)
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A step, and what of it the list decides."""
-
-    step: Step
-    on_error: OnErrorSpec | None
-    needs: list[str] | None
 
 
 @dataclass(slots=True)
@@ -195,7 +187,7 @@ class Lowering:
         drafts = self._with_fallbacks([draft for draft in lowered if draft and draft.step.place == self.places[draft.step.id]])
         self.depth -= 1
         by_needs = any(draft.needs is not None for draft in drafts)
-        edges = _edges_by_needs(drafts) if by_needs else _edges_in_a_row(drafts)
+        edges = edges_by_needs(drafts) if by_needs else edges_in_a_row(drafts)
         steps = tuple(draft.step for draft in drafts)
         wrong = check(steps, edges)
         if wrong:
@@ -233,6 +225,8 @@ class Lowering:
             section=None if kind is None else (kind.section, section),
             output_schema=spec.output_schema,
         )
+        if spec.output_schema is not None:
+            self.problems.extend(schema_problems(spec.output_schema, (*place, "outputSchema")))
         return Draft(step, spec.on_error, spec.needs)
 
     def _identity(self, written: Any, place: Place) -> str | None:
@@ -368,29 +362,3 @@ def _subject(place: Place) -> str:
 
 def _seconds(milliseconds: float | None) -> float | None:
     return milliseconds / 1000 if milliseconds else None
-
-
-def _fallback_edges(drafts: Sequence[Draft]) -> list[Edge]:
-    return [
-        Edge(draft.step.id, draft.step.fallback, fallback=True, place=(*draft.step.place, "onError", "fallbackStepId"))
-        for draft in drafts
-        if draft.step.fallback is not None
-    ]
-
-
-def _edges_in_a_row(drafts: Sequence[Draft]) -> tuple[Edge, ...]:
-    """Each step after the one before it; those that stand in for others are called, and not in the row."""
-    called = {draft.step.fallback for draft in drafts}
-    row = [draft.step.id for draft in drafts if draft.step.id not in called]
-    return (*(Edge(source, target) for source, target in pairwise(row)), *_fallback_edges(drafts))
-
-
-def _edges_by_needs(drafts: Sequence[Draft]) -> tuple[Edge, ...]:
-    calls = {(draft.step.id, draft.step.fallback) for draft in drafts}
-    edges = {
-        (need, draft.step.id): Edge(need, draft.step.id, place=(*draft.step.place, "needs", number))
-        for draft in drafts
-        for number, need in enumerate(draft.needs or ())
-        if (need, draft.step.id) not in calls
-    }
-    return (*edges.values(), *_fallback_edges(drafts))

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from flows.errors import DefinitionError, Problem, StepError
+from flows.selector import MISSING
 from flows.step import Load, Output, Scope
 from flows.steps.checked_text import CheckedText, collected, compile_text
 from flows.steps.file_place import FilePath, compile_path, find_file
@@ -106,7 +107,7 @@ class Bash:
 
     def prepare(self, spec: BashSpec, load: Load) -> Command:
         problems: list[Problem] = []
-        text = collected(problems, ("command",), lambda: compile_text(spec.command))
+        text = collected(problems, ("command",), lambda: compile_text(spec.command, lenient=True))
         cwd = None if spec.cwd is None else collected(problems, ("cwd",), lambda: compile_path(spec.cwd or ""))
         env = [_variable(problems, name, raw) for name, raw in spec.env.items() if raw is not None]
         if problems:
@@ -168,7 +169,8 @@ class Bash:
         env["CAMSHAFT_ATTEMPT"] = str(scope.attempt)
         env["CAMSHAFT_IDEMPOTENCY_KEY"] = scope.idempotency_key
         for variable in prepared.env:
-            value = variable.value.make(scope.names)
+            made = variable.value.make(scope.names)
+            value = None if made is MISSING else made
             if variable.in_file and folder is not None:
                 file = folder / f"{variable.name}.json"
                 await asyncio.to_thread(_write_private, file, json_text(value))
@@ -185,7 +187,7 @@ def _variable(problems: list[Problem], name: str, raw: Any) -> Variable | None:
     form = next(iter(raw)) if isinstance(raw, dict) and len(raw) == 1 else None
     inner = raw[form] if form in ("json", "shell") else raw
     path = ("env", name, form) if form in ("json", "shell") else ("env", name)
-    value = collected(problems, path, lambda: compile_value(inner))
+    value = collected(problems, path, lambda: compile_value(inner, lenient=True))
     return None if value is None else Variable(name, value, in_file=form == "json")
 
 

@@ -69,13 +69,16 @@ class CheckedText:
         return as_text(value)
 
 
-def compile_text(text: str) -> CheckedText:
-    """Raises DefinitionError with an empty path. A text that begins with `$.` and has no `{{` is a path."""
+def compile_text(text: str, *, lenient: bool = False) -> CheckedText:
+    """Raises DefinitionError with an empty path. A text that begins with `$.` and has no `{{` is a path.
+
+    `lenient`: a placeholder whose path leads nowhere is written as nothing, where the judge lets it.
+    """
     if text.startswith("$.") and "{{" not in text:
         selector = compile_selector(text)
         return CheckedText(text, (), selector, (("$", *selector.segments),))
     parts = compile_template(text).parts
-    pieces = tuple(part if isinstance(part, str) else Template(part.source, (part,)) for part in parts)
+    pieces = tuple(part if isinstance(part, str) else Template(part.source, (part,), lenient) for part in parts)
     found = dict.fromkeys(part.root_first for part in parts if isinstance(part, Placeholder))
     return CheckedText(text, pieces, None, tuple(found))
 

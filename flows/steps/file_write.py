@@ -66,14 +66,14 @@ class FileWrite:
     def prepare(self, spec: FileWriteSpec, load: Load) -> Writing:  # noqa: ARG002 - the seam's signature
         problems: list[Problem] = []
         path = collected(problems, ("path",), lambda: compile_path(spec.path))
-        content = collected(problems, ("content",), lambda: compile_value(spec.content))
+        content = collected(problems, ("content",), lambda: compile_value(spec.content, lenient=True))
         if path is None or content is None:
             raise DefinitionError(*problems)
         return Writing(path, content, spec.append, tuple(dict.fromkeys((*path.references, *content.references))))
 
     async def run(self, prepared: Writing, scope: Scope) -> Output:
         path = find_file(prepared.path, scope.names, scope.folder, roots=self.settings.roots)
-        content = prepared.content.make(scope.names)
+        content = prepared.content.needed(scope.names)
         text = content if isinstance(content, str) else json_text(content, indent=2)
         try:
             data = text.encode()

@@ -7,12 +7,13 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from flows.errors import DefinitionError, Problem, SelectorError, StepError
-from flows.graph import FlowKey
-from flows.step import Load, Output, Scope
+from flows.errors import DefinitionError, Problem, StepError
+from flows.graph import FlowKey, Graph
+from flows.selector import MISSING
+from flows.step import Ended, Load, Output, Scope
 from flows.steps.no_settings import NoSettings
 from flows.suggest import shown
-from flows.value import Value, compile_value, is_path
+from flows.value import Value, compile_value
 
 
 class SubFlowSpec(BaseModel):
@@ -57,15 +58,23 @@ class SubFlow:
         if problems:
             raise StepError(f"flow «{flow.key}»: {'; '.join(problems)}", code="INPUT_INVALID", retryable=False)
         ended = await scope.run_body(flow.graph, inputs=inputs)
-        return Output(ended.steps if flow.graph.output is None else ended.output, ended.steps)
+        if flow.graph.output is not None:
+            return Output(ended.output, ended.steps)
+        return Output(_flattened(flow.graph, ended))
 
     async def close(self) -> None:
         """Nothing is shared."""
 
 
+def _flattened(graph: Graph, ended: Ended) -> dict[str, Any]:
+    """The results of the steps by id, and over them the fields of what the last step gave: both ways to name a value work."""
+    last = ended.steps.get(graph.steps[-1].id, {}).get("output") if graph.steps else None
+    return ended.steps | last if isinstance(last, dict) else ended.steps
+
+
 def _compiled(value: Any, place: tuple[str | int, ...], problems: list[Problem]) -> Value:
     try:
-        return compile_value(value)
+        return compile_value(value, lenient=True)
     except DefinitionError as error:
         problems.extend(error.under(*place).problems)
         return compile_value(None)
@@ -74,7 +83,7 @@ def _compiled(value: Any, place: tuple[str | int, ...], problems: list[Problem])
 def _key(prepared: Calling, scope: Scope) -> str:
     if isinstance(prepared.key, FlowKey):
         return prepared.key.key
-    key = prepared.key.make(scope.names)
+    key = prepared.key.needed(scope.names)
     if not isinstance(key, str) or not key:
         message = f"the key of a flow is text, and {prepared.key.source} is {shown(key)}"
         raise StepError(message, code="FLOW_NOT_FOUND", retryable=False)
@@ -83,11 +92,5 @@ def _key(prepared: Calling, scope: Scope) -> str:
 
 def _given(prepared: Calling, scope: Scope) -> dict[str, Any]:
     """The inputs as they are now. A path that leads nowhere is an input that is not given: defaults take its place."""
-    given = {}
-    for name, value in prepared.inputs.items():
-        try:
-            given[name] = value.make(scope.names)
-        except SelectorError:
-            if not (isinstance(value.source, str) and is_path(value.source)):
-                raise
-    return given
+    made = {name: value.make(scope.names) for name, value in prepared.inputs.items()}
+    return {name: value for name, value in made.items() if value is not MISSING}

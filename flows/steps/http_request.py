@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from flows.errors import DefinitionError, Problem, StepError
+from flows.selector import MISSING
 from flows.step import Load, Output, Scope
 from flows.steps.checked_text import CheckedText, Reference, collected, compile_text
 from flows.steps.http_exchange import Client, Request
@@ -215,7 +216,9 @@ def _piped(source: str) -> str:
 
 
 def _values(problems: list[Problem], field: str, written: Mapping[str, Any]) -> tuple[tuple[str, Value], ...]:
-    compiled = ((name, collected(problems, (field, name), partial(compile_value, raw))) for name, raw in written.items())
+    compiled = (
+        (name, collected(problems, (field, name), partial(compile_value, raw, lenient=True))) for name, raw in written.items()
+    )
     return tuple((name, value) for name, value in compiled if value is not None)
 
 
@@ -238,7 +241,7 @@ def _body(problems: list[Problem], spec: HttpSpec) -> tuple[Literal["none", "jso
     if len(given) > 1:
         problems.append(Problem((given[1],), f"{' and '.join(given)} are both given", "one body: body (JSON), text or form"))
     field = given[0] if given else "body"
-    value = collected(problems, (field,), lambda: compile_value(getattr(spec, field)))
+    value = collected(problems, (field,), lambda: compile_value(getattr(spec, field), lenient=True))
     if not given:
         return "none", value
     return "text" if field == "text" else "form" if field == "form" else "json", value
@@ -249,7 +252,7 @@ def _request(prepared: Exchange, scope: Scope) -> tuple[Request, tuple[str, ...]
     headers: dict[str, str] = {}
     for name, value in prepared.headers:
         made = value.make(scope.names)
-        if made is not None:
+        if made is not None and made is not MISSING:
             headers[name] = _header_text(name, made)
     given = {name.lower() for name, _ in prepared.headers}
     if prepared.method in METHODS_WITH_KEY and "idempotency-key" not in given:
@@ -287,7 +290,7 @@ def _address(prepared: Exchange, names: Mapping[str, Any]) -> str:
     for name, value in prepared.query:
         made = value.make(names)
         each = made if isinstance(made, list) else [made]
-        pairs += [(name, as_text(one)) for one in each if one is not None]
+        pairs += [(name, as_text(one)) for one in each if one is not None and one is not MISSING]
     if not pairs:
         return url
     base, _, fragment = url.partition("#")
@@ -305,7 +308,7 @@ def _form(pairs: list[tuple[str, str]]) -> str:
 def _encoded(prepared: Exchange, names: Mapping[str, Any]) -> tuple[str | None, bytes | None]:
     if prepared.kind == "none":
         return None, None
-    made = prepared.body.make(names)
+    made = prepared.body.needed(names)
     if prepared.kind == "json":
         return "application/json", json_text(made).encode()
     if prepared.kind == "form":

@@ -151,7 +151,7 @@ def _compile_over(over: str | list[Any], load: Load) -> Over:
 
 def _compile_list(over: list[Any]) -> Over:
     try:
-        value = compile_value(over)
+        value = compile_value(over, lenient=True)
     except DefinitionError as error:
         raise error.under("over") from None
     return Over(value.make, "the list", value.references)

@@ -175,7 +175,7 @@ def test_inputs_that_do_not_fit_are_refused_by_the_daemon(served):
     done = served.run("flow", "execute", "deal-process", "-i", "companyName=A")
 
     assert (done.returncode, done.stdout) == (3, "")
-    assert "input «founderEmail» is missing" in done.stderr
+    assert 'Missing required input: "founderEmail"' in done.stderr
 
 
 def test_a_detached_execution_prints_the_run(served):

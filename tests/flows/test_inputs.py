@@ -16,6 +16,8 @@ from flows.inputs import TYPES, Inputs
         ("string", 5, "5"),
         ("string", 1.0, "1"),
         ("string", True, "true"),
+        ("string", [1, [None, "a"]], "1,,a"),
+        ("string", {"a": 1}, "[object Object]"),
         ("number", 5, 5),
         ("number", "5", 5),
         ("number", " -2.5 ", -2.5),
@@ -25,9 +27,11 @@ from flows.inputs import TYPES, Inputs
         ("integer", 5.0, 5),
         ("integer", "5.0", 5),
         ("boolean", "true", True),
-        ("boolean", "FALSE", False),
-        ("boolean", "no", False),
+        ("boolean", "false", False),
+        ("boolean", "0", False),
         ("boolean", "1", True),
+        ("boolean", 1, True),
+        ("boolean", 0, False),
         ("boolean", False, False),
         ("object", '{"a": [1]}', {"a": [1]}),
         ("object", {"a": 1}, {"a": 1}),
@@ -47,31 +51,38 @@ def test_a_value_becomes_the_declared_type(kind, given_value, made):
 @pytest.mark.parametrize(
     ("kind", "given_value", "said"),
     [
-        ("string", {}, "input «x» is an object, and must be text"),
-        ("string", [], "input «x» is a list, and must be text"),
-        ("number", "", "input «x» is «», and must be a number"),
-        ("number", "5x", "input «x» is «5x», and must be a number"),
-        ("number", "NaN", "input «x» is «NaN», and must be a number"),
-        ("number", "inf", "input «x» is «inf», and must be a number"),
-        ("number", "1e999", "input «x» is «1e999», and must be a number"),
-        ("number", "0x10", "input «x» is «0x10», and must be a number"),
-        ("number", "٣", "input «x» is «٣», and must be a number"),
-        ("number", "1_000", "input «x» is «1_000», and must be a number"),
-        ("number", True, "input «x» is true, and must be a number"),
-        ("number", float("nan"), "input «x» is nan, and must be a number"),
-        ("integer", 5.5, "input «x» is 5.5, and must be a whole number"),
-        ("integer", "5.5", "input «x» is «5.5», and must be a whole number"),
-        ("boolean", 1, "input «x» is 1, and must be true or false"),
-        ("boolean", "maybe", "input «x» is «maybe», and must be true or false"),
-        ("object", "[1]", "input «x» is «[1]», and must be an object"),
-        ("object", "{", "input «x» is «{», and must be an object"),
-        ("array", "{}", "input «x» is «{}», and must be a list"),
-        ("array", "[" * 100_000, f"input «x» is «{'[' * 60}…», and must be a list"),
-        ("string", None, "input «x» is null, and must be text"),
+        ("number", "", 'a number, got string ("")'),
+        ("number", "lots", 'a number, got string ("lots")'),
+        ("number", "5x", 'a number, got string ("5x")'),
+        ("number", "NaN", 'a number, got string ("NaN")'),
+        ("number", "1e999", 'a number, got string ("1e999")'),
+        ("number", "0x10", 'a number, got string ("0x10")'),
+        ("number", "٣", 'a number, got string ("٣")'),
+        ("number", "1_000", 'a number, got string ("1_000")'),
+        ("number", True, "a number, got boolean (true)"),
+        ("number", float("nan"), "a number, got number (NaN)"),
+        ("number", [], "a number, got array ([])"),
+        ("integer", 5.5, "a whole number, got number (5.5)"),
+        ("integer", "5.5", 'a whole number, got string ("5.5")'),
+        ("boolean", "yes", 'a boolean, got string ("yes")'),
+        ("boolean", "TRUE", 'a boolean, got string ("TRUE")'),
+        ("boolean", 2, "a boolean, got number (2)"),
+        ("object", "[1]", 'an object, got string ("[1]")'),
+        ("object", [1], "an object, got array ([1])"),
+        ("object", "{", 'an object, got string ("{")'),
+        ("array", {"a": 1}, 'an array, got object ({"a":1})'),
+        ("array", "[" * 100_000, f'an array, got string ("{"[" * 199}…)'),
     ],
 )
-def test_a_value_that_does_not_fit_is_told(kind, given_value, said):
-    assert Inputs.parse({"x": {"type": kind}}).coerce({"x": given_value})[1] == (said,)
+def test_a_value_that_does_not_fit_is_told_in_the_documented_words(kind, given_value, said):
+    assert Inputs.parse({"x": {"type": kind}}).coerce({"x": given_value})[1] == (f'Input "x" must be {said}',)
+
+
+def test_a_required_input_that_is_missing_or_null_is_named_with_its_description():
+    inputs = Inputs.parse({"a": {"type": "string", "description": "whom to greet"}})
+
+    for given_values in ({}, {"a": None}):
+        assert inputs.coerce(given_values)[1] == ('Missing required input: "a" — whom to greet',)
 
 
 def test_defaults_stand_for_what_was_not_given_and_for_null():
@@ -94,9 +105,9 @@ def test_every_problem_is_told_and_a_near_name_is_named():
     made, problems = inputs.coerce({"company_name": "x", "count": "many", "extra": 1})
 
     assert problems == (
-        "input «companyName» is missing, and must be text; «company_name» was given",
-        "input «count» is «many», and must be a number",
-        "input «kind» is missing, and must be anything",
+        'Missing required input: "companyName"; "company_name" was given',
+        'Input "count" must be a number, got string ("many")',
+        'Missing required input: "kind"',
     )
     assert made["extra"] == 1
     assert inputs.unknown(made) == ("company_name", "extra")
@@ -106,9 +117,9 @@ def test_an_enum_is_compared_strictly_after_coercion():
     inputs = Inputs.parse({"n": {"type": "number", "enum": [1, 2]}, "any": {"enum": [1, "a"], "required": False}})
 
     assert inputs.coerce({"n": "2"}) == ({"n": 2}, ())
-    assert inputs.coerce({"n": 3})[1] == ("input «n» is 3, and must be one of 1, 2",)
-    assert inputs.coerce({"n": 1, "any": True})[1] == ("input «any» is true, and must be one of 1, «a»",)
-    assert inputs.coerce({"n": 1, "any": "1"})[1] == ("input «any» is «1», and must be one of 1, «a»",)
+    assert inputs.coerce({"n": 3})[1] == ('Input "n" must be one of [1,2], got 3',)
+    assert inputs.coerce({"n": 1, "any": True})[1] == ('Input "any" must be one of [1,"a"], got true',)
+    assert inputs.coerce({"n": 1, "any": "1"})[1] == ('Input "any" must be one of [1,"a"], got "1"',)
 
 
 def test_what_was_given_is_not_changed():
@@ -137,7 +148,7 @@ def test_inputs_that_are_no_object_are_told():
         ({"a": {"enum": []}}, ("a", "enum"), "must be a list"),
         ({"a": {"type": "number", "enum": [1, "x"]}}, ("a", "enum", 1), "«x» is not a number"),
         ({"a": {"type": "number", "default": "x"}}, ("a", "default"), "the default is «x», and must be a number"),
-        ({"a": {"enum": [1], "default": 2}}, ("a", "default"), "must be one of 1"),
+        ({"a": {"enum": [1], "default": 2}}, ("a", "default"), "must be one of [1]"),
     ],
 )
 def test_a_declaration_that_is_wrong_is_refused_at_its_place(declarations, path, said):

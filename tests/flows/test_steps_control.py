@@ -345,7 +345,7 @@ async def test_inputs_of_a_sub_flow_are_checked():
     ended = await run(call("enrich", "inner", n="lots"), flows=[INNER])
 
     assert (ended.status, ended.code) == ("failed", "INPUT_INVALID")
-    assert "input «n» is «lots», and must be a number" in ended.error
+    assert 'Input "n" must be a number, got string ("lots")' in ended.error
 
 
 async def test_a_sub_flow_that_is_not_there_fails_the_step():

@@ -26,6 +26,7 @@ DATA = {
     "n.x": {"y": 1},
     "text": "it's $HOME & `id` \\1 \\g<0> {{name}} $.name",
     "q": "cue",
+    "maker": "O'Brien & Co.",
     "first-name": "Ann",
 }
 NAMES = {"$": DATA, "data": DATA, "input": {"name": "from input", "only": "input"}, "steps": {"load": {"output": 7}}}
@@ -55,10 +56,11 @@ NAMES = {"$": DATA, "data": DATA, "input": {"name": "from input", "only": "input
         ('{{"{{name}}"}}', "{{name}}"),
         ("{{{name}}}".replace("{{{", "{ {{").replace("}}}", "}} }"), "{ Acme }"),
         ("{{name | shell}}", "Acme"),
-        ("{{text|shell}}", "'it'\"'\"'s $HOME & `id` \\1 \\g<0> {{name}} $.name'"),
-        ("{{q text}}", "'it'\"'\"'s $HOME & `id` \\1 \\g<0> {{name}} $.name'"),
+        ("{{text|shell}}", "'it'\\''s $HOME & `id` \\1 \\g<0> {{name}} $.name'"),
+        ("{{q text}}", "'it'\\''s $HOME & `id` \\1 \\g<0> {{name}} $.name'"),
         ("{{q $.name}}", "Acme"),
         ("{{q}} {{q | json}} {{ q }}", 'cue "cue" cue'),
+        ("{{maker | shell}}", "'O'\\''Brien & Co.'"),
         ("{{empty | shell}} {{none | shell}}", "'' ''"),
         ("{{list | json | shell}}", "'[1,\"a\",null]'"),
         ("{{name | json}} {{none | json}}", '"Acme" null'),
