@@ -24,7 +24,9 @@ ENVIRONMENT = "CAMSHAFT_"
 CODE = "CONFIG"
 # The sections of parts, by the words of their types. A test holds them against SOURCES and STEP_KINDS, which are too heavy to load here.
 SOURCE_SECTIONS = ("webhook", "schedule", "file_watch")
-STEP_SECTIONS = ("bash", "http", "transform", "condition", "parallel", "loop", "flow", "file_read", "file_write")
+STEP_SECTIONS = (
+    "action", "bash", "http", "transform", "condition", "parallel", "loop", "while", "flow", "file_read", "file_write",
+)  # fmt: skip
 
 
 class Address(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Any
 from daemon.config import FILE, Config, read_section
 from flows.errors import DefinitionError, Problem
 from flows.step import StepKind
-from flows.steps import STEP_KINDS, make_kinds
+from flows.steps import SETTINGS_OF, STEP_KINDS, make_kinds
 from triggers.sources import SOURCES, source_class
 
 ELSEWHERE = {  # fields of a source's settings that another section sets
@@ -26,6 +26,8 @@ def configured_kinds(config: Config) -> dict[str, StepKind]:
     problems: list[Problem] = []
     settings = {}
     for name, kind in STEP_KINDS.items():
+        if name in SETTINGS_OF:
+            continue
         with _gathered(problems):
             settings[name] = read_section(kind.Settings, config, "steps", name.replace("-", "_"))
     for kind in SOURCES:

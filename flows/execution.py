@@ -191,6 +191,7 @@ class Execution:
         trial = Trial(self._run, step, self._prefix + step.id, names, self._graph.folder)
         if trial.kind.container:
             trial.run_body = partial(self._run_body, trial)
+            trial.show = partial(self._show, step.id)
         return trial
 
     def _ask(self, position: int, trial: Trial) -> None:
@@ -336,6 +337,10 @@ class Execution:
     def _put_all(self, results: Mapping[str, Result]) -> None:
         self._view.steps.update(results)
         self.results.update(results)
+
+    def _show(self, name: str, output: Any) -> None:
+        """Until its own result takes the place: what a step that is under way has given so far."""
+        self._view.steps[name] = {"status": "success", "output": output, "response": output}
 
     async def _run_body(
         self,

@@ -66,11 +66,13 @@ def _check_graph(graph: Graph, outside: frozenset[str], known: Known) -> Iterato
     inside = [_with_children(step) for step in graph.steps]
     for position, step in enumerate(graph.steps):
         seen = _Seen(graph, position, before[position], inside, outside)
+        shows_itself = getattr(step.prepared, "shows_itself", False)
         for reference, place in _references(step):
-            yield from _check_one(step, reference, place, seen, known)
+            if not (shows_itself and _reads_itself(step, reference, place, inside[position])):
+                yield from _check_one(step, reference, place, seen, known)
         bodies = list(bodies_of(step.prepared))
         if bodies:
-            visible = seen.all()
+            visible = seen.all() | {step.id} if shows_itself else seen.all()
             for body in bodies:
                 yield from _check_graph(body, visible, known)
 
@@ -162,6 +164,13 @@ def _locate(step: Step, reference: Reference) -> Place:
         members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
         pending.extend(((*path, key), member) for key, member in reversed(list(members)) if key not in {"steps", "then", "else"})
     return (*step.place, name)
+
+
+def _reads_itself(step: Step, reference: Reference, place: Place, own: frozenset[str]) -> bool:
+    """Its section reads what it has done so far: its own result, or those of the steps inside it."""
+    parts = reference[1:] if reference[:1] == ("$",) else reference
+    inside_section = step.section is not None and place[: len(step.place) + 1] == (*step.place, step.section[0])
+    return inside_section and len(parts) > 1 and parts[0] == "steps" and parts[1] in own
 
 
 def _check_one(step: Step, reference: Reference, place: Place, seen: _Seen, known: Known) -> Iterator[Problem]:

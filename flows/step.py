@@ -50,6 +50,10 @@ class RunBody(Protocol):
     ) -> Ended: ...
 
 
+def _show_nothing(_output: Any) -> None:
+    """Steps that run no others have nothing to show before they end."""
+
+
 @dataclass(slots=True)
 class Scope:
     """All that an attempt may see and touch. Made anew for each attempt."""
@@ -63,6 +67,7 @@ class Scope:
     run_body: RunBody
     find_flow: Callable[[str], Flow]  # a key → the flow; raises StepError FLOW_NOT_FOUND
     secret: Callable[[str], str]  # a secret's name → its value; raises StepError SECRET_MISSING
+    show: Callable[[Any], None] = _show_nothing  # of a container: what $.steps has as its output while it runs
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from flows.results import Result, as_step_error, failed, milliseconds, succeeded
 from flows.step import Output, Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
     from flows.execution import Execution
@@ -28,7 +28,8 @@ class Trial:
     """A step from its first attempt to its last. `number` is that of the attempt under way or next."""
 
     __slots__ = (
-        "bodies", "failures", "first_at", "folder", "kind", "names", "number", "path", "run", "run_body", "started_at", "step",
+        "bodies", "failures", "first_at", "folder", "kind", "names", "number", "path", "run", "run_body", "show", "started_at",
+        "step",
     )  # fmt: skip
 
     def __init__(self, run: Run, step: Step, path: str, names: dict[str, Any], folder: Path) -> None:
@@ -38,6 +39,7 @@ class Trial:
         self.names = names
         self.folder = folder
         self.run_body: RunBody = no_body
+        self.show: Callable[[Any], None] | None = None
         self.bodies: tuple[Execution, ...] = ()  # in the order they were started, of the attempt under way or last
         self.kind = run.world.kinds[step.kind]
         self.number = 1
@@ -204,7 +206,7 @@ class Trial:
 
     def _scope(self) -> Scope:
         world, path = self.run.world, self.path
-        return Scope(
+        scope = Scope(
             self.names,
             self.run.id,
             path,
@@ -215,6 +217,9 @@ class Trial:
             world.find_flow,
             world.secret,
         )
+        if self.show is not None:
+            scope.show = self.show
+        return scope
 
     def _require(self) -> None:
         for required in self.step.requires:

@@ -11,18 +11,15 @@ from flows.retry import RetryPolicy
 
 LATER_KINDS = frozenset(
     {
-        "action",
         "approval",
         "code",
         "data_source",
         "emit",
         "output",
-        "paginate",
         "prompt",
         "python",
         "wait",
         "wait_for_event",
-        "while",
     }
 )
 LATER_FIELDS = frozenset({"budget", "cache"})  # of a step

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from flows.steps.action import ActionKind
 from flows.steps.bash import Bash
 from flows.steps.condition import Condition
 from flows.steps.file_read import FileRead
@@ -11,8 +12,10 @@ from flows.steps.file_write import FileWrite
 from flows.steps.flow import SubFlow
 from flows.steps.http_request import Http
 from flows.steps.loop import Loop
+from flows.steps.paginate import Paginate
 from flows.steps.parallel import Parallel
 from flows.steps.transform import Transform
+from flows.steps.while_ import While
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from flows.step import StepKind
 
 STEP_KINDS: dict[str, Any] = {  # name → class; each is made with its Settings
+    ActionKind.name: ActionKind,
     Bash.name: Bash,
     Condition.name: Condition,
     FileRead.name: FileRead,
@@ -29,12 +33,16 @@ STEP_KINDS: dict[str, Any] = {  # name → class; each is made with its Settings
     SubFlow.name: SubFlow,
     Http.name: Http,
     Loop.name: Loop,
+    Paginate.name: Paginate,
     Parallel.name: Parallel,
     Transform.name: Transform,
+    While.name: While,
 }
+
+SETTINGS_OF = {Paginate.name: ActionKind.name}  # kinds that have no section of their own in the config, but another kind's
 
 
 def make_kinds(settings: Mapping[str, BaseModel] | None = None) -> dict[str, StepKind]:
     """One instance of each kind. `settings` by kind name, from the config; a kind that is not in it gets its defaults."""
     given = settings or {}
-    return {name: kind(given.get(name) or kind.Settings()) for name, kind in STEP_KINDS.items()}
+    return {name: kind(given.get(SETTINGS_OF.get(name, name)) or kind.Settings()) for name, kind in STEP_KINDS.items()}

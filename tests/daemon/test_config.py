@@ -12,7 +12,7 @@ from daemon.config import SOURCE_SECTIONS, STEP_SECTIONS, Address, read_address,
 from daemon.errors import HomeError
 from daemon.kinds import configured_kinds
 from flows.errors import DefinitionError
-from flows.steps import STEP_KINDS
+from flows.steps import SETTINGS_OF, STEP_KINDS
 from triggers.sources import SOURCES
 
 
@@ -212,7 +212,7 @@ def test_a_part_checks_its_own_section_at_its_line(home):
 
 def test_the_sections_of_parts_are_those_of_the_parts_there_are():
     assert set(SOURCE_SECTIONS) == {name.replace("-", "_") for name in SOURCES}
-    assert set(STEP_SECTIONS) == {name.replace("-", "_") for name in STEP_KINDS}
+    assert set(STEP_SECTIONS) == {name.replace("-", "_") for name in STEP_KINDS.keys() - SETTINGS_OF.keys()}
 
 
 def test_kinds_of_steps_get_their_sections(home):

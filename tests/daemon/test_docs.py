@@ -30,7 +30,7 @@ from flows.expression.arrays import ARRAYS
 from flows.expression.library import GLOBALS
 from flows.expression.strings import STRINGS
 from flows.inputs import TYPES
-from flows.steps import STEP_KINDS, make_kinds
+from flows.steps import SETTINGS_OF, STEP_KINDS, make_kinds
 from flows.template import PIPES
 from flows.usage import Usage
 from triggers.load import LATER_FIELDS as LATER_TRIGGER_FIELDS
@@ -88,7 +88,7 @@ def sources_of(*places):
 SETTINGS = {
     **{name: field.annotation for name, field in Config.model_fields.items() if isinstance(field.annotation, type)},
     **{f"sources.{kind.replace('-', '_')}": source_class(kind).Settings for kind in SOURCES},
-    **{f"steps.{name.replace('-', '_')}": kind.Settings for name, kind in STEP_KINDS.items()},
+    **{f"steps.{name.replace('-', '_')}": kind.Settings for name, kind in STEP_KINDS.items() if name not in SETTINGS_OF},
 }
 SETTINGS = {name: model for name, model in SETTINGS.items() if issubclass(model, BaseModel) and model.model_fields}
 
@@ -248,7 +248,24 @@ def test_the_fields_of_flows_and_steps_are_named():
 
 
 NO_CODES = frozenset(
-    ["GET", "HEAD", "POST", "PATCH", "PATH", "HOME", "LANG", "TMPDIR", "USER", "ETIMEDOUT", "ECONNRESET", "PIPES"]
+    [
+        "GET",
+        "HEAD",
+        "POST",
+        "PUT",
+        "PATCH",
+        "DELETE",
+        "OPTIONS",
+        "ONE_SECRET",
+        "PATH",
+        "HOME",
+        "LANG",
+        "TMPDIR",
+        "USER",
+        "ETIMEDOUT",
+        "ECONNRESET",
+        "PIPES",
+    ]
 )
 OF_DEFINITIONS = re.compile(
     r"(GRAPH|REFERENCE|SELECTOR|DOCUMENT)_|NOT_IN_THIS_VERSION|TEMPLATE_SYNTAX|EXPRESSION_(SYNTAX|NAME)|DURATION|CAMSHAFT_"

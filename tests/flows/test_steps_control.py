@@ -88,7 +88,10 @@ def call(step_id, key, **inputs):
 
 def test_every_kind_is_registered_under_its_own_name():
     assert list(STEP_KINDS) == [kind.name for kind in STEP_KINDS.values()]
-    assert set(STEP_KINDS) == {"bash", "http", "transform", "condition", "parallel", "loop", "flow", "file-read", "file-write"}
+    assert {"bash", "http", "transform", "condition", "parallel", "loop", "while", "flow", "file-read", "file-write"} <= set(
+        STEP_KINDS
+    )
+    assert {"action", "paginate"} <= set(STEP_KINDS)
 
 
 async def test_a_transform_gives_the_value_of_its_expression():
