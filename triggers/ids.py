@@ -58,3 +58,9 @@ _ids = Ids()
 os.register_at_fork(after_in_child=_ids.__init__)  # type: ignore[misc]  # a child must not go on with its parent's pool
 new_id = _ids.new
 """A new id: `new_id("evt")` → `evt_…`. Safe in threads and after a fork."""
+
+
+def first_id(prefix: str, seconds: float) -> str:
+    """No id that was made at this instant (since the epoch) or later sorts before it; to the millisecond."""
+    ms = max(0, min(int(seconds * 1000), (1 << 48) - 1))
+    return f"{prefix}_{PAIRS[ms >> 40]}{PAIRS[ms >> 30 & 1023]}{PAIRS[ms >> 20 & 1023]}{PAIRS[ms >> 10 & 1023]}{PAIRS[ms & 1023]}"

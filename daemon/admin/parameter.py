@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from time import time
 from typing import Any, Protocol
 
 from daemon.admin.schema import Schema
 from daemon.errors import BadRequest
-from flows.duration import MAX_DURATION_S, parse_duration
-from flows.errors import DefinitionError
+from daemon.moment import read_moment
+from daemon.operations import MAX_LISTED
 from flows.suggest import did_you_mean
 
 MAX_TEXT = 4000  # characters of one parameter: longer than any key, id or path that is kept
@@ -119,21 +118,6 @@ class Moment:
         return read_moment(name, text, time())
 
 
-def read_moment(name: str, text: str, now: float) -> float:
-    """Seconds since the epoch of an ISO 8601 instant (UTC where it has no offset), or of a duration before `now`."""
-    if re.match(r"[0-9]{4}-", text):
-        try:
-            moment = datetime.fromisoformat(text)
-            return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
-        except (ValueError, OverflowError):
-            raise BadRequest(f"{name} is no instant: «{text[:60]}»", "2026-11-23T09:00:00Z, or a duration: 2h") from None
-    try:
-        return now - min(parse_duration(text), MAX_DURATION_S)
-    except DefinitionError as error:
-        hint = "an instant such as 2026-11-23T09:00:00Z, or so long ago: 2h"
-        raise BadRequest(f"{name}: {error.problems[0].problem}", hint) from None
-
-
 @dataclass(frozen=True, slots=True)
 class Several:
     """One or more: `status=failed&status=cancelled`, or `status=failed,cancelled`."""
@@ -155,6 +139,18 @@ class Parameter:
     description: str
     kind: Kind = Text()
     default: Any = None
+
+
+PAGE = (
+    Parameter("since", "only those that came in at this instant or later, or in so long a time: 2h", Moment()),
+    Parameter("until", "only those that came in before this instant, or before so long ago", Moment()),
+    Parameter("limit", "how many at most", Whole(1, MAX_LISTED), default=50),
+    Parameter("before", "only those older than this id: what the Link of the page before says"),
+)
+SCANNED = (
+    "One request looks at a bounded number of rows. A page may hold fewer than `limit`, even none, and still have a next one: "
+    "follow `Link` until there is none."
+)
 
 
 def read_query(known: Sequence[Parameter], pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:

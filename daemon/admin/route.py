@@ -14,7 +14,8 @@ from pydantic import BaseModel, ValidationError
 from daemon.admin.parameter import Parameter, read_query
 from daemon.admin.schema import Schema
 from daemon.errors import BadRequest
-from daemon.operations import Operations
+from daemon.operations import Listed, Operations
+from daemon.shapes import instant
 from flows.suggest import validation_problems
 
 JSON = "application/json"
@@ -42,6 +43,18 @@ class Reply:
     value: Any
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+NEXT = {"Link": '`<…>; rel="next"`: the next page, where there may be one (RFC 8288)'}
+
+
+def paged(asked: Asked, listed: Listed) -> Reply:
+    """A page as the array it is. Where it ends stands in a header, so that tools go on by following it."""
+    if listed.next is None:
+        return Reply(listed.rows)
+    moments = {name: str(instant(asked.query[name])) for name in ("since", "until") if name in asked.query}  # 2h would move on
+    following = asked.request.rel_url.update_query({**moments, "before": listed.next})
+    return Reply(listed.rows, headers={"Link": f'<{following}>; rel="next"'})
 
 
 Handler = Callable[[Asked], Awaitable[Reply | web.StreamResponse]]

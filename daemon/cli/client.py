@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 from collections.abc import Mapping
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 from daemon.errors import BadRequest, Conflict, DaemonError, Forbidden, HomeError, NotFound, SecretMissing, TooLarge, Unreachable
 from flows.errors import DefinitionError, Problem
@@ -35,23 +36,33 @@ class Client:
         self, method: str, path: str, query: Mapping[str, Any] | None = None, body: Any = None, *, answer_s: float = ANSWER_S
     ) -> Any:
         """The JSON of the answer. Raises NoDaemon, what the daemon refused as the error it is, or Unreachable."""
-        asked = {name: value for name, value in (query or {}).items() if value is not None}
-        target = f"{path}?{urlencode(asked)}" if asked else path
+        response, raw = self._exchange(method, path, query, body, answer_s)
+        return _understood(response.status, raw)
+
+    def page(self, path: str, query: Mapping[str, Any]) -> tuple[list[dict[str, Any]], str | None]:
+        """Rows of a list, and the id that the next ones are older than; None: there are none. Raises as ask()."""
+        response, raw = self._exchange("GET", path, query, None, ANSWER_S)
+        rows = _understood(response.status, raw)
+        link = re.match(r'<([^>]*)>; rel="next"', response.getheader("Link") or "")
+        return rows, parse_qs(urlsplit(link[1]).query)["before"][0] if link else None
+
+    def _exchange(
+        self, method: str, path: str, query: Mapping[str, Any] | None, body: Any, answer_s: float
+    ) -> tuple[HTTPResponse, bytes]:
         payload = None if body is None else json.dumps(body).encode()
         connection = _Local(self._home / "state" / "admin.sock")
         try:
-            connection.request(method, target, payload, {"Content-Type": "application/json"} if payload else {})
+            connection.request(method, target(path, query), payload, {"Content-Type": "application/json"} if payload else {})
             assert connection.sock is not None  # the request went out
             connection.sock.settimeout(answer_s)
             response = connection.getresponse()
-            status, raw = response.status, response.read()
+            return response, response.read()
         except TimeoutError as error:
             raise Unreachable(f"the daemon for {self._home} does not answer") from error
         except (OSError, HTTPException) as error:
             raise Unreachable(f"the daemon for {self._home} broke off: {error}", "its log says why") from error
         finally:
             connection.close()
-        return _understood(status, raw)
 
 
 class _Local(HTTPConnection):
@@ -76,6 +87,12 @@ class _Local(HTTPConnection):
             raise Unreachable(f"{self._path} belongs to somebody else", "run the command as the daemon's user") from error
         finally:
             os.close(folder)
+
+
+def target(path: str, query: Mapping[str, Any] | None) -> str:
+    """Path and query; what is None is not asked."""
+    asked = {name: value for name, value in (query or {}).items() if value is not None}
+    return f"{path}?{urlencode(asked, doseq=True)}" if asked else path
 
 
 def part(text: str) -> str:

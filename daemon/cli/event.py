@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 
 from daemon.cli.client import part
-from daemon.cli.home_access import ask
-from daemon.cli.options import Home, Output
+from daemon.cli.home_access import ask, rows
+from daemon.cli.options import All, Before, Home, Limit, Output, Since, Until
 from daemon.cli.output import aligned, clean, show_rows, show_value, write
 
 if TYPE_CHECKING:
@@ -18,24 +18,29 @@ app = App(name="event", help="List, show and explain events.")
 
 
 @app.command(name="list")
-def list_(
+def list_(  # noqa: PLR0913 - each is an option
     *,
     source: Annotated[str | None, Parameter(help="webhook, schedule, file-watch, flow or manual.")] = None,
+    address: Annotated[str | None, Parameter(help="Only events that came in here: a hook's path, a trigger's key.")] = None,
+    subject: Annotated[str | None, Parameter(help="Only events about this: a file's path, a slot.")] = None,
     trigger: Annotated[str | None, Parameter(help="Only events for which this trigger was a candidate.")] = None,
-    verdict: Annotated[str | None, Parameter(help="Only events with this verdict, e.g. filter_false.")] = None,
-    before: Annotated[str | None, Parameter(help="Only events older than this one: the next page.")] = None,
-    limit: Annotated[int, Parameter(name=["--limit", "-n"], help="How many, at most 1000; the newest first.")] = 50,
+    verdict: Annotated[
+        tuple[str, ...],
+        Parameter(negative="", help="Only events with this verdict, e.g. filter_false. Several times: one of them."),
+    ] = (),
+    since: Since = None,
+    until: Until = None,
+    before: Before = None,
+    limit: Limit = 50,
+    all_: All = False,
     home: Home = None,
     output: Output = "table",
 ) -> None:
     """Events, the newest first."""
-    which = {"source": source, "trigger": trigger, "verdict": verdict, "before": before, "limit": limit}
-
-    async def alone(operations: Operations) -> Any:
-        return await operations.list_events(**which)
-
-    events = ask(home, "GET", "/v1/events", alone, query=which)
-    show_rows(events, ("event", "source", "address", "time", "subject"), output)
+    which = {"source": source, "address": address, "subject": subject, "trigger": trigger, "verdict": verdict}
+    which |= {"since": since, "until": until, "before": before}
+    found = rows(home, "/v1/events", lambda here, asked: here.list_events(**asked), which, most=None if all_ else limit)
+    show_rows(found, ("event", "source", "address", "time", "subject"), output)
 
 
 @app.command

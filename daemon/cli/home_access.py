@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
+from time import time
 from typing import TYPE_CHECKING, Any
 
 from daemon.cli.client import Client, NoDaemon
 from daemon.cli.options import find_home
+from daemon.errors import BadRequest, Unreachable
+from daemon.moment import read_moment
 
 if TYPE_CHECKING:
-    from daemon.operations import Operations
+    from daemon.operations import Listed, Operations
+
+PAGE = 1000  # the most that one question answers
 
 
 def ask(
@@ -30,3 +35,54 @@ def ask(
         from daemon.cli.local import work  # a second of imports, which a running daemon spares
 
         return work(folder, alone)
+
+
+def rows(
+    home: Path | None,
+    path: str,
+    alone: Callable[[Operations, dict[str, Any]], Awaitable[Listed]],
+    which: Mapping[str, Any],
+    *,
+    most: int | None,
+) -> Iterator[dict[str, Any]]:
+    """The newest `most` of a list (None: all of it), page after page: one page may hold less than there is."""
+    folder = find_home(home)
+    if most is not None and most < 1:
+        raise BadRequest(f"--limit {most}: at least 1")
+    asked = {name: value for name, value in which.items() if value not in (None, ())}
+    client = Client(folder)
+    left, first = most, True
+    while True:
+        try:
+            found, following = client.page(path, asked | {"limit": PAGE if left is None else min(left, PAGE)})
+        except NoDaemon:
+            if not first:
+                raise Unreachable(f"the daemon for {folder} is gone; what was listed is not all") from None
+            yield from _rows_alone(folder, alone, asked, most)
+            return
+        yield from found
+        first, left = False, None if left is None else left - len(found)
+        if following is None or left == 0:
+            return
+        asked["before"] = following
+
+
+def _rows_alone(
+    folder: Path, alone: Callable[[Operations, dict[str, Any]], Awaitable[Listed]], asked: dict[str, Any], most: int | None
+) -> list[dict[str, Any]]:
+    """The same of the home's files and database, with the home opened here."""
+    from daemon.cli.local import work  # as in ask()
+
+    asked |= {name: read_moment(name, asked[name], time()) for name in ("since", "until") if name in asked}
+
+    async def gather(operations: Operations) -> list[dict[str, Any]]:
+        gathered: list[dict[str, Any]] = []
+        while True:
+            left = PAGE if most is None else min(most - len(gathered), PAGE)
+            listed = await alone(operations, asked | {"limit": left})
+            gathered += listed.rows
+            if listed.next is None or len(gathered) == most:
+                return gathered
+            asked["before"] = listed.next
+
+    return work(folder, gather)

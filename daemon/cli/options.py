@@ -29,6 +29,12 @@ Inputs = Annotated[
     ),
 ]
 
+Limit = Annotated[int, Parameter(name=["--limit", "-n"], help="How many; the newest first.")]
+All = Annotated[bool, Parameter(name="--all", negative="", help="All there are.")]
+Since = Annotated[str | None, Parameter(help="Only those that came in since: an instant, or so long ago, e.g. 2h.")]
+Until = Annotated[str | None, Parameter(help="Only those that came in before: an instant, or so long ago.")]
+Before = Annotated[str | None, Parameter(help="Only those older than this id.")]
+
 
 def find_home(given: Path | None) -> Path:
     """The folder of the home. Raises HomeError where there is none."""

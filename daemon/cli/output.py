@@ -6,7 +6,7 @@ import json
 import math
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -16,7 +16,7 @@ from daemon.cli.options import Format
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # a stranger's text must not steer the terminal
 
 
-def show_rows(rows: Sequence[dict[str, Any]], columns: Sequence[str], form: Format) -> None:
+def show_rows(rows: Iterable[dict[str, Any]], columns: Sequence[str], form: Format) -> None:
     """A list: as a table with these columns, or whole."""
     if form == "table":
         _table([[cell(row.get(name)) for name in columns] for row in rows], columns)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, Parameter
 
 from daemon.cli.client import part
-from daemon.cli.home_access import ask
-from daemon.cli.options import Home, Output
+from daemon.cli.home_access import ask, rows
+from daemon.cli.options import All, Before, Home, Limit, Output, Since, Until
 from daemon.cli.output import show_rows, show_value
 from daemon.cli.run_text import show_run
 
@@ -17,30 +17,28 @@ if TYPE_CHECKING:
 
 app = App(name="run", help="List and show runs.")
 
-Limit = Annotated[int, Parameter(name=["--limit", "-n"], help="How many, at most 1000; the newest first.")]
 Status = Literal["queued", "running", "waiting", "paused", "completed", "failed", "cancelled"]
 
 
 @app.command(name="list")
-def list_(
+def list_(  # noqa: PLR0913 - each is an option
     *,
     flow: str | None = None,
-    status: Status | None = None,
+    status: Annotated[tuple[Status, ...], Parameter(negative="", help="Several times: in one of these states.")] = (),
     trigger: str | None = None,
     event: str | None = None,
-    before: Annotated[str | None, Parameter(help="Only runs older than this one: the next page.")] = None,
+    since: Since = None,
+    until: Until = None,
+    before: Before = None,
     limit: Limit = 50,
+    all_: All = False,
     home: Home = None,
     output: Output = "table",
 ) -> None:
     """Runs, the newest first."""
-    which = {"flow": flow, "status": status, "trigger": trigger, "event": event, "before": before, "limit": limit}
-
-    async def alone(operations: Operations) -> Any:
-        return await operations.list_runs(**which)
-
-    runs = ask(home, "GET", "/v1/runs", alone, query=which)
-    show_rows(runs, ("run", "flow", "status", "trigger", "createdAt", "error"), output)
+    which = {"flow": flow, "status": status, "trigger": trigger, "event": event, "since": since, "until": until, "before": before}
+    found = rows(home, "/v1/runs", lambda here, asked: here.list_runs(**asked), which, most=None if all_ else limit)
+    show_rows(found, ("run", "flow", "status", "trigger", "createdAt", "error"), output)
 
 
 @app.command

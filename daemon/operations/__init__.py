@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from daemon.operations.events import Events
 from daemon.operations.flows import Flows
-from daemon.operations.given import MAX_LISTED, Live, Rows
+from daemon.operations.given import MAX_LISTED, Listed, Live, Rows
 from daemon.operations.runs import Runs
 from daemon.operations.status import Status
 from daemon.operations.triggers import Triggers
 
-__all__ = ["MAX_LISTED", "Live", "Operations", "Rows"]
+__all__ = ["MAX_LISTED", "Listed", "Live", "Operations", "Rows"]
 
 
 class Operations(Triggers, Flows, Runs, Events, Status):

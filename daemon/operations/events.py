@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from daemon import shapes
 from daemon.errors import NotFound
-from daemon.operations.given import Given, limited
+from daemon.operations.given import Given, Listed, limited
 
 if TYPE_CHECKING:
     from daemon.store.rows import EventRow
@@ -17,12 +17,13 @@ class Events(Given):
 
     __slots__ = ()
 
-    async def list_events(self, **which: Any) -> list[dict[str, Any]]:
-        """`source`, `trigger`, `verdict`, `before` narrow it; `limit` at most MAX_LISTED; the newest first."""
+    async def list_events(self, **which: Any) -> Listed:
+        """`source`, `address`, `subject`, `trigger`, `verdict`, `since`, `until`, `before` narrow it; as list_runs otherwise."""
         asked = limited(which)
         if self.store is None:
-            return []
-        return [shapes.event_listed(event) for event in await self.store.events(**asked)]
+            return Listed([])
+        page = await self.store.events(**asked)
+        return Listed([shapes.event_listed(event) for event in page], page.next)
 
     async def show_event(self, event: str) -> dict[str, Any]:
         return shapes.event_shown(await self._event(event))

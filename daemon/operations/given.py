@@ -14,6 +14,7 @@ from daemon.home import Definitions, Holder, Kinds
 from flows.flow import Flow
 
 if TYPE_CHECKING:
+    from daemon.store.lists import Page
     from daemon.store.rows import EventRow, Run
 
 MAX_LISTED = 1000  # rows in one answer; `before` asks for the next
@@ -22,26 +23,15 @@ MAX_LISTED = 1000  # rows in one answer; `before` asks for the next
 class Rows(Protocol):
     """What is kept, to be read: the Store, or its readers alone."""
 
-    async def runs(
-        self,
-        *,
-        flow: str | None = None,
-        status: str | None = None,
-        trigger: str | None = None,
-        event: str | None = None,
-        limit: int = 50,
-        before: str | None = None,
-    ) -> list[Run]: ...
+    async def runs(self, *, limit: int = 50, before: str | None = None, **filters: Any) -> Page[Run]:
+        """The newest first; store.lists.narrowed_runs has the filters."""
+        ...
+
     async def run(self, prefix: str) -> Run | None: ...
-    async def events(
-        self,
-        *,
-        source: str | None = None,
-        trigger: str | None = None,
-        verdict: str | None = None,
-        limit: int = 50,
-        before: str | None = None,
-    ) -> list[EventRow]: ...
+    async def events(self, *, limit: int = 50, before: str | None = None, **filters: Any) -> Page[EventRow]:
+        """The newest first; store.lists.narrowed_events has the filters."""
+        ...
+
     async def event(self, prefix: str) -> EventRow | None: ...
     async def counts(self) -> dict[str, int]: ...
 
@@ -89,6 +79,14 @@ class Given:
         if self.live is None:
             raise Unreachable("no daemon runs for this home", f"camshaft serve --home {self.home}")
         return self.live
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Some of a list. `next`: the rest are older than this id; None: that was all."""
+
+    rows: list[dict[str, Any]]
+    next: str | None = None
 
 
 def limited(which: Mapping[str, Any]) -> dict[str, Any]:

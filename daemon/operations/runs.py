@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from daemon import shapes
 from daemon.errors import NotFound
-from daemon.operations.given import Given, limited
+from daemon.operations.given import Given, Listed, limited
 
 if TYPE_CHECKING:
     from daemon.store.rows import Run
+
+BEGINNING = frozenset({"queued", "running"})
 
 
 class Runs(Given):
@@ -17,12 +19,19 @@ class Runs(Given):
 
     __slots__ = ()
 
-    async def list_runs(self, **which: Any) -> list[dict[str, Any]]:
-        """`flow`, `status`, `trigger`, `event`, `before` narrow it; `limit` at most MAX_LISTED; the newest first."""
+    async def list_runs(self, **which: Any) -> Listed:
+        """The newest first. `flow`, `status` (several), `trigger`, `event`, `since`, `until` (seconds since the epoch) and `before`
+        narrow it; `limit` is at most MAX_LISTED.
+        """
         asked = limited(which)
         if self.store is None:
-            return []
-        return [shapes.run_listed(self._so_far(run)) for run in await self.store.runs(**asked)]
+            return Listed([])
+        statuses = frozenset(asked.get("status", ()))
+        if statuses & BEGINNING:  # a short run is written as queued and then as ended: that it runs is known here first
+            asked["status"] = tuple(statuses | BEGINNING)
+        page = await self.store.runs(**asked)
+        known = [self._so_far(run) for run in page]
+        return Listed([shapes.run_listed(run) for run in known if not statuses or run.status in statuses], page.next)
 
     async def show_run(self, run: str, *, wait_s: float = 0) -> dict[str, Any]:
         """A run by its id or a unique beginning of it. With `wait_s` its end is waited for. Raises NotFound, Ambiguous."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,13 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from daemon.store.errors import Ambiguous, StoreError
+from daemon.store.lists import MOST_ROWS, SCAN_ROWS, Item, Narrowed, Page, narrowed_events, narrowed_runs
 from daemon.store.rows import EventRow, Run, Version, attempt_from, event_from, run_from, verdict_from, version_from
 from daemon.store.tables import attempts, definitions, events, runs, verdicts
 
 Row = dict[str, Any]
 
 READERS = 2
-MOST_ROWS = 1000  # of one list; `before` goes on
 
 
 class Reads:
@@ -32,19 +33,8 @@ class Reads:
     async def close(self) -> None:
         await self._engine.dispose()
 
-    async def runs(
-        self,
-        *,
-        flow: str | None = None,
-        status: str | None = None,
-        trigger: str | None = None,
-        event: str | None = None,
-        limit: int = 50,
-        before: str | None = None,
-    ) -> list[Run]:
-        wanted = {runs.c.flow: flow, runs.c.status: status, runs.c.trigger: trigger, runs.c.event: event}
-        query = select(runs).where(*(column == value for column, value in wanted.items() if value is not None))
-        return [run_from(row) for row in await self._newest(query, runs.c.id, limit, before)]
+    async def runs(self, *, limit: int = 50, before: str | None = None, **filters: Any) -> Page[Run]:
+        return await self._page(narrowed_runs(**filters), run_from, limit, before)
 
     async def run(self, prefix: str, *, exact: bool = False) -> Run | None:
         row = await self._one(runs, prefix, exact=exact)
@@ -53,24 +43,8 @@ class Reads:
         tried = await self._rows(select(attempts).where(attempts.c.run == row["id"]).order_by(attempts.c.position))
         return run_from(row, tuple(attempt_from(attempt) for attempt in tried))
 
-    async def events(
-        self,
-        *,
-        source: str | None = None,
-        trigger: str | None = None,
-        verdict: str | None = None,
-        limit: int = 50,
-        before: str | None = None,
-    ) -> list[EventRow]:
-        query = select(events)
-        if source is not None:
-            query = query.where(events.c.source == source)
-        if trigger is not None or verdict is not None:
-            said = select(verdicts.c.event).where(verdicts.c.event == events.c.id)
-            said = said if trigger is None else said.where(verdicts.c.trigger == trigger)
-            said = said if verdict is None else said.where(verdicts.c.verdict == verdict)
-            query = query.where(said.exists())
-        return [event_from(row) for row in await self._newest(query, events.c.id, limit, before)]
+    async def events(self, *, limit: int = 50, before: str | None = None, **filters: Any) -> Page[EventRow]:
+        return await self._page(narrowed_events(**filters), event_from, limit, before)
 
     async def event(self, prefix: str) -> EventRow | None:
         row = await self._one(events, prefix)
@@ -92,10 +66,20 @@ class Reads:
         rows = await self._rows(wanted.order_by(definitions.c.saved_at.desc(), definitions.c.digest))
         return [(row["digest"], row["saved_at"] / 1e6) for row in rows]
 
-    async def _newest(self, query: Select[Any], column: Any, limit: int, before: str | None) -> list[Row]:
-        if before is not None:
-            query = query.where(column < before)
-        return await self._rows(query.order_by(column.desc()).limit(max(1, min(limit, MOST_ROWS))))
+    async def _page(self, narrowed: Narrowed, form: Callable[[Row], Item], limit: int, before: str | None) -> Page[Item]:
+        """The newest that fit, and where to go on: after the last of them, or where this question stopped looking."""
+        column = narrowed.table.c.id
+        bounds = [*narrowed.bounds, *([] if before is None else [column < before])]
+        most = max(1, min(limit, MOST_ROWS))
+        floor = None
+        if narrowed.scans:
+            window = select(column).where(*bounds).order_by(column.desc()).offset(SCAN_ROWS - 1).limit(1)
+            floor = next((row["id"] for row in await self._rows(window)), None)
+        query = narrowed.query.where(*bounds) if floor is None else narrowed.query.where(*bounds, column >= floor)
+        rows = await self._rows(query.order_by(column.desc()).limit(most + 1))
+        page = Page(form(row) for row in rows[:most])
+        page.next = rows[most - 1]["id"] if len(rows) > most else floor
+        return page
 
     async def _one(self, table: Any, prefix: str, *, exact: bool = False) -> Row | None:
         """The row whose id begins so. Raises Ambiguous where there are several and none is it exactly."""

@@ -70,7 +70,7 @@ class EventRow:
     address: str
     time: float
     subject: str | None
-    document: Any
+    document: Any  # None in lists: it is most of a row
     verdicts: tuple[VerdictRow, ...] = field(default=())  # filled by reading one event; empty in lists
 
 
@@ -291,7 +291,7 @@ def event_from(row: Mapping[str, Any], verdicts: tuple[VerdictRow, ...] = ()) ->
         address=row["address"],
         time=row["time"] / 1e6,
         subject=row["subject"],
-        document=decode(row["document"]),
+        document=decode(row.get("document")),
         verdicts=verdicts,
     )
 

@@ -45,6 +45,7 @@ from daemon.store.writer import Row, Writer
 from triggers.source import Accepted
 
 if TYPE_CHECKING:
+    from daemon.store.lists import Page
     from daemon.store.reads import Reads
     from flows.attempt import Attempt
     from triggers.event import Event
@@ -278,16 +279,16 @@ class Store:
             self._reads = self._reads or module.Reads(self.path)  # type: ignore[redundant-expr]  # another task may have
         return self._reads
 
-    async def runs(self, **filters: Any) -> list[Run]:
-        """The newest runs first. Filters: flow, status, trigger, event, limit, before (an id)."""
+    async def runs(self, **filters: Any) -> Page[Run]:
+        """The newest runs first. Filters: those of lists.narrowed_runs, limit, before (an id)."""
         return await (await self.reads()).runs(**filters)
 
     async def run(self, prefix: str) -> Run | None:
         """One run with its attempts, by a unique beginning of its id. Raises Ambiguous."""
         return await (await self.reads()).run(prefix)
 
-    async def events(self, **filters: Any) -> list[EventRow]:
-        """The newest events first. Filters: source, trigger, verdict, limit, before (an id)."""
+    async def events(self, **filters: Any) -> Page[EventRow]:
+        """The newest events first. Filters: those of lists.narrowed_events, limit, before (an id)."""
         return await (await self.reads()).events(**filters)
 
     async def event(self, prefix: str) -> EventRow | None:

@@ -62,9 +62,9 @@ runs = Table(
     Column("depth", Integer),
 )
 
-_LIVE = text("status IN ('queued', 'running', 'waiting', 'paused')")
+LIVE_RUNS = "status IN ('queued', 'running', 'waiting', 'paused')"
 # Small for ever: finished runs leave it. Recovery and overlap read it; history is read by primary key.
-Index("runs_live", runs.c.trigger, runs.c.id, sqlite_where=_LIVE)
+Index("runs_live", runs.c.trigger, runs.c.id, sqlite_where=text(LIVE_RUNS))
 
 attempts = Table(
     "attempts",

@@ -81,7 +81,7 @@ REFUSALS = (
     Ask("POST /v1/triggers", 413, body=" " * (17 * 1024 * 1024)),
     Ask("DELETE /v1/triggers/{key}", 404, path="/v1/triggers/none"),
     Ask("POST /v1/flows/{key}/execute", 400, body={"wait": "soon"}, path="/v1/flows/greet/execute"),
-    Ask("POST /v1/flows/{key}/execute", 422, body={"inputs": {"who": []}}, path="/v1/flows/greet/execute"),
+    Ask("POST /v1/flows/{key}/execute", 422, body={"inputs": {"count": "many"}}, path="/v1/flows/greet/execute"),
 )
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from daemon.admin.parameter import Parameter, Whole, Word
-from daemon.admin.route import Answer, Asked, Reply, Route
+from daemon.admin.parameter import PAGE, SCANNED, Parameter, Several, Word
+from daemon.admin.route import NEXT, Answer, Asked, Reply, Route, paged
 from daemon.admin.schema import ANYTHING, INSTANT, OBJECT, TEXT, listed, maybe, record, ref, said, words
-from daemon.operations import MAX_LISTED
 from triggers.verdict import VERDICTS
 
 LISTED = {
@@ -35,7 +34,7 @@ SCHEMAS = {
 
 
 async def list_events(asked: Asked) -> Reply:
-    return Reply(await asked.operations.list_events(**asked.query))
+    return paged(asked, await asked.operations.list_events(**asked.query))
 
 
 async def show_event(asked: Asked) -> Reply:
@@ -52,15 +51,17 @@ ROUTES = (
         "/v1/events",
         "events, the newest first",
         list_events,
-        {200: Answer("the newest first", listed(ref("EventListed")))},
+        {200: Answer("the newest first", listed(ref("EventListed")), headers=NEXT)},
         query=(
             Parameter("source", "only events that came by this source"),
+            Parameter("address", "only events that came in here: a hook's path, a trigger's key"),
+            Parameter("subject", "only events about this: a file's path, a slot"),
             Parameter("trigger", "only events for which this trigger was a candidate"),
-            Parameter("verdict", "only events with this verdict", Word(VERDICTS)),
-            Parameter("limit", "how many", Whole(1, MAX_LISTED), default=50),
-            Parameter("before", "only events older than this one: the next page"),
+            Parameter("verdict", "only events with one of these verdicts", Several(Word(VERDICTS))),
+            *PAGE,
         ),
         refuses=("STORE",),
+        description=SCANNED,
     ),
     Route(
         "GET",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import get_args
 
 from daemon.admin.handlers.flows import MAX_WAIT_S
-from daemon.admin.parameter import Parameter, Seconds, Whole, Word
-from daemon.admin.route import Answer, Asked, Reply, Route
+from daemon.admin.parameter import PAGE, SCANNED, Parameter, Seconds, Several, Word
+from daemon.admin.route import NEXT, Answer, Asked, Reply, Route, paged
 from daemon.admin.schema import (
     ANYTHING,
     FLAG,
@@ -23,7 +23,6 @@ from daemon.admin.schema import (
     said,
     words,
 )
-from daemon.operations import MAX_LISTED
 from daemon.store.rows import RunStatus
 from flows.attempt import AttemptStatus
 
@@ -99,7 +98,7 @@ SCHEMAS = {
 
 
 async def list_runs(asked: Asked) -> Reply:
-    return Reply(await asked.operations.list_runs(**asked.query))
+    return paged(asked, await asked.operations.list_runs(**asked.query))
 
 
 async def show_run(asked: Asked) -> Reply:
@@ -116,16 +115,16 @@ ROUTES = (
         "/v1/runs",
         "runs, the newest first",
         list_runs,
-        {200: Answer("the newest first", listed(ref("RunListed")))},
+        {200: Answer("the newest first", listed(ref("RunListed")), headers=NEXT)},
         query=(
             Parameter("flow", "only runs of this flow"),
-            Parameter("status", "only runs in this state", Word(STATUSES)),
+            Parameter("status", "only runs in one of these states", Several(Word(STATUSES))),
             Parameter("trigger", "only runs that this trigger started"),
             Parameter("event", "only runs that this event started"),
-            Parameter("limit", "how many", Whole(1, MAX_LISTED), default=50),
-            Parameter("before", "only runs older than this one: the next page"),
+            *PAGE,
         ),
         refuses=("STORE",),
+        description=SCANNED,
     ),
     Route(
         "GET",
