@@ -21,7 +21,7 @@ from daemon.admin.refusal import ERRORS
 from daemon.admin.routes import ROUTES, document
 
 FLOW = {
-    "inputs": {"who": {"type": "string", "required": False}},
+    "inputs": {"who": {"type": "string", "required": False}, "kind": {"type": "string", "required": False, "enum": ["a"]}},
     "steps": [{"id": "say", "type": "transform", "transform": {"expression": "1"}}],
 }
 SLOW = {"steps": [{"id": "wait", "type": "bash", "bash": {"command": "sleep 2"}}]}
@@ -81,7 +81,7 @@ REFUSALS = (
     Ask("POST /v1/triggers", 413, body=" " * (17 * 1024 * 1024)),
     Ask("DELETE /v1/triggers/{key}", 404, path="/v1/triggers/none"),
     Ask("POST /v1/flows/{key}/execute", 400, body={"wait": "soon"}, path="/v1/flows/greet/execute"),
-    Ask("POST /v1/flows/{key}/execute", 422, body={"inputs": {"count": "many"}}, path="/v1/flows/greet/execute"),
+    Ask("POST /v1/flows/{key}/execute", 422, body={"inputs": {"kind": "c"}}, path="/v1/flows/greet/execute"),
 )
 
 
