@@ -21,6 +21,7 @@ from importlib.metadata import version
 import structlog
 import uvloop
 
+from daemon.activation import NONE_INHERITED, Inherited, inherited
 from daemon.admin import Bound, open_admin
 from daemon.advice import Advice
 from daemon.config import Config
@@ -65,6 +66,7 @@ class Daemon:
     sources: Sources
     admin: Bound
     notifier: Notifier
+    sockets: Inherited  # of the service manager, who keeps them when we end
     force: asyncio.Event = field(default_factory=asyncio.Event)  # a second signal came
     consuming: asyncio.Task[None] | None = None  # hands out runs; done before the end: a defect
 
@@ -76,18 +78,19 @@ class Daemon:
 
 def serve(config: Config, *, keep_going: bool = False) -> int:
     """Serve until a signal. Returns the exit status; raises what open_daemon() raises."""
+    sockets = inherited()
     with closing(Notifier.from_environment()) as notifier, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_serve(config, notifier, keep_going=keep_going))
+        return runner.run(_serve(config, notifier, sockets, keep_going=keep_going))
 
 
-async def _serve(config: Config, notifier: Notifier, *, keep_going: bool) -> int:
+async def _serve(config: Config, notifier: Notifier, sockets: Inherited, *, keep_going: bool) -> int:
     _raise_descriptor_limit()
     stop, force = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: force.set() if stop.is_set() else stop.set())
     async with AsyncExitStack() as stack:
-        daemon = await stack.enter_async_context(open_daemon(config, notifier=notifier, keep_going=keep_going))
+        daemon = await stack.enter_async_context(open_daemon(config, notifier=notifier, sockets=sockets, keep_going=keep_going))
         daemon.force = force
         _say(daemon)
         stopping = asyncio.create_task(stop.wait())
@@ -105,7 +108,9 @@ async def _serve(config: Config, notifier: Notifier, *, keep_going: bool) -> int
 
 
 @asynccontextmanager
-async def open_daemon(config: Config, *, notifier: Notifier | None = None, keep_going: bool = False) -> AsyncIterator[Daemon]:
+async def open_daemon(
+    config: Config, *, notifier: Notifier | None = None, sockets: Inherited = NONE_INHERITED, keep_going: bool = False
+) -> AsyncIterator[Daemon]:
     """Open all parts in order; on leaving, close them in reverse.
 
     Raises HomeInUse, StoreUnusable, DefinitionError (a broken home, unless `keep_going`), SourceError, HomeError, Conflict.
@@ -125,7 +130,7 @@ async def open_daemon(config: Config, *, notifier: Notifier | None = None, keep_
         )
         store.while_committing(dispatch.pump)
         intake = Intake(store, lambda: holder.current, dispatch.put, worker.queued)
-        sources = Sources(partial(_make_source, config, store, credentials, worker), intake.accept, always=("webhook",))
+        sources = Sources(partial(_make_source, config, store, credentials, worker, sockets), intake.accept, always=("webhook",))
         worker.run_ended = sources.run_ended
         stack.push_async_callback(_close_kinds, kinds)
         await sources.start(holder.current.triggers)
@@ -147,10 +152,11 @@ async def open_daemon(config: Config, *, notifier: Notifier | None = None, keep_
                 operations,
                 socket_path=config.state / "admin.sock",
                 tcp=config.http.admin,
+                inherited=sockets.admin,
                 ready=lambda: {"store": not store.failing, "sources": not sources.broken.done()},
             )
         )
-        daemon = Daemon(config, holder, store, dispatch, worker, intake, sources, admin, notifier or Notifier())
+        daemon = Daemon(config, holder, store, dispatch, worker, intake, sources, admin, notifier or Notifier(), sockets)
         await stack.enter_async_context(_at_work(daemon))
         _put_due(dispatch, worker, due)
         gc.collect()
@@ -180,12 +186,14 @@ async def _at_work(daemon: Daemon) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        await daemon.sources.close()
-        daemon.intake.closed = True
+        # What comes in by a socket that outlives us is still made durable while runs drain: our successor carries it out.
+        await daemon.sources.close(but=("webhook",) if daemon.sockets.hooks else ())
         worker.leave()
         for task in keeping:
             task.cancel()
         await _drain(daemon)
+        await daemon.sources.close()
+        daemon.intake.closed = True
         watching.cancel()
         asked.close()
         await asyncio.wait((*keeping, watching, consuming))
@@ -242,13 +250,13 @@ def _definitions(config: Config, kinds: Mapping[str, StepKind], *, keep_going: b
     return definitions
 
 
-def _make_source(config: Config, store: Store, credentials: Credentials, worker: Worker, kind: str) -> Source:
+def _make_source(config: Config, store: Store, credentials: Credentials, worker: Worker, sockets: Inherited, kind: str) -> Source:
     """Each source with its own section and what it asks for."""
     chosen = source_class(kind)
     settings = source_settings(config, kind)
     if kind == "webhook":
         settings = settings.model_copy(update={"listen": str(config.http.listen)})
-        return chosen(settings, secret=credentials.resolve)  # type: ignore[no-any-return]
+        return chosen(settings, secret=credentials.resolve, sockets=sockets.hooks)  # type: ignore[no-any-return]
     state = StoredState(store, kind)
     if kind == "schedule":
         return chosen(settings, state=state, running=lambda trigger: worker.by_trigger[trigger])  # type: ignore[no-any-return]

@@ -74,11 +74,12 @@ class Sources:
             return 0.0
         return schedule.source.stalled_s()  # type: ignore[attr-defined, no-any-return]  # as above
 
-    async def close(self) -> None:
-        """Take nothing new; return when all that was taken has been handed over."""
-        for place in self._open.values():
+    async def close(self, *, but: Sequence[str] = ()) -> None:
+        """Take nothing new, `but` by these; return when all that was taken has been handed over."""
+        closing = [place for kind, place in self._open.items() if kind not in but]
+        for place in closing:
             place.leave.set()
-        tasks = [place.task for place in self._open.values() if place.task is not None]
+        tasks = [place.task for place in closing if place.task is not None]
         if tasks:
             await asyncio.wait(tasks)
 

@@ -1,10 +1,20 @@
-"""A listener for strangers: aiohttp's low-level server with limits on connections, heads and time, and errors as JSON."""
+"""A listener for strangers: aiohttp's low-level server with limits on connections, heads and time, and errors as JSON.
+
+How it closes, so that no request that was sent in full goes without its answer: from the beginning of the end every answer says
+`Connection: close`; who is idle has a while to send what may be on its way; who is idle then is told by an end of stream, never
+by a reset; and who is busy is waited for, up to a deadline.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Awaitable, Callable
+import fcntl
+import socket
+import struct
+import termios
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +30,13 @@ log = structlog.get_logger()
 
 Handle = Callable[[web.BaseRequest], Awaitable[Answer]]
 
+BACKLOG = 1024  # who may wait to be accepted; the kernel's own limit holds too
 SWEEP_S = 1.0  # how exact the time limit of a head is, where the limit is not shorter still
 LINGER_S = 2.0  # how long a refused body is read and thrown away, so that the client sees the refusal and not a reset
+LAST_CALL_S = 0.1  # how long who is idle may still send, once nobody new is let in
+NOTICE_S = 1.0  # how long before that, where somebody else holds the socket and our successor goes on with it, answers say so
+LOOK_S = 0.1  # how often those are looked at who have become idle without being lost
+SHUT_S = 0.5  # how long who was told of the end has to hang up
 SHUTDOWN_S = 0.1  # what is left to a request whose time to drain is over, before its task is cancelled
 
 
@@ -40,25 +55,54 @@ class Limits:
 class Connection(RequestHandler):
     """One client. Knows since when it owes the rest of a request's head."""
 
-    __slots__ = ("owes_since",)
+    __slots__ = ("begun", "owes_since", "shut")
 
     owes_since: float  # the loop's clock; 0: it owes nothing
+    begun: bool  # a part of a head has come
+    shut: bool  # it was told that we are done: what it sends now has no answer, and it knows
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.owes_since = self._loop.time()
+        self.begun = self.shut = False
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
+        if self.shut:
+            return
         super().data_received(data)
         if self._messages or self._current_request is not None:
             self.owes_since = 0.0
-        elif not self.owes_since:
-            self.owes_since = self._loop.time()
+            self.begun = False
+        else:
+            self.begun = True
+            if not self.owes_since:
+                self.owes_since = self._loop.time()
 
     @property
     def idle(self) -> bool:
         """Nothing is being answered, and nothing waits to be."""
         return self._current_request is None and not self._messages and self._waiter is not None
+
+    @property
+    def between(self) -> bool:
+        """Idle, and nothing of another request has come, not even into the kernel's buffer."""
+        return self.idle and not self.begun and not _waiting_bytes(self.transport)
+
+    def shut_down(self) -> None:
+        """End the stream from our side and read on: to close at once would answer what is on its way with a reset."""
+        self.shut = True
+        if self.transport is not None:
+            self.transport.write_eof()
+
+    def _process_keepalive(self) -> None:
+        """Idle for as long as we keep anyone. aiohttp would close at once, also with a request on its way."""
+        if self._loop.time() < self._next_keepalive_close_time or not self.idle or not self._keepalive:
+            super()._process_keepalive()  # not yet, or nothing to do
+            return
+        self._keepalive_handle = None
+        if self.between:
+            self.shut_down()
+            self._loop.call_later(SHUT_S, self.force_close)
 
     def handle_error(
         self,
@@ -98,15 +142,10 @@ class Server(web.Server):
         self._handle = handle
 
     async def _answer(self, request: web.BaseRequest) -> Answer:
-        if self.is_closing():
-            return CLOSING
         answer = await self._handle(request)
-        if self.is_closing():  # it has begun meanwhile
+        if self.closing:
             answer.keep_alive = False
         return answer
-
-    def is_closing(self) -> bool:
-        return self.closing
 
     def __call__(self) -> Connection:
         return Connection(
@@ -140,33 +179,65 @@ class Server(web.Server):
                     connection.transport.write(TOO_SLOW.as_bytes())
                 connection.force_close()
 
-    def close_idle(self) -> int:
-        """Close who is idle. How many are left."""
+    def shut_idle(self) -> int:
+        """Tell who is between two requests that we are done. How many are still to be answered."""
+        busy = 0
         for connection in self.connections:
             assert isinstance(connection, Connection)
-            if connection.idle:
-                connection.force_close()
-        return sum(connection.transport is not None for connection in self.connections)
+            if connection.shut or connection.transport is None:
+                continue
+            if connection.between:
+                connection.shut_down()
+            else:
+                busy += 1
+        return busy
+
+    async def one_lost(self, within_s: float) -> None:
+        """Return when a connection has ended, or `within_s` have passed."""
+        self.lost.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.lost.wait(), within_s)
+
+    async def emptied(self, within_s: float) -> None:
+        """Return when nobody is connected any more, or `within_s` have passed."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while self.connections:
+                    await self.one_lost(within_s)
 
 
 class Listener:
-    """One bound address. `close` answers what has come in, up to a deadline, and then lets go of everyone."""
+    """One bound address, or sockets that somebody bound for us. `close` answers what has come in, up to a deadline."""
 
     def __init__(self, handle: Handle, limits: Limits) -> None:
         self._server = Server(handle, limits)
-        self._listening: asyncio.Server | None = None
+        self._listening: list[asyncio.Server] = []
         self._sweeping: asyncio.TimerHandle | None = None
-        self.host = ""
-        self.port = 0
+        self._adopted = False
+        self.address: Any = None  # of the first socket, as getsockname() has it: (host, port, …), or a path
 
     async def open(self, host: str, port: int) -> None:
         """Bind. Raises SourceError: a taken port, no right to it, an address that is not ours."""
         loop = asyncio.get_running_loop()
         try:
-            self._listening = await loop.create_server(self._server, host, port, backlog=1024)
+            listening = await loop.create_server(self._server, host, port, backlog=BACKLOG)
         except (OSError, OverflowError) as error:
             raise SourceError(_why_not_bound(host, port, error)) from error
-        self.host, self.port = self._listening.sockets[0].getsockname()[:2]
+        self._begin([listening])
+
+    async def adopt(self, sockets: Sequence[socket.socket]) -> None:
+        """Go on with sockets that listen already and that outlive us: who connects while nobody accepts waits in their queue."""
+        loop = asyncio.get_running_loop()
+        self._adopted = True
+        listening = []
+        for one in sockets:
+            make = loop.create_unix_server if one.family == socket.AF_UNIX else loop.create_server
+            listening.append(await make(self._server, sock=one, backlog=BACKLOG))
+        self._begin(listening)
+
+    def _begin(self, listening: list[asyncio.Server]) -> None:
+        self._listening = listening
+        self.address = listening[0].sockets[0].getsockname()
         self._sweep()
 
     def _sweep(self) -> None:
@@ -177,22 +248,38 @@ class Listener:
         )  # one timer for all connections
 
     async def close(self, drain_s: float) -> None:
-        if self._listening is None:
+        if not self._listening:
             return
-        listening, self._listening = self._listening, None
+        server, until = self._server, asyncio.get_running_loop().time() + drain_s
+        server.closing = True
+        if self._adopted and server.connections:
+            await asyncio.sleep(min(NOTICE_S, drain_s))
+        self._stop_accepting()
+        await server.emptied(min(LAST_CALL_S, drain_s))
+        try:
+            async with asyncio.timeout_at(until):
+                # From now on every answer closes its connection, so who is busy is between requests or gone once it has been answered.
+                while server.shut_idle():
+                    await server.one_lost(LOOK_S)
+        except TimeoutError:
+            log.warning("http.drain_timed_out", connections=server.shut_idle())
+        await server.emptied(SHUT_S)
+        await server.shutdown(SHUTDOWN_S)
+
+    def _stop_accepting(self) -> None:
+        listening, self._listening = self._listening, []
+        for one in listening:
+            one.close()
         if self._sweeping is not None:
             self._sweeping.cancel()
-        listening.close()
-        self._server.closing = True
-        try:
-            async with asyncio.timeout(drain_s):
-                # From now on every answer closes its connection, so who is busy is idle or gone once it has been answered.
-                while self._server.close_idle():
-                    self._server.lost.clear()
-                    await self._server.lost.wait()
-        except TimeoutError:
-            log.warning("http.drain_timed_out", connections=self._server.close_idle())
-        await self._server.shutdown(SHUTDOWN_S)
+
+
+def _waiting_bytes(transport: asyncio.BaseTransport | None) -> int:
+    """What the kernel has received of this client and we have not read."""
+    connection = transport.get_extra_info("socket") if transport is not None else None
+    if connection is None or connection.fileno() < 0:
+        return 0
+    return int(struct.unpack("i", fcntl.ioctl(connection.fileno(), termios.FIONREAD, b"\0" * 4))[0])
 
 
 def _why_not_bound(host: str, port: int, error: Exception) -> str:
@@ -212,5 +299,4 @@ def address_text(host: str, port: int) -> str:
 
 
 TOO_MANY = error_answer(503, "TOO_MANY_CONNECTIONS", "too many clients are connected", headers=b"\r\nRetry-After: 5", close=True)
-CLOSING = error_answer(503, "CLOSING", "camshaft is closing", headers=b"\r\nRetry-After: 5", close=True)
 TOO_SLOW = error_answer(408, "TOO_SLOW", "the request did not come in time", close=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,7 @@ async def open_admin(
     socket_path: Path,
     ready: Ready,
     tcp: Address | None = None,
+    inherited: Sequence[socket.socket] = (),  # they listen already; served beside the others
     token: str | None = None,  # None: the one in admin.token beside the socket, made where there is none; only TCP asks for it
 ) -> AsyncIterator[Bound]:
     """Serve the admin API inside the block.
@@ -54,7 +56,8 @@ async def open_admin(
     Raises Conflict when a daemon runs for this home already, HomeError when an address cannot be bound.
     """
     with bound(socket_path) as listening:
-        secret = token or (read_token(socket_path.parent / "admin.token") if tcp is not None else token_urlsafe())
+        over_tcp = tcp is not None or any(one.family != socket.AF_UNIX for one in inherited)
+        secret = token or (read_token(socket_path.parent / "admin.token") if over_tcp else token_urlsafe())
         runner = web.AppRunner(
             _application(operations, ready, secret), access_log=None, shutdown_timeout=CLOSE_S, handle_signals=False
         )
@@ -63,7 +66,9 @@ async def open_admin(
             assert runner.server is not None  # set by setup()
             local = await asyncio.get_running_loop().create_unix_server(runner.server, sock=listening)
             try:
-                yield Bound(socket_path, await _bind(runner, tcp) if tcp is not None else None)
+                for one in inherited:
+                    await web.SockSite(runner, one).start()
+                yield Bound(socket_path, await _bind(runner, tcp) if tcp is not None else _tcp_of(inherited))
             finally:
                 local.close()
         finally:
@@ -77,8 +82,14 @@ async def _bind(runner: web.AppRunner, tcp: Address) -> Address:
     except OSError as error:
         why = "the port is taken" if error.errno == errno.EADDRINUSE else error.strerror
         raise HomeError(f"cannot listen for the admin API at {tcp}: {why}", "--admin HOST:PORT, or port 0 for any") from error
-    host, port = runner.addresses[0][:2]
+    assert site._server is not None  # noqa: SLF001 - start() made it; runner.addresses has those of other sites too
+    host, port = site._server.sockets[0].getsockname()[:2]  # type: ignore[attr-defined]  # noqa: SLF001 - as above
     return Address(host, port)
+
+
+def _tcp_of(inherited: Sequence[socket.socket]) -> Address | None:
+    addresses = [Address(*one.getsockname()[:2]) for one in inherited if one.family != socket.AF_UNIX]
+    return addresses[0] if addresses else None
 
 
 def _application(operations: Operations, ready: Ready, token: str) -> web.Application:

@@ -32,6 +32,7 @@ COMMANDS = (
     ("run", "daemon.cli.run:app", "List and show runs."),
     ("event", "daemon.cli.event:app", "List, show and explain events."),
     ("schedule", "daemon.cli.schedule:app", "Show when a cron text fires."),
+    ("systemd", "daemon.cli.systemd:app", "Install camshaft as a service of systemd, or remove it."),
     ("eval", "daemon.cli.evaluate:evaluate", "Evaluate an expression, a path or a template against data."),
 )
 

@@ -308,6 +308,68 @@ async def test_closing_answers_what_is_in_flight_and_takes_nothing_new():
     idle[1].close()
 
 
+async def test_a_client_that_kept_its_connection_and_asks_once_more_while_the_listener_closes_is_answered_and_told():
+    async with wired() as wire:
+        reader, writer = await wire.connect()
+        writer.write(GOOD)
+        await one_answer(reader)
+        asyncio.get_running_loop().call_later(0.02, writer.write, GOOD)  # within the last call
+    status, head, _ = await one_answer(reader)
+    rest = await reader.read()
+    writer.close()
+
+    assert (status, len(wire.events), rest) == (202, 2, b"")
+    assert b"Connection: close" in head
+
+
+async def test_who_is_idle_when_the_listener_closes_is_told_by_an_end_of_stream_and_may_still_send_without_a_reset():
+    async with wired() as wire:
+        reader, writer = await wire.connect()
+        writer.write(GOOD)
+        await one_answer(reader)
+        closing = asyncio.create_task(_end_of(reader, writer))
+    status = await closing
+    writer.close()
+
+    assert status == b""  # an end, not a ConnectionResetError
+    assert len(wire.events) == 1
+
+
+async def _end_of(reader, writer):
+    """Wait for the end of the stream, then send a request that crossed it on its way."""
+    ended = await reader.read()
+    writer.write(GOOD)
+    await writer.drain()
+    return ended + await reader.read()
+
+
+async def test_a_head_that_has_begun_to_come_while_the_listener_closes_is_waited_for():
+    async with wired() as wire:
+        reader, writer = await wire.connect()
+        writer.write(GOOD[:20])
+        await asyncio.sleep(0.05)  # it has arrived
+        asyncio.get_running_loop().call_later(0.3, writer.write, GOOD[20:])  # after the last call
+    status, _, _ = await one_answer(reader)
+    writer.close()
+
+    assert (status, len(wire.events)) == (202, 1)
+
+
+async def test_a_connection_that_was_idle_for_too_long_ends_without_a_reset():
+    async with wired(keepalive_timeout_s=0.1) as wire:
+        reader, writer = await wire.connect()
+        writer.write(GOOD)
+        await one_answer(reader)
+
+        ended = await asyncio.wait_for(reader.read(), 10)
+        writer.write(GOOD)  # it crossed the end on its way
+        await writer.drain()
+        writer.close()
+
+        assert ended == b""
+        assert len(wire.events) == 1
+
+
 async def test_a_body_that_is_coming_in_while_the_listener_closes_is_still_taken():
     async with wired() as wire:
         reader, writer = await wire.connect()
@@ -333,7 +395,7 @@ async def test_closing_does_not_wait_longer_than_its_deadline():
     assert took < 2
 
 
-async def test_a_request_in_the_middle_of_closing_is_answered_503():
+async def test_of_pipelined_requests_the_one_in_flight_is_answered_when_the_listener_closes():
     async with wired() as wire:
         wire.gate.clear()
         reader, writer = await wire.connect()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time as clocks
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -39,8 +40,17 @@ class WebhookSource:
     type: ClassVar[str] = "webhook"
     Settings: ClassVar[Model] = WebhookSettings
 
-    def __init__(self, settings: WebhookSettings, *, secret: FindSecret, clock: Callable[[], float] = clocks.time) -> None:
+    def __init__(
+        self,
+        settings: WebhookSettings,
+        *,
+        secret: FindSecret,
+        sockets: Sequence[socket.socket] = (),
+        clock: Callable[[], float] = clocks.time,
+    ) -> None:
+        """`sockets`: they listen already, and are served in the place of `settings.listen`."""
         self._settings = settings
+        self._sockets = sockets
         self._secret = secret
         self._clock = clock
         self._held = Held(settings.max_held_bytes)
@@ -68,7 +78,10 @@ class WebhookSource:
             raise SourceError("the webhook listener is not open")
         from triggers.http_listener import address_text  # with aiohttp, which only an open source has loaded
 
-        return f"http://{address_text(self._listener.host, self._listener.port)}{PREFIX}"
+        address = self._listener.address
+        if not isinstance(address, tuple):
+            return f"http+unix:{address}:{PREFIX}"
+        return f"http://{address_text(*address[:2])}{PREFIX}"
 
     def update(self, triggers: Sequence[Trigger]) -> None:
         by_path: dict[str, list[Trigger]] = {}
@@ -81,7 +94,6 @@ class WebhookSource:
         from triggers.http_listener import Limits, Listener  # aiohttp takes 0.28 s and 20 MB: only who listens pays
 
         settings = self._settings
-        host, port = split_address(settings.listen)
         limits = Limits(
             header_timeout_s=settings.header_timeout_s,
             keepalive_timeout_s=settings.keepalive_timeout_s,
@@ -92,9 +104,13 @@ class WebhookSource:
         )
         listener = Listener(self._answer, limits)
         self._emit = emit
-        await listener.open(host, port)
+        if self._sockets:
+            await listener.adopt(self._sockets)
+        else:
+            await listener.open(*split_address(settings.listen))
         self._listener = listener
-        self._loopback = ip_address(listener.host.partition("%")[0]).is_loopback
+        address = listener.address  # who connects to a path is a proxy: it speaks for strangers
+        self._loopback = isinstance(address, tuple) and ip_address(address[0].partition("%")[0]).is_loopback
         try:
             yield
         finally:
