@@ -23,7 +23,7 @@ FILE = "camshaft.toml"
 ENVIRONMENT = "CAMSHAFT_"
 CODE = "CONFIG"
 # The sections of parts, by the words of their types. A test holds them against SOURCES and STEP_KINDS, which are too heavy to load here.
-SOURCE_SECTIONS = ("webhook", "schedule", "file_watch")
+SOURCE_SECTIONS = ("webhook", "schedule", "file_watch", "flow")
 STEP_SECTIONS = (
     "action", "bash", "http", "transform", "condition", "parallel", "loop", "while", "flow", "file_read", "file_write",
 )  # fmt: skip

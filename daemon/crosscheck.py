@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from daemon.chain_check import check_chains
 from flows.errors import Problem
 from flows.flow import Flow
 from flows.suggest import did_you_mean
@@ -40,10 +41,13 @@ def check_triggers(
     unusable = set(broken)
     found = [(key, problem) for key, trigger in triggers.items() for problem in _trigger_problems(trigger, flows, unusable)]
     refused = {key for key, problem in found if not problem.warning}
-    return {key: trigger for key, trigger in triggers.items() if key not in refused}, found
+    kept = {key: trigger for key, trigger in triggers.items() if key not in refused}
+    return kept, [*found, *check_chains(kept.values())]
 
 
 def _trigger_problems(trigger: Trigger, flows: Mapping[str, Flow], broken: set[str]) -> Iterator[Problem]:
+    if trigger.type == "flow":
+        yield from _followed_problems(trigger, flows, broken)
     flow = flows.get(trigger.flow)
     if flow is None:
         yield _missing_flow(trigger.flow, ("flow",), flows, broken)
@@ -55,11 +59,21 @@ def _trigger_problems(trigger: Trigger, flows: Mapping[str, Flow], broken: set[s
     for each in declared.values():
         if each.required and not each.has_default and each.name not in given:
             said = f"the flow «{flow.key}» requires the input «{each.name}», which is not mapped"
-            yield Problem((word,), said, f'"{each.name}": "$.body.{each.name}"')
+            where = "flow.outputs" if trigger.type == "flow" else "body"
+            yield Problem((word,), said, f'"{each.name}": "$.{where}.{each.name}"')
     for name in given if declared else ():  # a flow that declares nothing takes anything
         if name not in declared:
             hint = did_you_mean(name, declared)
             yield Problem((word, name), f"the flow «{flow.key}» declares no input «{name}»", hint, warning=True)
+
+
+def _followed_problems(trigger: Trigger, flows: Mapping[str, Flow], broken: set[str]) -> Iterator[Problem]:
+    """The flows whose runs a trigger follows are there."""
+    written = trigger.definition["trigger"]["flow"]
+    for named in trigger.spec.flow:
+        if named not in flows:
+            place = ("trigger", "flow", written.index(named)) if isinstance(written, list) else ("trigger", "flow")
+            yield _missing_flow(named, place, flows, broken)
 
 
 def _missing_flow(named: str, place: Place, flows: Mapping[str, Flow], broken: set[str]) -> Problem:

@@ -18,6 +18,7 @@ from triggers.event import Cause, Event
 from triggers.ids import new_id
 from triggers.match import Match, TriggerSet, match
 from triggers.source import Accepted, Unavailable
+from triggers.verdict import Verdict
 
 
 class Rules(Protocol):
@@ -65,9 +66,12 @@ class Intake:
         """
         if self.closed:
             raise Unavailable("the daemon is stopping")
+        return self._store.accept(event, self.decide(event), self.wake)
+
+    def decide(self, event: Event) -> list[Candidate]:
+        """A verdict for each candidate trigger, and the runs to queue. Nothing is written or told yet."""
         rules = self._rules()
-        candidates = _distinct([self._candidate(event, found, rules.flows) for found in match(rules.set, event)])
-        return self._store.accept(event, candidates, self._wake)
+        return _distinct([self._candidate(event, found, rules.flows) for found in match(rules.set, event)])
 
     def _candidate(self, event: Event, found: Match, flows: Mapping[str, Flow]) -> Candidate:
         trigger = found.trigger
@@ -76,12 +80,9 @@ class Intake:
         if found.inputs is None:
             return Candidate(found.verdict, trigger.digest)
         flow = flows[trigger.flow]  # a home loads only with the flows that its triggers name
-        inputs, problems = flow.inputs.coerce(found.inputs)
-        if problems:
-            refused = replace(
-                found.verdict, verdict="input_invalid", reason="; ".join(problems), detail={"inputs": list(problems)}
-            )
-            return Candidate(refused, trigger.digest)
+        verdict, inputs = fitted(found.verdict, found.inputs, flow)
+        if inputs is None:
+            return Candidate(verdict, trigger.digest)
         run = self._run(event, flow, inputs, found)
         once = None
         if trigger.idempotency is not None and found.idempotency_key is not None:
@@ -107,13 +108,21 @@ class Intake:
             depth=chain.get("depth", 0),
         )
 
-    def _wake(self, runs: Sequence[Run]) -> None:
+    def wake(self, runs: Sequence[Run]) -> None:
         """Tell the dispatch, now that the runs are on disk."""
         if not runs:
             return
         for run in runs:
             self._queued(run.trigger)
         self._put([Job(run.id, run.epoch, priority=run.priority) for run in runs])
+
+
+def fitted(verdict: Verdict, inputs: dict[str, Any], flow: Flow) -> tuple[Verdict, dict[str, Any] | None]:
+    """The inputs as the flow declares them; or None, and the verdict that says why it refuses them."""
+    values, problems = flow.inputs.coerce(inputs)
+    if not problems:
+        return verdict, values
+    return replace(verdict, verdict="input_invalid", reason="; ".join(problems), detail={"inputs": list(problems)}), None
 
 
 def _distinct(candidates: list[Candidate]) -> list[Candidate]:

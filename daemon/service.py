@@ -28,6 +28,7 @@ from daemon.config import Config
 from daemon.credentials import Credentials
 from daemon.dispatch import Job
 from daemon.dispatch.local import LocalDispatch
+from daemon.follow import Follower
 from daemon.home import Definitions, Holder, read_home
 from daemon.intake import Intake
 from daemon.kinds import configured_kinds, source_settings
@@ -132,6 +133,9 @@ async def open_daemon(
         intake = Intake(store, lambda: holder.current, dispatch.put, worker.queued)
         sources = Sources(partial(_make_source, config, store, credentials, worker, sockets), intake.accept, always=("webhook",))
         worker.run_ended = sources.run_ended
+        grown = await store.chain_sizes() if due else {}
+        worker.follow = Follower(intake, lambda: holder.current.set, source_settings(config, "flow"), grown)
+        worker.followed = intake.wake
         stack.push_async_callback(_close_kinds, kinds)
         await sources.start(holder.current.triggers)
         stack.push_async_callback(sources.close)
@@ -257,6 +261,8 @@ def _make_source(config: Config, store: Store, credentials: Credentials, worker:
     if kind == "webhook":
         settings = settings.model_copy(update={"listen": str(config.http.listen)})
         return chosen(settings, secret=credentials.resolve, sockets=sockets.hooks)  # type: ignore[no-any-return]
+    if kind == "flow":
+        return chosen(settings)  # type: ignore[no-any-return]
     state = StoredState(store, kind)
     if kind == "schedule":
         return chosen(settings, state=state, running=lambda trigger: worker.by_trigger[trigger])  # type: ignore[no-any-return]

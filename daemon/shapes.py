@@ -29,6 +29,7 @@ MEANINGS = {
     "missed": "the daemon was not running at this time",
     "catchup_skipped": "it was missed, and the catch-up policy leaves it out",
     "unchanged": "the file was touched, its content is the same",
+    "loop_refused": "its chain is too deep, or has started too many runs",
 }
 
 
@@ -58,6 +59,8 @@ def run_listed(run: Run) -> dict[str, Any]:
         "status": run.status,
         "trigger": run.trigger,
         "event": run.event,
+        "chain": run.chain,
+        "depth": run.depth,
         "createdAt": instant(run.created_at),
         "startedAt": instant(run.started_at),
         "finishedAt": instant(run.finished_at),
@@ -68,7 +71,9 @@ def run_listed(run: Run) -> dict[str, Any]:
 def run_shown(run: Run) -> dict[str, Any]:
     """The result of `flow execute`, and where the run came from."""
     came = run_listed(run)
-    return {name: came[name] for name in ("event", "trigger", "flow", "createdAt", "startedAt", "finishedAt")} | {
+    return {
+        name: came[name] for name in ("event", "trigger", "flow", "chain", "depth", "createdAt", "startedAt", "finishedAt")
+    } | {
         "flowDigest": run.flow_digest,
         "errorCode": run.code,
         **metrics.result(run),
@@ -83,6 +88,8 @@ def event_listed(event: EventRow) -> dict[str, Any]:
         "address": event.address,
         "time": instant(event.time),
         "subject": event.subject,
+        "chain": event.chain,
+        "depth": event.depth,
     }
 
 

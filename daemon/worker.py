@@ -10,7 +10,7 @@ import asyncio
 import time
 import types
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ import structlog
 
 from daemon.dispatch import Job
 from daemon.store.errors import StoreError
-from daemon.store.rows import LIVE, Run, RunStatus, Version
+from daemon.store.rows import LIVE, FollowUp, Run, RunStatus, Version
 from flows.attempt import Attempt
 from flows.dialects import load_flow
 from flows.errors import DefinitionError
@@ -45,7 +45,14 @@ class RunStore(Protocol):
     def claim_fresh(self, run_id: str) -> Run | None: ...
     async def claim(self, run_id: str) -> Run | None: ...
     def record(self, run_id: str, attempts: list[Attempt], *, starts_run_at: float | None = None) -> asyncio.Future[None]: ...
-    def finish(self, run: Run, attempts: list[Attempt], told: Callable[[BaseException | None], Any]) -> None: ...
+    def finish(
+        self,
+        run: Run,
+        attempts: list[Attempt],
+        told: Callable[[BaseException | None], Any],
+        follow_ups: Sequence[FollowUp],
+        then: Callable[[Sequence[Run]], None],
+    ) -> None: ...
     async def definition(self, digest: str) -> Version | None: ...
 
 
@@ -94,6 +101,8 @@ class Worker:
         self._settled = asyncio.Event()
         self.by_trigger: Counter[str] = Counter()  # runs not yet ended, queued ones included
         self.run_ended: Callable[[str], None] = lambda _trigger: None  # told when a trigger's run has ended
+        self.follow: Callable[[Run], Sequence[FollowUp]] = lambda _run: ()  # what is to be written with a run's end
+        self.followed: Callable[[Sequence[Run]], None] = lambda _runs: None  # told of the runs that an end has queued
         self.stopping = False
 
     # -- what others ask ----------------------------------------------------------------------------------------------
@@ -224,7 +233,14 @@ class Worker:
         run.output, run.error, run.code = ended.output, ended.error, ended.code
         run.attempts = recorder.attempts
         self._finishing.add(run.id)
-        self._store.finish(run, recorder.waiting, partial(self._finished, run))
+        self._store.finish(run, recorder.waiting, partial(self._finished, run), self._follow(run), self.followed)
+
+    def _follow(self, run: Run) -> Sequence[FollowUp]:
+        try:
+            return self.follow(run)
+        except Exception:
+            log.exception("run.not_followed", run_id=run.id, flow=run.flow)
+            return ()
 
     def _is_stopping(self) -> bool:
         return self.stopping
@@ -356,7 +372,7 @@ class Unrecorded:
     def record(self, run_id: str, attempts: list[Attempt], *, starts_run_at: float | None = None) -> asyncio.Future[None]:  # noqa: ARG002
         return _done()
 
-    def finish(self, run: Run, attempts: list[Attempt], told: Callable[[BaseException | None], Any]) -> None:  # noqa: ARG002
+    def finish(self, _run: Run, _attempts: list[Attempt], told: Callable[[BaseException | None], Any], *_: Any) -> None:
         asyncio.get_running_loop().call_soon(told, None)
 
     async def definition(self, digest: str) -> Version | None:  # noqa: ARG002

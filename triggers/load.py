@@ -15,6 +15,7 @@ from flows.errors import DefinitionError, Problem, dotted
 from flows.expression import Expression, compile_expression
 from flows.selector import compile_selector
 from flows.suggest import did_you_mean, validation_problems
+from triggers.expectation import Expectation, load_tests
 from triggers.mapping import compile_mapping
 from triggers.sources import SOURCES, source_class
 from triggers.spec import TriggerSpec, known_fields
@@ -26,12 +27,25 @@ KEY = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,{MAX_KEY - 1}}}", re.ASCII)
 ALIASES = {"id": "key", "name": "key", "inputs": "inputMapping", "if": "filter", "when": "filter"}
 SECTION_ALIASES = {"if": "filter", "when": "filter", "tz": "timezone"}
 TYPE_ALIASES = {"cron": "schedule", "file": "file-watch"}
-LATER_TYPES = ("flow",)
-LATER_FIELDS = ("debounce", "throttle", "rateLimit", "batch", "concurrency", "budget", "tests", "timeouts")
+LATER_FIELDS = ("debounce", "throttle", "rateLimit", "batch", "concurrency", "budget", "timeouts")
 LATER = "is not available in this version"
 FIELDS = {"key", "trigger", "filter", *known_fields(TriggerSpec)[()]}
-_TELLING = {"path": "webhook", "cron": "schedule", "paths": "file-watch"}  # a field that only one type has
-_OF_THE_SECTION = ("type", "path", "methods", "auth", "cron", "timezone", "tz", "paths", "include", "exclude", "events", "settle")
+_TELLING = {"path": "webhook", "cron": "schedule", "paths": "file-watch", "flow": "flow"}  # a field that only one type has
+_OF_THE_SECTION = (
+    "type",
+    "path",
+    "methods",
+    "auth",
+    "cron",
+    "timezone",
+    "tz",
+    "paths",
+    "include",
+    "exclude",
+    "events",
+    "settle",
+    "on",
+)
 
 # A header's name in a filter's text, after any string: `$.headers['X-Id']`, `$.headers.Host`. Names match without case.
 _HEADER = re.compile(
@@ -75,6 +89,7 @@ class _Loading:
         if rest is not None and rest.input_mapping is not None:
             mapping = self._under(self._place("inputMapping"), lambda: compile_mapping(rest.input_mapping))
         idempotency = self._idempotency(rest)
+        tests = self._tests(rest)
         if self.problems or rest is None or key is None or kind is None:
             raise DefinitionError(*self.problems)
         return Trigger(
@@ -88,6 +103,7 @@ class _Loading:
             enabled=rest.enabled,
             description=rest.description,
             priority=rest.priority,
+            tests=tests,
             definition=self.definition,
             digest=digest(self.definition),
             file=file,
@@ -174,11 +190,8 @@ class _Loading:
         kind = TYPE_ALIASES.get(given, given) if isinstance(given, str) else None
         if kind in SOURCES:
             return kind
-        if given in LATER_TYPES:
-            self._refuse(("trigger", "type"), f"the trigger type «{given}» {LATER}")
-        else:
-            near = did_you_mean(str(given), (*SOURCES, *TYPE_ALIASES))
-            self._refuse(("trigger", "type"), f"there is no trigger type «{given!s:.60}»", near or f"one of {', '.join(SOURCES)}")
+        near = did_you_mean(str(given), (*SOURCES, *TYPE_ALIASES))
+        self._refuse(("trigger", "type"), f"there is no trigger type «{given!s:.60}»", near or f"one of {', '.join(SOURCES)}")
         return None
 
     def _rest(self, top: dict[str, Any]) -> TriggerSpec | None:
@@ -205,6 +218,11 @@ class _Loading:
         section = rest.idempotency
         selector = self._under(("idempotency", "key"), lambda: compile_selector(section.key, fold_headers=True))
         return None if selector is None else Idempotency(selector, section.ttl)
+
+    def _tests(self, rest: TriggerSpec | None) -> tuple[Expectation, ...]:
+        if rest is None or rest.tests is None:
+            return ()
+        return self._under(("tests",), lambda: load_tests(rest.tests)) or ()
 
 
 def _hinted(problem: Problem) -> Problem:

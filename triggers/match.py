@@ -51,7 +51,7 @@ class Ready:
         self.key = trigger.key
         self.test: Callable[[Mapping[str, Any]], bool] | None = None if trigger.filter is None else trigger.filter.test
         self.why = None if trigger.filter is None else Why(trigger.key, trigger.filter)
-        self.make = body_fields if trigger.mapping is None else trigger.mapping.make
+        self.make = unmapped_inputs if trigger.mapping is None else trigger.mapping.make
         self.dispatched = Verdict(trigger.key, "dispatched")
         self.off = Match(trigger, Verdict(trigger.key, "disabled", "it is switched off in its definition"))
         self.wants_key = _reads_its_key(trigger)
@@ -188,10 +188,11 @@ def _ruled_out(group: Group[Ready], value: Any, count: int) -> Match:
     return Match(None, Verdict("*", "filter_false", reason, detail))
 
 
-def body_fields(document: dict[str, Any]) -> dict[str, Any]:
-    """The inputs where a trigger has no mapping: the fields of a body that is an object."""
-    body = document.get("body")
-    return dict(body) if isinstance(body, dict) else {}
+def unmapped_inputs(document: dict[str, Any]) -> dict[str, Any]:
+    """The inputs where a trigger has no mapping: the fields of a body, or of a finished run's outputs, that is an object."""
+    flow = document.get("flow")
+    given = flow.get("outputs") if isinstance(flow, dict) else document.get("body")
+    return dict(given) if isinstance(given, dict) else {}
 
 
 def with_key(document: dict[str, Any], key: str) -> dict[str, Any]:

@@ -57,4 +57,5 @@ class TriggerSpec(BaseModel):
     priority: Annotated[int, Field(ge=1, le=10)] = 5
     idempotency: IdempotencySpec | None = None
     input_mapping: Any = Field(None, alias="inputMapping")  # checked by mapping.py
+    tests: Any = None  # checked by expectation.py
     schema_: str | None = Field(None, alias="$schema")  # an editor's; we have no use for it

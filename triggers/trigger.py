@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from flows.expression import Expression
     from flows.selector import Selector
+    from triggers.expectation import Expectation
     from triggers.mapping import Mapping
 
 
@@ -25,7 +26,7 @@ class Trigger:
     """One trigger definition, ready to match."""
 
     key: str
-    type: str  # webhook | schedule | file-watch
+    type: str  # webhook | schedule | file-watch | flow
     spec: Any  # the source's own section, checked: its Spec model
     flow: str  # the key of the flow it starts
     filter: Expression | None = None  # None: every event
@@ -34,6 +35,7 @@ class Trigger:
     enabled: bool = True
     description: str | None = None
     priority: int = 5  # 1 first … 10 last
+    tests: tuple[Expectation, ...] = ()
     definition: Any = None  # the JSON it was made from, as written
     digest: str = ""  # sha256 of the canonical definition, hex: the version that a run pins
     file: Path | None = None  # None: it came through the API and is not yet a file

@@ -56,3 +56,7 @@ def said(of: Schema, description: str) -> Schema:
 def ref(name: str) -> Schema:
     """A component, by its name."""
     return {"$ref": f"#/components/schemas/{name}"}
+
+
+CHAIN = said(TEXT, "the event, or the run started by hand, that began the chain it belongs to")
+DEPTH = said(WHOLE, "how many runs of the chain came before it")

@@ -8,7 +8,7 @@ from cyclopts import App, Parameter
 
 from daemon.cli.client import part
 from daemon.cli.home_access import ask, rows
-from daemon.cli.options import All, Before, Home, Limit, Output, Since, Until
+from daemon.cli.options import All, Before, Chain, Home, Limit, Output, Since, Until
 from daemon.cli.output import aligned, clean, show_rows, show_value, write
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def list_(  # noqa: PLR0913 - each is an option
         tuple[str, ...],
         Parameter(negative="", help="Only events with this verdict, e.g. filter_false. Several times: one of them."),
     ] = (),
+    chain: Chain = None,
     since: Since = None,
     until: Until = None,
     before: Before = None,
@@ -37,7 +38,7 @@ def list_(  # noqa: PLR0913 - each is an option
     output: Output = "table",
 ) -> None:
     """Events, the newest first."""
-    which = {"source": source, "address": address, "subject": subject, "trigger": trigger, "verdict": verdict}
+    which = {"source": source, "address": address, "subject": subject, "trigger": trigger, "verdict": verdict, "chain": chain}
     which |= {"since": since, "until": until, "before": before}
     found = rows(home, "/v1/events", lambda here, asked: here.list_events(**asked), which, most=None if all_ else limit)
     show_rows(found, ("event", "source", "address", "time", "subject"), output)

@@ -33,6 +33,7 @@ Limit = Annotated[int, Parameter(name=["--limit", "-n"], help="How many; the new
 All = Annotated[bool, Parameter(name="--all", negative="", help="All there are.")]
 Since = Annotated[str | None, Parameter(help="Only those that came in since: an instant, or so long ago, e.g. 2h.")]
 Until = Annotated[str | None, Parameter(help="Only those that came in before: an instant, or so long ago.")]
+Chain = Annotated[str | None, Parameter(help="Only what is of this chain: the id of the event, or the run, that began it.")]
 Before = Annotated[str | None, Parameter(help="Only those older than this id.")]
 
 

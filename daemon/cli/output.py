@@ -17,8 +17,11 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
 
 
 def show_rows(rows: Iterable[dict[str, Any]], columns: Sequence[str], form: Format) -> None:
-    """A list: as a table with these columns, or whole."""
+    """A list: as a table with these columns, or whole. Runs and events have their chain where one of them was started by another."""
     if form == "table":
+        rows = list(rows)
+        if any(row.get("depth") for row in rows):
+            columns = (*columns, "chain", "depth")
         _table([[cell(row.get(name)) for name in columns] for row in rows], columns)
     elif form == "jsonl":
         for row in rows:

@@ -8,7 +8,7 @@ from cyclopts import App, Parameter
 
 from daemon.cli.client import part
 from daemon.cli.home_access import ask, rows
-from daemon.cli.options import All, Before, Home, Limit, Output, Since, Until
+from daemon.cli.options import All, Before, Chain, Home, Limit, Output, Since, Until
 from daemon.cli.output import show_rows, show_value
 from daemon.cli.run_text import show_run
 
@@ -27,6 +27,7 @@ def list_(  # noqa: PLR0913 - each is an option
     status: Annotated[tuple[Status, ...], Parameter(negative="", help="Several times: in one of these states.")] = (),
     trigger: str | None = None,
     event: str | None = None,
+    chain: Chain = None,
     since: Since = None,
     until: Until = None,
     before: Before = None,
@@ -36,7 +37,8 @@ def list_(  # noqa: PLR0913 - each is an option
     output: Output = "table",
 ) -> None:
     """Runs, the newest first."""
-    which = {"flow": flow, "status": status, "trigger": trigger, "event": event, "since": since, "until": until, "before": before}
+    which = {"flow": flow, "status": status, "trigger": trigger, "event": event, "chain": chain}
+    which |= {"since": since, "until": until, "before": before}
     found = rows(home, "/v1/runs", lambda here, asked: here.list_runs(**asked), which, most=None if all_ else limit)
     show_rows(found, ("run", "flow", "status", "trigger", "createdAt", "error"), output)
 

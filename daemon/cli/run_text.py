@@ -15,6 +15,8 @@ def show_run(run: dict[str, Any]) -> None:
     write(f"{run['run']}  {run.get('flow') or ''}  {run['status']}  {_took(metrics['totalDurationMs'])}".replace("    ", "  "))
     if run.get("trigger"):
         write(f"started by {run['trigger']} on {run['event']}")
+    if run.get("depth"):
+        write(f"chain  {run['chain']}, {run['depth']} deep")
     if run.get("error"):
         write(f"error  {clean(str(run['error']))}")
     rows = [_step(name, step, metrics["steps"].get(name, {})) for name, step in run["steps"].items()]

@@ -18,7 +18,7 @@ class Events(Given):
     __slots__ = ()
 
     async def list_events(self, **which: Any) -> Listed:
-        """`source`, `address`, `subject`, `trigger`, `verdict`, `since`, `until`, `before` narrow it; as list_runs otherwise."""
+        """`source`, `address`, `subject`, `trigger`, `verdict`, `chain`, `since`, `until`, `before` narrow it; as list_runs otherwise."""
         asked = limited(which)
         if self.store is None:
             return Listed([])

@@ -20,7 +20,7 @@ class Runs(Given):
     __slots__ = ()
 
     async def list_runs(self, **which: Any) -> Listed:
-        """The newest first. `flow`, `status` (several), `trigger`, `event`, `since`, `until` (seconds since the epoch) and `before`
+        """The newest first. `flow`, `status` (several), `trigger`, `event`, `chain`, `since`, `until` (seconds since the epoch) and `before`
         narrow it; `limit` is at most MAX_LISTED.
         """
         asked = limited(which)

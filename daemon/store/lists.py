@@ -1,7 +1,7 @@
 """What narrows a list of runs or events, and how far one question looks: along the primary key, never through a whole table.
 
-Ids sort by time, so that an instant is a place in the key and a list needs no index of its own. Only `event` of runs and their
-live states are found by an index; with any other filter a question looks at SCAN_ROWS rows at most and says where to go on.
+Ids sort by time, so that an instant is a place in the key and a list needs no index of its own. Only `event` and `chain` of
+runs, their live states and `chain` of events are found by an index; with any other filter a question looks at SCAN_ROWS rows at most and says where to go on.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Select, Table, select, text
+from sqlalchemy import ColumnElement, CompoundSelect, Select, Table, or_, select, text, union_all
 
 from daemon.store.rows import LIVE
-from daemon.store.tables import LIVE_RUNS, events, runs, verdicts
+from daemon.store.tables import FOLLOWING, LIVE_RUNS, OF_FLOWS, events, runs, verdicts
 from triggers.ids import first_id
 
 SCAN_ROWS = 20_000  # looked at for one page: tens of milliseconds; the client goes on from there
@@ -45,6 +45,7 @@ def narrowed_runs(
     status: str | Sequence[str] | None = None,
     trigger: str | None = None,
     event: str | None = None,
+    chain: str | None = None,
     since: float | None = None,
     until: float | None = None,
 ) -> Narrowed:
@@ -61,6 +62,8 @@ def narrowed_runs(
             query, scans = query.where(runs.c.id.in_(live)), False
     if event is not None:
         query, scans = query.where(runs.c.id.in_(select(verdicts.c.run).where(verdicts.c.event == event))), False
+    if chain is not None:
+        query, scans = query.where(runs.c.id.in_(_runs_of(chain))), False
     return Narrowed(runs, query, _between(runs, "run", since, until), scans)
 
 
@@ -71,18 +74,36 @@ def narrowed_events(
     subject: str | None = None,
     trigger: str | None = None,
     verdict: str | Sequence[str] | None = None,
+    chain: str | None = None,
     since: float | None = None,
     until: float | None = None,
 ) -> Narrowed:
     """`trigger` and `verdict` together are of one and the same verdict."""
-    query = select(*EVENT_COLUMNS).where(*_equal(events, {"source": source, "address": address, "subject": subject}))
+    chained = (_of_ended_run(runs.c.chain, "chain"), _of_ended_run(runs.c.depth, "depth"))
+    query = select(*EVENT_COLUMNS, *chained).where(*_equal(events, {"source": source, "address": address, "subject": subject}))
     if trigger is not None or verdict is not None:
         said = select(verdicts.c.event).where(verdicts.c.event == events.c.id, *_equal(verdicts, {"trigger": trigger}))
         if verdict is not None:
             said = said.where(verdicts.c.verdict.in_((verdict,) if isinstance(verdict, str) else verdict))
         query = query.where(said.exists())
     scans = not (source is address is subject is trigger is verdict is None)
+    if chain is not None:
+        ends = select(events.c.id).where(text(OF_FLOWS), events.c.subject.in_(_runs_of(chain)))
+        query, scans = query.where(or_(events.c.id == chain, events.c.id.in_(ends))), False
     return Narrowed(events, query, _between(events, "evt", since, until), scans)
+
+
+def _runs_of(chain: str) -> CompoundSelect[str]:
+    """The ids of a chain's runs, each part by an index: the first run or those of the first event, and those that followed."""
+    first = select(runs.c.id).where(runs.c.id == chain)
+    of_event = select(verdicts.c.run).where(verdicts.c.event == chain, verdicts.c.run.is_not(None))
+    return union_all(first, of_event, select(runs.c.id).where(text(FOLLOWING), runs.c.chain == chain))
+
+
+def _of_ended_run(column: ColumnElement[Any], name: str) -> ColumnElement[Any]:
+    """What the run says whose end an event tells of; NULL for every other event."""
+    run = select(column).where(events.c.source == "flow", runs.c.id == events.c.subject)
+    return run.scalar_subquery().label(name)
 
 
 def _equal(table: Table, wanted: dict[str, str | None]) -> list[ColumnElement[bool]]:

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Select, event, func, select
+from sqlalchemy import URL, Select, event, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from daemon.store.errors import Ambiguous, StoreError
 from daemon.store.lists import MOST_ROWS, SCAN_ROWS, Item, Narrowed, Page, narrowed_events, narrowed_runs
-from daemon.store.rows import EventRow, Run, Version, attempt_from, event_from, run_from, verdict_from, version_from
-from daemon.store.tables import attempts, definitions, events, runs, verdicts
+from daemon.store.rows import LIVE, EventRow, Run, Version, attempt_from, event_from, run_from, verdict_from, version_from
+from daemon.store.tables import FOLLOWING, attempts, definitions, events, runs, verdicts
 
 Row = dict[str, Any]
 
@@ -56,6 +56,11 @@ class Reads:
     async def counts(self) -> dict[str, int]:
         rows = await self._rows(select(runs.c.status, func.count().label("number")).group_by(runs.c.status))
         return {row["status"]: row["number"] for row in rows}
+
+    async def chain_sizes(self) -> dict[str, int]:
+        live = select(runs.c.chain).where(runs.c.status.in_(sorted(LIVE)))
+        grown = select(runs.c.chain, func.count().label("number")).where(text(FOLLOWING), runs.c.chain.in_(live))
+        return {row["chain"]: row["number"] for row in await self._rows(grown.group_by(runs.c.chain))}
 
     async def definition(self, digest: str) -> Version | None:
         rows = await self._rows(select(definitions).where(definitions.c.digest == digest))

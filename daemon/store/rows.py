@@ -72,6 +72,8 @@ class EventRow:
     subject: str | None
     document: Any  # None in lists: it is most of a row
     verdicts: tuple[VerdictRow, ...] = field(default=())  # filled by reading one event; empty in lists
+    chain: str | None = None  # None: a list, and the run whose end it tells of is pruned
+    depth: int | None = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,15 +287,29 @@ def run_from(row: Mapping[str, Any], attempts: tuple[Attempt, ...] = ()) -> Run:
 
 
 def event_from(row: Mapping[str, Any], verdicts: tuple[VerdictRow, ...] = ()) -> EventRow:
+    document = decode(row.get("document"))
+    chain, depth = _chain_of(row, document)
     return EventRow(
         id=row["id"],
         source=row["source"],
         address=row["address"],
         time=row["time"] / 1e6,
         subject=row["subject"],
-        document=decode(row.get("document")),
+        document=document,
         verdicts=verdicts,
+        chain=chain,
+        depth=depth,
     )
+
+
+def _chain_of(row: Mapping[str, Any], document: Any) -> tuple[str | None, int | None]:
+    """From the document; in lists, which do without it, from the run whose end the event tells of. None: that run is pruned."""
+    told = document.get("chain") if isinstance(document, dict) else None
+    if isinstance(told, dict):
+        return told.get("id"), told.get("depth")
+    if row["source"] != "flow":
+        return row["id"], 0
+    return row.get("chain"), None if row.get("depth") is None else row["depth"] + 1
 
 
 def verdict_from(row: Mapping[str, Any]) -> VerdictRow:

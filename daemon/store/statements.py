@@ -134,7 +134,8 @@ def schema() -> tuple[str, ...]:
     made = []
     for table in metadata.sorted_tables:
         made.append(str(CreateTable(table).compile(dialect=dialect)).strip())
-        made += [str(CreateIndex(index).compile(dialect=dialect)).strip() for index in table.indexes]
+        indexes = sorted(table.indexes, key=lambda index: str(index.name))  # a set: in no order of its own
+        made += [str(CreateIndex(index).compile(dialect=dialect)).strip() for index in indexes]
     return tuple(made)
 
 

@@ -299,6 +299,10 @@ class Store:
         """Runs by status."""
         return await (await self.reads()).counts()
 
+    async def chain_sizes(self) -> dict[str, int]:
+        """How many runs others have started in each chain that still goes on."""
+        return await (await self.reads()).chain_sizes()
+
     async def definition(self, digest: str) -> Version | None:
         return await (await self.reads()).definition(digest)
 

@@ -22,6 +22,10 @@ events = Table(
     Column("document", Text, nullable=False),
 )
 
+OF_FLOWS = "source = 'flow'"
+# Of ends of runs alone, whose subject is the run: a chain's events are found by its runs.
+Index("events_of_flows", events.c.subject, sqlite_where=text(OF_FLOWS), postgresql_where=text(OF_FLOWS))
+
 # The primary key is promise 2: one event makes at most one run per trigger, for a run is written with its verdict or not at all.
 verdicts = Table(
     "verdicts",
@@ -65,6 +69,9 @@ runs = Table(
 LIVE_RUNS = "status IN ('queued', 'running', 'waiting', 'paused')"
 # Small for ever: finished runs leave it. Recovery and overlap read it; history is read by primary key.
 Index("runs_live", runs.c.trigger, runs.c.id, sqlite_where=text(LIVE_RUNS))
+FOLLOWING = "depth > 0"
+# Small as well: only runs that other runs started. How far a chain has come is read from it.
+Index("runs_chain", runs.c.chain, runs.c.id, sqlite_where=text(FOLLOWING), postgresql_where=text(FOLLOWING))
 
 attempts = Table(
     "attempts",

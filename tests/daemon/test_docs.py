@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-import yaml
 from cyclopts import App
 from pydantic import BaseModel
 
@@ -26,6 +25,7 @@ from daemon.store.tables import metadata, schema_version
 from flows.attempt import Attempt, AttemptStatus
 from flows.dialects import load_flow
 from flows.dialects.steps_spec import LATER_FIELDS, LATER_KINDS, FlowSpec, MetricsSpec, OnErrorSpec, StepSpec, fields_of
+from flows.document import read_document
 from flows.expression.arrays import ARRAYS
 from flows.expression.library import GLOBALS
 from flows.expression.strings import STRINGS
@@ -409,7 +409,7 @@ SNIPPETS = [
     ("file", "language", "kind", "snippet"), SNIPPETS, ids=[f"{file}-{kind}" for file, _, kind, _ in SNIPPETS]
 )
 def test_the_definitions_in_the_documents_load(file, language, kind, snippet, tmp_path):
-    value = json.loads(snippet) if language == "json" else yaml.safe_load(snippet)
+    value = read_document(snippet.encode(), suffix=f".{language}").value
 
     if kind == "trigger":
         assert load_trigger(value, key=None, file=None).key == value["key"]

@@ -168,7 +168,44 @@ def test_a_header_in_a_filter_is_found_whatever_the_case_of_its_name():
         ({"trigger": {"type": "webhok", "path": "/a"}}, ("trigger", "type"), "did you mean «webhook»"),
         ({"trigger": {"type": 5}}, ("trigger", "type"), "no trigger type"),
         ({"trigger": {"type": ["webhook"]}}, ("trigger", "type"), "no trigger type"),
-        ({"trigger": {"type": "flow", "flow": "x"}}, ("trigger", "type"), "not available in this version"),
+        ({"trigger": {"type": "flow"}}, ("trigger", "flow"), "flow is missing"),
+        ({"trigger": {"type": "flow", "flow": 5}}, ("trigger", "flow"), "must be a list"),
+        ({"trigger": {"type": "flow", "flow": [5]}}, ("trigger", "flow", 0), "must be text"),
+        ({"trigger": {"type": "flow", "flow": []}}, ("trigger", "flow"), "flow is empty"),
+        ({"trigger": {"type": "flow", "flow": ""}}, ("trigger", "flow"), "empty"),
+        ({"trigger": {"type": "flow", "flow": "x", "on": "complete"}}, ("trigger", "on"), "did you mean «completed»"),
+        (
+            {"trigger": {"type": "flow", "flow": "x", "on": ["done"]}},
+            ("trigger", "on", 0),
+            "allowed are completed, failed, cancelled",
+        ),
+        ({"trigger": {"type": "flow", "flow": "x", "on": []}}, ("trigger", "on"), "on is empty"),
+        ({"trigger": {"type": "flow", "flow": "x", "onn": "failed"}}, ("trigger", "onn"), "did you mean «on»"),
+        ({"trigger": {"flow": "x"}}, ("trigger",), 'add "type": "flow"'),
+        ({"tests": {}}, ("tests",), "tests is a list"),
+        ({"tests": [5]}, ("tests", 0), "must be an object"),
+        ({"tests": [{"event": {}}]}, ("tests", 0, "expect"), "expect is missing"),
+        ({"tests": [{"event": {}, "expect": {}}]}, ("tests", 0, "expect"), "nothing is expected"),
+        ({"tests": [{"event": {}, "expect": {"fire": True}}]}, ("tests", 0, "expect", "fire"), "did you mean «fires»"),
+        ({"tests": [{"event": {}, "expect": {"fires": "yes"}}]}, ("tests", 0, "expect", "fires"), "true or false"),
+        (
+            {"tests": [{"event": {}, "expect": {"verdict": "filter_fals"}}]},
+            ("tests", 0, "expect", "verdict"),
+            "did you mean «filter_false»",
+        ),
+        (
+            {"tests": [{"event": {}, "expect": {"verdict": "disabled", "fires": True}}]},
+            ("tests", 0, "expect", "verdict"),
+            "disabled does not fire",
+        ),
+        ({"tests": [{"event": {}, "expect": {"fires": False, "inputs": {}}}]}, ("tests", 0, "expect", "inputs"), "no inputs"),
+        ({"tests": [{"event": {"bodi": 1}, "expect": {"fires": True}}]}, ("tests", 0, "event", "bodi"), "did you mean «body»"),
+        ({"tests": [{"event": {"headers": []}, "expect": {"fires": True}}]}, ("tests", 0, "event", "headers"), "an object"),
+        (
+            {"tests": [{"event": {"query": {"a": [1]}}, "expect": {"fires": True}}]},
+            ("tests", 0, "event", "query", "a"),
+            "must be text",
+        ),
         ({"trigger": {"type": "webhook"}}, ("trigger", "path"), "missing"),
         ({"trigger": {"type": "webhook", "path": 5}}, ("trigger", "path"), "text"),
         ({"trigger": {"type": "webhook", "path": "/a/../b"}}, ("trigger", "path"), "`..`"),
@@ -200,7 +237,7 @@ def test_a_mistake_is_refused_at_its_place_with_what_is_wrong(change, path, said
     assert said in str(found[0])
 
 
-@pytest.mark.parametrize("field", ["debounce", "throttle", "rateLimit", "batch", "concurrency", "budget", "tests", "timeouts"])
+@pytest.mark.parametrize("field", ["debounce", "throttle", "rateLimit", "batch", "concurrency", "budget", "timeouts"])
 def test_what_this_version_does_not_run_does_not_load(field):
     problem = refused({**GOOD, field: {}})
 

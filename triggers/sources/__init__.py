@@ -10,11 +10,12 @@ SOURCES: dict[str, str] = {  # type → module:class, imported on first use: a h
     "webhook": "triggers.sources.webhook:WebhookSource",
     "schedule": "triggers.sources.schedule:ScheduleSource",
     "file-watch": "triggers.sources.file_watch:FileWatchSource",
+    "flow": "triggers.sources.flow:FlowSource",
 }
 
 
 @cache
 def source_class(kind: str) -> Any:
-    """The class of a type in SOURCES: a triggers.source.Source with `prepare(section, *, key)` and `addresses(key, spec)`."""
+    """The class of a type in SOURCES: a triggers.source.Source with `prepare(section, *, key)`, `addresses(key, spec)` and `by_hand(key, spec, given, *, now)`."""
     module, _, name = SOURCES[kind].partition(":")
     return getattr(import_module(module), name)

@@ -12,11 +12,14 @@ import contextlib
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
 import structlog
 
+from triggers.by_hand import ByHand
+from triggers.files.by_hand import file_by_hand
 from triggers.files.handover import Handover
 from triggers.files.ledger import batches, ledgers
 from triggers.files.notify import Inbox, News, Notifier
@@ -59,6 +62,10 @@ class FileWatchSource:
     def addresses(key: str, spec: FileWatchSpec) -> tuple[str, ...]:  # noqa: ARG004 - as above
         """A file's event is made for one trigger, and found by its key."""
         return (key,)
+
+    @staticmethod
+    def by_hand(key: str, spec: FileWatchSpec, given: Mapping[str, Any], *, now: datetime) -> ByHand:
+        return file_by_hand(key, spec, given, now)
 
     def update(self, triggers: Sequence[Trigger]) -> None:
         """Watches follow in a moment; files that come from now on are events all the same. A disabled trigger has its verdicts."""

@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import structlog
 
+from triggers.by_hand import ByHand
 from triggers.slots import TICK, Armed, Schedule, Slot, plan, turn
 from triggers.source import Emit, Model, SourceError, State, Unavailable
-from triggers.sources.schedule_event import slot_event
+from triggers.sources.schedule_event import slot_by_hand, slot_event
 from triggers.sources.schedule_spec import ScheduleSettings, Spec, prepare
 from triggers.trigger import Trigger
 
@@ -80,6 +81,10 @@ class ScheduleSource:
     @staticmethod
     def addresses(key: str, spec: Schedule) -> tuple[str, ...]:  # noqa: ARG004 - the seam's; a slot is for one trigger
         return (key,)
+
+    @staticmethod
+    def by_hand(key: str, spec: Schedule, given: Mapping[str, Any], *, now: datetime) -> ByHand:
+        return slot_by_hand(key, spec, given, now)
 
     def update(self, triggers: Sequence[Trigger]) -> None:
         """A new schedule, and one whose cron or zone has changed, counts from now on; one that is switched off forgets."""

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import orjson
 import structlog
 
+from triggers.by_hand import ByHand
 from triggers.event import Event
 from triggers.http_answer import Answer, error_answer
 from triggers.ids import new_id
 from triggers.source import Accepted, Emit, Model, SourceError, Unavailable
 from triggers.sources.webhook_body import Held, Refused, check_type, parse_body, read_body, too_large, unsupported
+from triggers.sources.webhook_by_hand import request_by_hand
 from triggers.sources.webhook_hook import FindSecret, Hook, Takers
 from triggers.sources.webhook_request import expect, headers_of, query_of, storable
 from triggers.sources.webhook_spec import PREFIX, WebhookSettings, WebhookSpec, decoded_path, prepare
@@ -70,6 +72,10 @@ class WebhookSource:
     @staticmethod
     def addresses(key: str, spec: WebhookSpec) -> tuple[str, ...]:  # noqa: ARG004 - as above
         return (spec.path,)
+
+    @staticmethod
+    def by_hand(key: str, spec: WebhookSpec, given: Mapping[str, Any], *, now: datetime) -> ByHand:  # noqa: ARG004 - as above
+        return request_by_hand(spec, given, now)
 
     @property
     def url(self) -> str:

@@ -91,7 +91,7 @@ def _takers(method: str, triggers: Sequence[Trigger], guards: Mapping[str, Guard
     judging = [each for each in taking if each.enabled] or taking
     judges = tuple((each.key, guards[each.key]) for each in judging if each.key in guards)
     withheld = {
-        each.key: ("filter_false", _other_method(each.spec, method)) for each in triggers if method not in each.spec.methods
+        each.key: ("filter_false", other_method(each.spec, method)) for each in triggers if method not in each.spec.methods
     }
     return Takers(
         judges,
@@ -101,5 +101,6 @@ def _takers(method: str, triggers: Sequence[Trigger], guards: Mapping[str, Guard
     )
 
 
-def _other_method(spec: WebhookSpec, method: str) -> str:
+def other_method(spec: WebhookSpec, method: str) -> str:
+    """Why a trigger does not take a request with this method."""
     return f"it takes {', '.join(spec.methods)}, and this was {method}"

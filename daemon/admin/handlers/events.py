@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from daemon.admin.parameter import PAGE, SCANNED, Parameter, Several, Word
 from daemon.admin.route import NEXT, Answer, Asked, Reply, Route, paged
-from daemon.admin.schema import ANYTHING, INSTANT, OBJECT, TEXT, listed, maybe, record, ref, said, words
+from daemon.admin.schema import ANYTHING, CHAIN, DEPTH, INSTANT, OBJECT, TEXT, listed, maybe, record, ref, said, words
 from triggers.verdict import VERDICTS
 
 LISTED = {
@@ -13,6 +13,8 @@ LISTED = {
     "address": said(TEXT, "where it came in: a hook's path, a trigger's key"),
     "time": INSTANT,
     "subject": maybe(TEXT),
+    "chain": maybe(CHAIN),
+    "depth": maybe(DEPTH),
 }
 JUDGED = {
     "trigger": said(TEXT, "its key; * for several that an index ruled out at once"),
@@ -58,6 +60,7 @@ ROUTES = (
             Parameter("subject", "only events about this: a file's path, a slot"),
             Parameter("trigger", "only events for which this trigger was a candidate"),
             Parameter("verdict", "only events with one of these verdicts", Several(Word(VERDICTS))),
+            Parameter("chain", "only events of this chain"),
             *PAGE,
         ),
         refuses=("STORE",),

@@ -9,6 +9,8 @@ from daemon.admin.parameter import PAGE, SCANNED, Parameter, Seconds, Several, W
 from daemon.admin.route import NEXT, Answer, Asked, Reply, Route, paged
 from daemon.admin.schema import (
     ANYTHING,
+    CHAIN,
+    DEPTH,
     FLAG,
     INSTANT,
     NUMBER,
@@ -31,6 +33,8 @@ CAME_FROM = {
     "flow": said(TEXT, "the flow's key"),
     "trigger": said(maybe(TEXT), "the trigger that started it; null: by hand"),
     "event": said(maybe(TEXT), "the event that started it; null: by hand"),
+    "chain": CHAIN,
+    "depth": DEPTH,
     "createdAt": INSTANT,
     "startedAt": maybe(INSTANT),
     "finishedAt": maybe(INSTANT),
@@ -121,6 +125,7 @@ ROUTES = (
             Parameter("status", "only runs in one of these states", Several(Word(STATUSES))),
             Parameter("trigger", "only runs that this trigger started"),
             Parameter("event", "only runs that this event started"),
+            Parameter("chain", "only runs of this chain"),
             *PAGE,
         ),
         refuses=("STORE",),

@@ -8,7 +8,7 @@ from daemon.admin.schema import FLAG, INSTANT, OBJECT, TEXT, listed, maybe, reco
 
 LISTED = {
     "key": TEXT,
-    "type": said(TEXT, "what it fires on: webhook, schedule, file-watch"),
+    "type": said(TEXT, "what it fires on: webhook, schedule, file-watch, flow"),
     "flow": said(TEXT, "the flow it starts"),
     "enabled": FLAG,
     "next": listed(INSTANT, "of a schedule: its next three slots"),

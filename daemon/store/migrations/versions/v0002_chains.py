@@ -13,4 +13,7 @@ def upgrade() -> None:
     op.add_column("runs", sa.Column("chain", sa.Text))
     op.add_column("runs", sa.Column("depth", sa.Integer))
     op.add_column("definitions", sa.Column("subflows", sa.Text))
+    following, of_flows = sa.text("depth > 0"), sa.text("source = 'flow'")
+    op.create_index("runs_chain", "runs", ["chain", "id"], sqlite_where=following, postgresql_where=following)
+    op.create_index("events_of_flows", "events", ["subject"], sqlite_where=of_flows, postgresql_where=of_flows)
     op.create_index("definitions_key", "definitions", ["noun", "key"])

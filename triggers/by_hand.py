@@ -1,0 +1,99 @@
+"""An event that a person makes: a part of a document, filled up to what the trigger's own source would have made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from flows.errors import Problem
+from flows.suggest import did_you_mean, shown
+from triggers.event import Event, document_head
+from triggers.ids import new_id
+from triggers.redaction import REDACTED, looks_secret
+from triggers.sources import source_class
+from triggers.trigger import Trigger
+
+FIELDS = (
+    *("id", "type", "source", "subject", "time", "trigger", "chain"),
+    *("body", "headers", "query", "params", "method", "path", "remote", "file", "files", "flow"),
+)
+"""What stands at the top of event documents."""
+
+_FILLED = ("trigger", "chain", "file", "flow")  # objects of which a person gives as much as matters
+_TEXT_OBJECTS = ("headers", "query", "params")
+_TEXTS = ("id", "type", "source", "subject", "time", "method", "path", "remote")
+
+
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """What a source makes of a part of a document."""
+
+    document: dict[str, Any]  # its own document, of which what was given takes the place
+    withheld: str | None = None  # why the source would not have told the trigger of it: a method it does not take, …
+
+
+def check_event(event: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with a part of a document. A field that is not known is refused where a known one is near."""
+    problems = []
+    for name, value in event.items():
+        if name not in FIELDS:
+            near = did_you_mean(name, FIELDS)
+            if near:
+                problems.append(Problem((name,), f"{name:.60} is not known here", near, of_key=True))
+        elif name in _FILLED and not isinstance(value, dict):
+            problems.append(Problem((name,), f"{name} is {shown(value)}, and must be an object"))
+        elif name in _TEXT_OBJECTS:
+            problems += _text_problems(name, value)
+        elif name in _TEXTS and value is not None and not isinstance(value, str):
+            problems.append(Problem((name,), f"{name} is {shown(value)}, and must be text"))
+    return problems
+
+
+def manual_event(trigger: Trigger, given: Mapping[str, Any], *, now: float) -> Event:
+    """The event that matching takes for this trigger alone. `given` has passed check_event(). Raises DefinitionError."""
+    given = _as_events_have_it(given)
+    made = source_class(trigger.type).by_hand(trigger.key, trigger.spec, given, now=datetime.fromtimestamp(now, UTC))
+    document = {**made.document, **given}
+    for name in _FILLED:
+        if name in made.document and name in given:
+            document[name] = {**made.document[name], **given[name]}
+    document["trigger"] |= {"key": trigger.key, "type": trigger.type}
+    if "file" in document and "files" not in given:
+        document["files"] = [document["file"]]
+    withheld = {} if made.withheld is None else {trigger.key: ("filter_false", made.withheld)}
+    return Event(document["id"], "manual", trigger.key, now, document, subject=document["subject"], withheld=withheld)
+
+
+def head(type_: str, source: str, kind: str, now: datetime, *, subject: str | None = None) -> dict[str, Any]:
+    """How every event document begins; one made by hand begins a chain of its own."""
+    event_id, at = new_id("evt"), now.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+    begins = document_head(event_id=event_id, type_=type_, source=source, time=at, subject=subject)
+    return {**begins, "trigger": {"type": kind, "firedAt": at}, "chain": {"id": event_id, "depth": 0}}
+
+
+def _as_events_have_it(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Names of headers in lower case, values as text, and no secrets: a filter sees no more of them in a real event."""
+    made = dict(given)
+    for name in _TEXT_OBJECTS:
+        if name in made:
+            made[name] = {
+                (key.lower() if name == "headers" else key): REDACTED if name != "params" and looks_secret(key) else _text(value)
+                for key, value in made[name].items()
+            }
+    return made
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _text_problems(name: str, value: Any) -> list[Problem]:
+    if not isinstance(value, dict):
+        return [Problem((name,), f"{name} is {shown(value)}, and must be an object")]
+    return [
+        Problem((name, key), f"{key:.60} is {shown(inner)}, and must be text")
+        for key, inner in value.items()
+        if not isinstance(inner, (str, int, float))
+    ]
