@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from daemon.config import SOURCE_SECTIONS, STEP_SECTIONS, Address, read_address, read_config, read_section
+from daemon.config import SOURCE_SECTIONS, STEP_SECTIONS, Address, hidden, read_address, read_config, read_section
 from daemon.errors import HomeError
 from daemon.kinds import configured_kinds
 from flows.errors import DefinitionError
@@ -148,13 +148,112 @@ def test_an_unknown_zone_is_refused_with_the_one_that_was_meant(home):
     assert "Europe/Berlin" in said
 
 
-def test_systemd_credentials_are_not_settings(home, tmp_path, monkeypatch):
-    credentials = tmp_path / "credentials"
-    credentials.mkdir()
-    (credentials / "camshaft_worker__concurrency").write_text("99")
-    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
+@pytest.fixture
+def credentials(tmp_path, monkeypatch):
+    """put(name, text): a file where systemd would have put it."""
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
+
+    def put(name, text):
+        (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+
+    return put
+
+
+@pytest.mark.parametrize("name", ["CAMSHAFT_WORKER__CONCURRENCY", "camshaft_worker__concurrency", "Camshaft_Worker__Concurrency"])
+def test_a_credential_that_is_named_like_a_variable_is_a_setting(home, credentials, name):
+    credentials(name, "99\n")
+
+    assert read_config(home).worker.concurrency == 99
+
+
+def test_other_credentials_are_secrets_and_no_settings(home, credentials):
+    credentials("worker__concurrency", "99")
+    credentials("CAMSHAFT_TOKEN", "secret")
+    credentials("camshaft_home", "/nowhere")
+    credentials("http", b"\xff")
 
     assert read_config(home).worker.concurrency == 10
+
+
+def test_each_place_is_stronger_than_the_one_before(home, credentials, monkeypatch):
+    write(home, "[worker]\nconcurrency = 1\ndrain_s = 1\n[log]\nlevel = 'debug'\nformat = 'json'\n")
+    for name, text in (("WORKER__CONCURRENCY", "2"), ("WORKER__DRAIN_S", "3"), ("LOG__FORMAT", "console")):
+        credentials(f"CAMSHAFT_{name}", text)
+    monkeypatch.setenv("CAMSHAFT_WORKER__DRAIN_S", "4")
+
+    config = read_config(home, {"worker": {"concurrency": 5}})
+
+    assert (config.log.level, config.log.format, config.worker.drain_s, config.worker.concurrency) == ("debug", "console", 4.0, 5)
+    assert [str(config.layers.origin(path)) for path in (("log", "level"), ("log", "format"), ("worker", "drain_s"))] == [
+        "camshaft.toml:5",
+        "credential CAMSHAFT_LOG__FORMAT",
+        "environment CAMSHAFT_WORKER__DRAIN_S",
+    ]
+    assert [str(config.layers.origin(path)) for path in (("worker", "concurrency"), ("http", "listen"))] == ["flag", "default"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("CAMSHAFT_WORKR__CONCURRENCY", "1", "credential CAMSHAFT_WORKR__CONCURRENCY: there is no section «workr» (did you mean «worker»?)"),
+        ("camshaft_worker__concurency", "1", "credential camshaft_worker__concurency: concurency is not known here (did you mean «concurrency»?)"),
+        ("camshaft_worker__concurrency", "x", "credential camshaft_worker__concurrency: concurrency is «x», and must be a whole number"),
+        ("camshaft_steps__bsh__shell", "x", "credential camshaft_steps__bsh__shell: there is no section «steps.bsh» (did you mean «bash»?)"),
+        ("camshaft_worker__concurrency", b"\xff", "credential camshaft_worker__concurrency: it is not UTF-8 text"),
+    ],
+)  # fmt: skip
+def test_a_credential_that_would_set_nothing_is_refused_by_its_name(home, credentials, name, text, said):
+    credentials(name, text)
+
+    assert refusal(home) == [said]
+
+
+def test_a_credentials_folder_that_cannot_be_read_is_named(home, monkeypatch):
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(home / "none"))
+
+    with pytest.raises(HomeError, match="none"):
+        read_config(home)
+
+
+def test_one_underscore_too_few_is_told_with_the_name_that_was_meant(home, monkeypatch):
+    monkeypatch.setenv("CAMSHAFT_HTTP_LISTEN", "127.0.0.1:1")
+    monkeypatch.setenv("CAMSHAFT_WEBHOOK_SECRET", "somebody's own")
+
+    assert refusal(home) == ["environment CAMSHAFT_HTTP_LISTEN: it sets nothing (did you mean «CAMSHAFT_HTTP__LISTEN»?)"]
+
+
+def test_a_list_or_a_section_stands_in_a_variable_as_json(home, monkeypatch):
+    monkeypatch.setenv("CAMSHAFT_ENV__ALLOW", '["ONE", "TWO"]')
+    monkeypatch.setenv("CAMSHAFT_STEPS__FILE_READ__ROOTS", '["/srv"]')
+    monkeypatch.setenv("CAMSHAFT_HTTP__LISTEN", "[::1]:5")
+
+    config = read_config(home)
+
+    assert config.env.allow == ("ONE", "TWO")
+    assert config.steps["file_read"] == {"roots": ["/srv"]}
+    assert str(config.http.listen) == "[::1]:5"
+
+
+def test_a_home_in_its_own_file_is_refused(home):
+    write(home, "home = '/nowhere'\n")
+
+    assert refusal(home) == ["camshaft.toml:1 home: the home is not set in its own file (--home DIR, or CAMSHAFT_HOME)"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("postgresql://camshaft:s3cr%40t@db:5432/x", "postgresql://camshaft:***@db:5432/x"),
+        ("postgresql://db/x?user=a&password=s3cret&sslmode=require", "postgresql://db/x?user=a&password=***&sslmode=require"),
+        ("url is «postgres://a:b@c/d», and must not be", "url is «postgres://a:***@c/d», and must not be"),
+        ("https://hooks.example.com/a@b:c", "https://hooks.example.com/a@b:c"),
+        ("postgresql://camshaft@db/x", "postgresql://camshaft@db/x"),
+    ],
+)
+def test_passwords_in_addresses_are_never_shown(text, shown):
+    assert hidden(text) == shown
 
 
 def test_a_home_that_is_not_there_is_refused_with_the_command_that_makes_it(tmp_path):

@@ -1,0 +1,193 @@
+"""The settings of the daemon: one model for each section, with what it is, its default and its limits."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from daemon.config.layers import Layers
+from flows.errors import DefinitionError
+from triggers.zones import parse_zone
+
+# The sections of parts, by the words of their types. A test holds them against SOURCES and STEP_KINDS, which are too heavy to load here.
+SOURCE_SECTIONS = ("webhook", "schedule", "file_watch", "flow")
+STEP_SECTIONS = (
+    "action", "bash", "http", "transform", "condition", "parallel", "loop", "while", "flow", "file_read", "file_write",
+)  # fmt: skip
+
+
+class Address(NamedTuple):
+    """Where to listen. Port 0: any free port, told when it is bound."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def read_address(value: Any) -> Address:
+    """`HOST:PORT`, `[::1]:PORT`, `:PORT` (all interfaces) or `PORT` (loopback)."""
+    if isinstance(value, Address):
+        return value
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError("an address is HOST:PORT")  # noqa: TRY004 - pydantic turns a ValueError into a problem, not a TypeError
+    host, colon, port = str(value).strip().rpartition(":")
+    if not colon:
+        host = "127.0.0.1"
+    elif host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise ValueError(f"«{value}» is no HOST:PORT; an IPv6 address stands in brackets: [::1]:8700")
+    if not (port.isascii() and port.isdigit()) or int(port) > 65535:
+        raise ValueError(f"«{value}» has no port: an address is HOST:PORT, the port from 0 to 65535")
+    return Address(host or "0.0.0.0", int(port))  # noqa: S104 - `:8700` asks for all interfaces by name
+
+
+def _none_by_name(value: Any) -> Any:
+    """TOML has no null: «none» switches a limit off."""
+    return None if isinstance(value, str) and value.strip().lower() == "none" else value
+
+
+def _split_commas(value: Any) -> Any:
+    return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+
+Listen = Annotated[Address, BeforeValidator(read_address)]
+
+
+def _known_zone(value: str) -> str:
+    try:
+        return parse_zone(value).key
+    except DefinitionError as error:
+        raise ValueError(f"{error.problems[0].problem} ({error.problems[0].hint})") from error
+
+
+Zone = Annotated[str, AfterValidator(_known_zone)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_split_commas)]
+Days = Annotated[float, Field(gt=0)]
+Rows = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """What all sections have in common: nothing unknown, nothing changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class HttpConfig(Section):
+    """[http]: the listeners."""
+
+    listen: Listen = Field(default=Address("127.0.0.1", 8700), description="where webhooks come in; port 0 takes a free one")
+    admin: Listen | None = Field(
+        default=None, description="the admin API over TCP, with a token; without it only the Unix socket"
+    )
+    public_url: str | None = Field(
+        default=None, description="how the world reaches `listen`, e.g. https://hooks.example.com: shown in URLs"
+    )
+
+
+class StoreConfig(Section):
+    """[store]: the database."""
+
+    path: Path | None = Field(default=None, description="the SQLite file; relative to the home; state/camshaft.db by default")
+    synchronous: Literal["full", "normal"] = Field(default="full", description="full: an acknowledged event survives a power cut")
+
+
+class WorkerConfig(Section):
+    """[worker]: runs."""
+
+    concurrency: int = Field(default=10, ge=1, le=10_000, description="how many runs go on at once")
+    drain_s: float = Field(
+        default=30.0, ge=0, le=86_400, description="how long runs may go on after SIGTERM before they are stopped"
+    )
+
+
+class ScheduleConfig(Section):
+    """[schedule]: what schedules have in common."""
+
+    timezone: Zone = Field(default="UTC", description="whose clock it is for schedules that name none, e.g. Europe/Berlin")
+
+
+class RetentionConfig(Section):
+    """[retention]: how long ended runs and their events are kept. Whichever limit is met first holds."""
+
+    age_days: Annotated[Days | None, BeforeValidator(_none_by_name)] = Field(
+        default=30.0, description="older events and ended runs are pruned; «none» keeps them"
+    )
+    rows: Annotated[Rows | None, BeforeValidator(_none_by_name)] = Field(
+        default=1_000_000, description="the most events kept; the oldest go first"
+    )
+
+
+class LogConfig(Section):
+    """[log]: what is written to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="the least level that is written")
+    format: Literal["auto", "console", "json"] = Field(
+        default="auto", description="auto: console on a terminal, JSON lines otherwise"
+    )
+
+
+class EnvConfig(Section):
+    """[env]: the environment that expressions may see."""
+
+    allow: Names = Field(default=(), description="names of the variables that stand in `$.env`")
+
+
+class Config(BaseSettings):
+    """All of it. A part is given its section or its values, never the whole."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True)
+
+    _layers: Layers = PrivateAttr(default_factory=Layers)
+
+    home: Path
+    http: HttpConfig = HttpConfig()
+    store: StoreConfig = StoreConfig()
+    worker: WorkerConfig = WorkerConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    retention: RetentionConfig = RetentionConfig()
+    log: LogConfig = LogConfig()
+    env: EnvConfig = EnvConfig()
+    sources: dict[str, dict[str, Any]] = Field(default={}, description="[sources.webhook] …: each source checks its own")
+    steps: dict[str, dict[str, Any]] = Field(default={}, description="[steps.bash] …: each kind of step checks its own")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic-settings'
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - it would take systemd's secrets for settings
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what Layers has put together: it knows where each value came from, and refuses what sets nothing."""
+        return (init_settings,)
+
+    @property
+    def layers(self) -> Layers:
+        """Where each value came from."""
+        return self._layers
+
+    @property
+    def state(self) -> Path:
+        """Where the daemon writes: the database, the admin socket and its token, the lock."""
+        return self.home / "state"
+
+    @property
+    def database(self) -> Path:
+        return self.home / (self.store.path or Path("state/camshaft.db"))
+
+    @property
+    def timezone(self) -> str:
+        return self.schedule.timezone
+
+    @property
+    def env_values(self) -> dict[str, str]:
+        """What `$.env` holds."""
+        return {name: os.environ[name] for name in self.env.allow if name in os.environ}
