@@ -130,8 +130,13 @@ def flow_listed(flow: Flow, triggers: Sequence[str]) -> dict[str, Any]:
 
 
 def flow_shown(flow: Flow, triggers: Sequence[str]) -> dict[str, Any]:
+    from flows import summary  # it reaches for all that steps are made of, and few ask
+
     return flow_listed(flow, triggers) | {
         "description": flow.description,
+        "declared": summary.declared_inputs(flow),
+        "stepTypes": summary.step_types(flow),
+        "needs": summary.needs(flow),
         "digest": flow.digest,
         "folder": str(flow.folder),
         "subflows": list(flow.subflows),

@@ -13,6 +13,8 @@ from flows.suggest import did_you_mean
 
 Reference = tuple[str | int, ...]  # how a path begins: ("$", "steps", "fetch", "output") or ("steps", "fetch")
 
+OPAQUE = frozenset({"code", "python"})  # kinds that are given all there is, where what they read cannot be told
+
 
 def bodies_of(prepared: Any) -> Iterator[Graph]:
     """The graphs inside what a kind prepared: the body of a loop, the branches of a condition."""
@@ -35,6 +37,14 @@ def parts_of(prepared: Any) -> Iterator[Any]:
             pending.extend(reversed(part))
 
 
+def all_steps(graph: Graph) -> Iterator[Step]:
+    """Every step at every depth; not those of sub-flows."""
+    for step in graph.steps:
+        yield step
+        for body in bodies_of(step.prepared):
+            yield from all_steps(body)
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """What a flow has that references may name."""
@@ -49,15 +59,24 @@ def check_references(graph: Graph, inputs: Collection[str] | None, *, ordered: b
 
     `inputs` None: the flow does not say which it takes. `ordered` False: the edges are not known, so «not yet» is not asked.
     """
-    known = Known(inputs, {step.id: step for step in _all_steps(graph)}, ordered)
+    known = Known(inputs, {step.id: step for step in all_steps(graph)}, ordered)
     return list(dict.fromkeys(_check_graph(graph, frozenset(), known)))
 
 
-def _all_steps(graph: Graph) -> Iterator[Step]:
-    for step in graph.steps:
-        yield step
-        for body in bodies_of(step.prepared):
-            yield from _all_steps(body)
+def unused_inputs(graph: Graph, inputs: Collection[str]) -> list[Problem]:
+    """A warning for each declared input that nothing reads. None where something may read them all."""
+    left = dict.fromkeys(inputs)
+    whole = Step("", "", graph.output)  # the flow's own output reads as a step does
+    for step in (*all_steps(graph), whole):
+        if step.kind in OPAQUE and not any(hasattr(part, "references") for part in parts_of(step.prepared)):
+            return []
+        for reference, _ in references_of(step):
+            parts = reference[1:] if reference[:1] == ("$",) else reference
+            if not parts or parts[0] in {"data", "output"} or parts == ("input",):
+                return []
+            left.pop(str(parts[1] if parts[0] == "input" else parts[0]), None)
+    said = "nothing reads this input"
+    return [Problem(("inputs", name), said, "take it out, or use it", "INPUT_UNUSED", warning=True, of_key=True) for name in left]
 
 
 def _check_graph(graph: Graph, outside: frozenset[str], known: Known) -> Iterator[Problem]:
@@ -67,7 +86,7 @@ def _check_graph(graph: Graph, outside: frozenset[str], known: Known) -> Iterato
     for position, step in enumerate(graph.steps):
         seen = _Seen(graph, position, before[position], inside, outside)
         shows_itself = getattr(step.prepared, "shows_itself", False)
-        for reference, place in _references(step):
+        for reference, place in references_of(step):
             if not (shows_itself and _reads_itself(step, reference, place, inside[position])):
                 yield from _check_one(step, reference, place, seen, known)
         bodies = list(bodies_of(step.prepared))
@@ -138,7 +157,8 @@ def _with_children(step: Step) -> frozenset[str]:
     return frozenset(names)
 
 
-def _references(step: Step) -> Iterator[tuple[Reference, Place]]:
+def references_of(step: Step) -> Iterator[tuple[Reference, Place]]:
+    """What one step reads and where that is written; not what the steps inside it read."""
     if step.when is not None:
         yield from ((reference, (*step.place, "if")) for reference in step.when.references)
     if step.unless is not None:

@@ -70,6 +70,14 @@ def read_inputs(file: str | None, pairs: Iterable[str]) -> dict[str, Any]:
     return inputs
 
 
+def read_answers(file: Path) -> dict[str, Any]:
+    """What --mock gives: outputs by the ids of steps."""
+    answers = read_input(str(file))
+    if not isinstance(answers, dict):
+        raise BadRequest("--mock FILE holds an object: outputs by the ids of steps")
+    return answers
+
+
 def _json(text: str, pair: str) -> Any:
     try:
         return read_document(text, suffix=".json").value

@@ -6,12 +6,14 @@ import asyncio
 import os
 import secrets
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from daemon import shapes
 from daemon.beside import FlowsBeside
+from daemon.cli.agent import AgentLines
 from daemon.cli.local import close_kinds, definitions_of, told_plainly, world_of
 from daemon.cli.options import home_around, likely_home
 from daemon.config import Config, read_config
@@ -21,10 +23,11 @@ from daemon.kinds import configured_kinds
 from daemon.live import queued_run
 from daemon.log import set_up_logs
 from daemon.store import open_store
-from daemon.store.rows import Run
+from daemon.store.rows import FollowUp, Run
 from daemon.store.store import LEASE_S
 from daemon.upkeep import keep_leased
-from daemon.worker import RunStore, execute_once
+from daemon.worker import RunStore, Unrecorded, execute_once
+from flows.attempt import Attempt
 from flows.errors import DefinitionError, Problem
 from flows.flow import Flow
 from flows.suggest import did_you_mean
@@ -32,31 +35,33 @@ from flows.suggest import did_you_mean
 Shown = tuple[dict[str, Any], bool]  # the run, and whether Ctrl-C stopped it
 
 
-def run_key(home: Path, key: str, inputs: Mapping[str, Any]) -> Shown:
+def run_key(home: Path, key: str, inputs: Mapping[str, Any], lines: AgentLines | None = None) -> Shown:
     """Execute a flow of a home. The run stands in its database, for `run show`."""
-    return asyncio.run(_run_key(home, key, inputs))
+    return asyncio.run(_run_key(home, key, inputs, lines))
 
 
-def run_file(file: Path, home: Path | None, inputs: Mapping[str, Any]) -> Shown:
+def run_file(file: Path, home: Path | None, inputs: Mapping[str, Any], lines: AgentLines | None = None) -> Shown:
     """Execute the flow in a file. Settings are those of --home, or of the home that the file stands in, or the defaults."""
-    return asyncio.run(_run_file(file, home, inputs))
+    return asyncio.run(_run_file(file, home, inputs, lines))
 
 
-async def _run_key(home: Path, key: str, inputs: Mapping[str, Any]) -> Shown:
+async def _run_key(home: Path, key: str, inputs: Mapping[str, Any], lines: AgentLines | None) -> Shown:
     config = read_config(home)
     kinds = configured_kinds(config)
     try:
         definitions = await asyncio.to_thread(definitions_of, config, kinds)
         if key not in definitions.flows:
-            _explain_absence(key, definitions.flows, definitions.refused)
+            explain_absence(key, definitions.flows, definitions.refused)
         flow = definitions.flows[key]
         async with told_plainly():
-            return await _recorded(config, kinds, flow, definitions.flows, inputs)
+            return await _recorded(config, kinds, flow, definitions.flows, inputs, lines)
     finally:
         await close_kinds(kinds)
 
 
-async def _recorded(config: Config, kinds: Kinds, flow: Flow, flows: Mapping[str, Flow], inputs: Mapping[str, Any]) -> Shown:
+async def _recorded(
+    config: Config, kinds: Kinds, flow: Flow, flows: Mapping[str, Flow], inputs: Mapping[str, Any], lines: AgentLines | None
+) -> Shown:
     token = f"command-{os.getpid()}-{secrets.token_hex(4)}"
     run = queued_run(flow, inputs, owner=token)
     config.state.mkdir(mode=0o700, exist_ok=True)
@@ -66,29 +71,34 @@ async def _recorded(config: Config, kinds: Kinds, flow: Flow, flows: Mapping[str
         await store.enqueue(run)
         leasing = asyncio.create_task(keep_leased(store, every_s=LEASE_S / 3))
         try:
-            return await _executed(config, kinds, flow, flows, run, store)
+            return await _executed(config, kinds, flow, flows, run, _telling(store, flow, lines))
         finally:
             leasing.cancel()
 
 
-async def _run_file(file: Path, home: Path | None, inputs: Mapping[str, Any]) -> Shown:
-    config = _config_for(file, home)
+async def _run_file(file: Path, home: Path | None, inputs: Mapping[str, Any], lines: AgentLines | None) -> Shown:
+    config = config_for(file, home)
     kinds = configured_kinds(config)
     try:
         flows = FlowsBeside(file, kinds)
         flow = flows.first
         run = queued_run(flow, inputs, owner=None)
-        return await _executed(config, kinds, flow, flows, run, None)
+        return await _executed(config, kinds, flow, flows, run, _telling(Unrecorded(), flow, lines))
     finally:
         await close_kinds(kinds)
 
 
-async def _executed(
-    config: Config, kinds: Kinds, flow: Flow, flows: Mapping[str, Flow], run: Run, store: RunStore | None
-) -> Shown:
+async def _executed(config: Config, kinds: Kinds, flow: Flow, flows: Mapping[str, Flow], run: Run, store: RunStore) -> Shown:
     """Run to the end; the first Ctrl-C or SIGTERM cancels the run, and it ends with what it did so far."""
     set_up_logs(config.log.level if config.log.level != "info" else "error", config.log.format)  # the result tells the rest
     work = asyncio.ensure_future(execute_once(flow, run, world=world_of(config, kinds, flows), store=store))
+    with stopped_by_signals(work) as stopped:
+        return shapes.run_shown(await work), bool(stopped)
+
+
+@contextmanager
+def stopped_by_signals(work: asyncio.Future[Any]) -> Iterator[list[int]]:
+    """The first Ctrl-C or SIGTERM cancels the work, and stands in the list that this gives."""
     stopped: list[int] = []
 
     def stop(number: int) -> None:
@@ -100,13 +110,47 @@ async def _executed(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop, number)
     try:
-        return shapes.run_shown(await work), bool(stopped)
+        yield stopped
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
 
 
-def _config_for(file: Path, home: Path | None) -> Config:
+def _telling(store: RunStore, flow: Flow, lines: AgentLines | None) -> RunStore:
+    if lines is None:
+        return store
+    lines.begun(flow.key, len(flow.graph.steps))
+    return TellingStore(store, lines.attempt)
+
+
+class TellingStore:
+    """A store that passes on what it is given to record, as it comes."""
+
+    def __init__(self, store: RunStore, told: Callable[[Attempt], None]) -> None:
+        self.claim_fresh, self.claim, self.definition = store.claim_fresh, store.claim, store.definition
+        self._store, self._told = store, told
+
+    def record(self, run_id: str, attempts: list[Attempt], *, starts_run_at: float | None = None) -> asyncio.Future[None]:
+        self._tell(attempts)
+        return self._store.record(run_id, attempts, starts_run_at=starts_run_at)
+
+    def finish(
+        self,
+        run: Run,
+        attempts: list[Attempt],
+        told: Callable[[BaseException | None], Any],
+        follow_ups: Sequence[FollowUp],
+        then: Callable[[Sequence[Run]], None],
+    ) -> None:
+        self._tell(attempts)
+        self._store.finish(run, attempts, told, follow_ups, then)
+
+    def _tell(self, attempts: list[Attempt]) -> None:
+        for attempt in attempts:
+            self._told(attempt)
+
+
+def config_for(file: Path, home: Path | None) -> Config:
     if home is not None:
         return read_config(home)
     around = home_around(file)
@@ -116,7 +160,7 @@ def _config_for(file: Path, home: Path | None) -> Config:
     return read_config(likely) if likely.is_dir() else Config(home=file.absolute().parent)
 
 
-def _explain_absence(key: str, flows: Mapping[str, Flow], refused: tuple[Problem, ...]) -> None:
+def explain_absence(key: str, flows: Mapping[str, Flow], refused: tuple[Problem, ...]) -> None:
     """Raise why a home has no such flow: it is refused, or it is not there."""
     own = [problem for problem in refused if problem.file is not None and flow_name(Path(problem.file)) == key]
     if own:

@@ -26,7 +26,7 @@ from flows.flow import Flow
 from flows.graph import FlowKey, Graph, Place, Requirement, Step, check
 from flows.inputs import Input, Inputs
 from flows.output_schema import schema_problems
-from flows.references import check_references, parts_of
+from flows.references import check_references, parts_of, unused_inputs
 from flows.selector import compile_selector
 from flows.step import Load
 from flows.suggest import did_you_mean, nearest, shown, validation_problems
@@ -59,6 +59,7 @@ def load_steps(definition: dict[str, Any], *, key: str | None, folder: Path, kin
     declared = inputs.declared if spec.inputs is not None else None
     for problem in check_references(graph, declared, ordered=lowering.ordered):
         lowering.tell(problem)
+    lowering.warnings.extend(unused_inputs(graph, inputs.declared) if not lowering.problems else ())
     if lowering.problems:
         raise DefinitionError(*lowering.problems)
     assert named is not None

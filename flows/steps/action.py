@@ -81,6 +81,10 @@ class ActionKind:
     async def run(self, prepared: Acting, scope: Scope) -> Output:
         return Output(await self._api.call(call_of(prepared.made(scope.names)), scope.secret))
 
+    async def example(self, prepared: Acting, scope: Scope) -> Any:
+        """For rehearsals: what the action could answer. None: nothing is known of it."""
+        return await self._api.example(as_text(prepared.made(scope.names).get("actionId")), scope.secret)
+
     async def close(self) -> None:
         await self._api.close()
 

@@ -55,6 +55,7 @@ class Action:
     path: str  # with {{names}} that path variables fill
     custom: bool  # it takes its connection in the body as well
     required: Mapping[str, tuple[str, ...]]  # pathVars, queryParams, data → the names that must be given
+    example: Any = None  # of what it answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,14 @@ class ActionApi:
         answer = await self._send(request, (key, connection))
         return without(_value(answer), (key, connection))
 
+    async def example(self, action: str, secret: Callable[[str], str]) -> Any:
+        """What the API gives as an example of the action's answer. None: it gives none, or cannot be asked."""
+        try:
+            key = secret(self._settings.secret).strip()
+            return (await self._kept_or(key, f"action {action}", lambda: self._action(action, key))).example
+        except StepError:
+            return None
+
     async def close(self) -> None:
         await self._client.close()
 
@@ -115,7 +124,8 @@ class ActionApi:
         if not isinstance(method, str) or method.upper() not in METHODS or not isinstance(path, str):
             raise StepError(f"the API gives no method and path for action «{action[:200]}»", code="ACTION_UNKNOWN")
         tags = row.get("tags")
-        return Action(action, method.upper(), path, isinstance(tags, list) and "custom" in tags, _required(row.get("ioSchema")))
+        schema, custom = row.get("ioSchema"), isinstance(tags, list) and "custom" in tags
+        return Action(action, method.upper(), path, custom, _required(schema), _example(schema))
 
     async def _connection(self, wanted: str | Mapping[str, Any], key: str) -> str:
         """A connection's key. A platform with several needs a tag that tells one from the others."""
@@ -209,6 +219,11 @@ def _required(schema: Any) -> dict[str, tuple[str, ...]]:
         names = part.get("required") if isinstance(part, dict) else None
         found[name] = tuple(each for each in names or () if isinstance(each, str)) if isinstance(names, list) else ()
     return found
+
+
+def _example(schema: Any) -> Any:
+    shown = schema.get("ioExample") if isinstance(schema, dict) else None
+    return shown.get("output") if isinstance(shown, dict) else None
 
 
 def _check_input(action: Action, call: Call) -> None:

@@ -65,6 +65,10 @@ class HttpAuth(BaseModel):
     username: str | None = Field(default=None, description="of basic, as text with {{ }}")
     header: Annotated[str, AfterValidator(_token)] | None = Field(default=None, description="of header: its name")
 
+    @property
+    def secret_name(self) -> str:
+        return self.secret if isinstance(self.secret, str) else self.secret.env
+
     @model_validator(mode="after")
     def _has_its_own(self) -> HttpAuth:
         needed = {"basic": "username", "header": "header"}.get(self.type)
@@ -131,6 +135,11 @@ class Exchange:
     max_bytes: int
     max_redirects: int
     references: tuple[Reference, ...]
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The names of the secrets it sends."""
+        return () if self.auth is None else (self.auth.secret_name,)
 
 
 class Http:
@@ -331,7 +340,7 @@ def _header_text(name: str, value: Any) -> str:
 
 def _credentials(auth: HttpAuth, username: Value, scope: Scope) -> tuple[str, str, tuple[str, ...]]:
     """The header's name and text, and every form in which the secret could come back."""
-    name = auth.secret if isinstance(auth.secret, str) else auth.secret.env
+    name = auth.secret_name
     secret = scope.secret(name).rstrip("\r\n")  # secrets are kept in files, which end with a line break
     if not secret or _CONTROL.search(secret):
         said = "is empty" if not secret else "has a line break or another control character"

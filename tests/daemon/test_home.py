@@ -22,7 +22,7 @@ def trigger(flow: str = "greet", **more) -> dict:
 
 def flow(*subflows: str, **more) -> dict:
     steps = [{"id": f"s{number}", "type": "flow", "flow": {"key": key}} for number, key in enumerate(subflows)]
-    return {"steps": [*steps, {"id": "say", "type": "transform", "transform": {"expression": "1"}}], **more}
+    return {"steps": [*steps, {"id": "say", "type": "transform", "transform": {"expression": "Object.keys($.input)"}}], **more}
 
 
 @pytest.fixture

@@ -26,6 +26,9 @@ SCHEMAS = {
         LISTED
         | {
             "description": maybe(TEXT),
+            "declared": listed(OBJECT, "the inputs as they are declared"),
+            "stepTypes": said(OBJECT, "how many steps of each kind there are"),
+            "needs": said(OBJECT, "programs, secrets, variables, flows that must be there for it to run"),
             "digest": said(TEXT, "names this version"),
             "folder": said(TEXT, "where its relative paths begin"),
             "subflows": listed(TEXT),
