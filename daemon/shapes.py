@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from daemon import metrics
+from flows import summary
 from flows.errors import Problem, dotted
 
 if TYPE_CHECKING:
@@ -130,8 +131,6 @@ def flow_listed(flow: Flow, triggers: Sequence[str]) -> dict[str, Any]:
 
 
 def flow_shown(flow: Flow, triggers: Sequence[str]) -> dict[str, Any]:
-    from flows import summary  # it reaches for all that steps are made of, and few ask
-
     return flow_listed(flow, triggers) | {
         "description": flow.description,
         "declared": summary.declared_inputs(flow),
