@@ -233,6 +233,22 @@ def test_every_kind_of_step_is_described_with_its_fields(name):
     assert kind.section == name or f"`{kind.section}`" in part
 
 
+def test_every_documented_behaviour_names_a_test_that_is_there():
+    tests = {
+        name
+        for file in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^ *(?:async )?def (test_\w+)", file.read_text(), re.MULTILINE)
+    }
+    shown = section("docs/flows.md", "## The One CLI's format, line by line").partition("Where its engine differs")[0]
+    lines = [line for line in re.findall(r"^\| (.+) \|$", shown, re.MULTILINE) if "documented |" not in line]
+
+    named = [re.findall(r"`(test_\w+)`", line) for line in lines]
+
+    assert {name for names in named for name in names} <= tests
+    assert all(names or line.startswith("**") for line, names in zip(lines, named, strict=True))
+    assert len(lines) > 60
+
+
 def test_the_fields_of_flows_and_steps_are_named():
     flow = words(section("docs/flows.md", "## The flow"))
     step = words(section("docs/flows.md", "## Every step"))
