@@ -9,10 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol
 
 from daemon.dispatch import Job
-from daemon.store.rows import Candidate, Run
+from daemon.store.rows import Candidate, FollowUp, Run
+from daemon.stream import Stream
+from daemon.told import decided, event_told
 from flows.flow import Flow
 from triggers.event import Cause, Event
 from triggers.ids import new_id
@@ -50,12 +53,14 @@ class Intake:
         put: Callable[[list[Job]], None],
         queued: Callable[[str | None], None],
         *,
+        stream: Stream | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._rules = rules
         self._put = put
         self._queued = queued
+        self._stream = stream or Stream()
         self._clock = clock
         self.closed = False
 
@@ -66,7 +71,9 @@ class Intake:
         """
         if self.closed:
             raise Unavailable("the daemon is stopping")
-        return self._store.accept(event, self.decide(event), self.wake)
+        candidates = self.decide(event)
+        then = self.wake if self._stream.tell is None else partial(self._tell, [(event_told(event), candidates)])
+        return self._store.accept(event, candidates, then)
 
     def decide(self, event: Event) -> list[Candidate]:
         """A verdict for each candidate trigger, and the runs to queue. Nothing is written or told yet."""
@@ -107,6 +114,21 @@ class Intake:
             chain=chain.get("id", event.id),
             depth=chain.get("depth", 0),
         )
+
+    def followed(self, follow_ups: Sequence[FollowUp], runs: Sequence[Run]) -> None:
+        """The same for what follows from a run's end: it is on disk, and these runs were queued by it."""
+        if follow_ups and self._stream.tell is not None:
+            self._tell([(event_told(follow_up.event), follow_up.candidates) for follow_up in follow_ups], runs)
+        else:
+            self.wake(runs)
+
+    def _tell(self, events: Sequence[tuple[Mapping[str, Any], Sequence[Candidate]]], runs: Sequence[Run]) -> None:
+        """Tell who listens, and then the dispatch: a run is queued before it runs."""
+        if (tell := self._stream.tell) is not None:
+            for told, candidates in events:
+                for kind, facts in decided(told, candidates, [run for run in runs if run.event == told["event"]]):
+                    tell(kind, facts)
+        self.wake(runs)
 
     def wake(self, runs: Sequence[Run]) -> None:
         """Tell the dispatch, now that the runs are on disk."""

@@ -6,13 +6,15 @@ import asyncio
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from daemon.dispatch import Job
 from daemon.dispatch.local import LocalDispatch
 from daemon.store import Store
 from daemon.store.rows import Run
+from daemon.stream import Stream
+from daemon.told import run_told
 from daemon.worker import Worker
 from flows.errors import DefinitionError, Problem
 from flows.flow import Flow
@@ -28,11 +30,14 @@ class LiveDaemon:
     worker: Worker
     started_at: float
     version: str
+    stream: Stream = field(default_factory=Stream)
 
     async def start(self, flow: Flow, inputs: Mapping[str, Any]) -> str:
         run = queued_run(flow, inputs, owner=self.store.token)
         await self.store.save_definitions("flow", [(flow, flow.folder)])
         await self.store.enqueue(run)
+        if self.stream.tell is not None:
+            self.stream.tell("run", run_told(run))
         self.worker.queued(None)
         self.dispatch.put([Job(run.id, priority=run.priority)])
         return run.id

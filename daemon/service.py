@@ -40,6 +40,7 @@ from daemon.sources import Sources
 from daemon.store import Store, open_store
 from daemon.store.rows import Due
 from daemon.store.sqlite import hold_home
+from daemon.stream import Stream
 from daemon.upkeep import keep_pruned, keep_rescuing, watch_overdue
 from daemon.watchdog import Asked, Owes, Progress, keep_watch
 from daemon.worker import Worker
@@ -125,21 +126,20 @@ async def open_daemon(
         store = await stack.enter_async_context(open_store(config.database, token=token, synchronous=config.store.synchronous))
         due = store.reconcile(time.time())
         await _keep_versions(store, holder.current)
-        dispatch = LocalDispatch()
-        worker = Worker(
-            store, make_world(kinds, lambda: holder.current.flows, credentials, config.env_values), lambda: holder.current.flows
-        )
+        dispatch, stream = LocalDispatch(), Stream()
+        world = make_world(kinds, lambda: holder.current.flows, credentials, config.env_values)
+        worker = Worker(store, world, lambda: holder.current.flows, stream=stream)
         store.while_committing(dispatch.pump)
-        intake = Intake(store, lambda: holder.current, dispatch.put, worker.queued)
+        intake = Intake(store, lambda: holder.current, dispatch.put, worker.queued, stream=stream)
         sources = Sources(partial(_make_source, config, store, credentials, worker, sockets), intake.accept, always=("webhook",))
         worker.run_ended = sources.run_ended
         grown = await store.chain_sizes() if due else {}
         worker.follow = Follower(intake, lambda: holder.current.set, source_settings(config, "flow"), grown)
-        worker.followed = intake.wake
+        worker.followed = intake.followed
         stack.push_async_callback(_close_kinds, kinds)
         await sources.start(holder.current.triggers)
         stack.push_async_callback(sources.close)
-        live = LiveDaemon(store, dispatch, worker, started_at=time.time(), version=version("camshaft"))
+        live = LiveDaemon(store, dispatch, worker, started_at=time.time(), version=version("camshaft"), stream=stream)
         operations = Operations(
             home=config.home,
             definitions=holder,
@@ -154,6 +154,7 @@ async def open_daemon(
         admin = await stack.enter_async_context(
             open_admin(
                 operations,
+                stream=stream,
                 socket_path=config.state / "admin.sock",
                 tcp=config.http.admin,
                 inherited=sockets.admin,

@@ -19,8 +19,11 @@ from typing import Any, Protocol, TypeVar, cast
 import structlog
 
 from daemon.dispatch import Job
+from daemon.recorder import Recorder
 from daemon.store.errors import StoreError
 from daemon.store.rows import LIVE, FollowUp, Run, RunStatus, Version
+from daemon.stream import Stream
+from daemon.told import run_told
 from flows.attempt import Attempt
 from flows.dialects import load_flow
 from flows.errors import DefinitionError
@@ -56,42 +59,22 @@ class RunStore(Protocol):
     async def definition(self, digest: str) -> Version | None: ...
 
 
-class Recorder:
-    """One run's records on their way to the store: pure steps' wait for the next effectful one, or for the end."""
-
-    def __init__(self, store: RunStore, run: Run, leaving: Callable[[], bool]) -> None:
-        self._store = store
-        self._leaving = leaving
-        self._run = run.id
-        self.started_at = run.started_at
-        self._told_running = bool(run.attempts)
-        self.attempts: list[Attempt] = list(run.attempts)
-        self.waiting: list[Attempt] = []
-
-    def __call__(self, attempt: Attempt) -> Awaitable[None] | None:
-        if attempt.status == "cancelled" and self._leaving():
-            return None  # it stays recorded as running: the next process goes on with it
-        self.attempts.append(attempt)
-        self.waiting.append(attempt)
-        if not attempt.effects:
-            return None
-        waiting, self.waiting = self.waiting, []
-        starts_at = None if self._told_running else self.started_at
-        self._told_running = True
-        written = self._store.record(self._run, waiting, starts_run_at=starts_at)
-        written.add_done_callback(_heard)
-        return written
-
-
 class Worker:
     """Executes runs. `live` and `by_trigger` say what goes on now; `ended` tells who waits for a run."""
 
     def __init__(
-        self, store: RunStore, world: World, flows: Callable[[], Mapping[str, Flow]], *, clock: Callable[[], float] = time.time
+        self,
+        store: RunStore,
+        world: World,
+        flows: Callable[[], Mapping[str, Flow]],
+        *,
+        stream: Stream | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._world = world
         self._flows = flows
+        self._stream = stream or Stream()
         self._clock = clock
         self._versions: dict[str, Flow] = {}
         self._plain: dict[str, bool] = {}  # digest → nothing in it suspends
@@ -102,7 +85,7 @@ class Worker:
         self.by_trigger: Counter[str] = Counter()  # runs not yet ended, queued ones included
         self.run_ended: Callable[[str], None] = lambda _trigger: None  # told when a trigger's run has ended
         self.follow: Callable[[Run], Sequence[FollowUp]] = lambda _run: ()  # what is to be written with a run's end
-        self.followed: Callable[[Sequence[Run]], None] = lambda _runs: None  # told of the runs that an end has queued
+        self.followed: Callable[[Sequence[FollowUp], Sequence[Run]], None] = lambda *_: None  # told of what an end has queued
         self.stopping = False
 
     # -- what others ask ----------------------------------------------------------------------------------------------
@@ -222,7 +205,9 @@ class Worker:
     def _begin(self, run: Run) -> Recorder:
         if run.started_at is None:
             run.started_at = self._clock()
-        recorder = self._recorders[run.id] = Recorder(self._store, run, self._is_stopping)
+        recorder = self._recorders[run.id] = Recorder(self._store, run, self._is_stopping, self._stream)
+        if self._stream.tell is not None:
+            self._stream.tell("run", run_told(run, "running"))
         return recorder
 
     def _finish(self, run: Run, ended: Ended, recorder: Recorder) -> None:
@@ -233,7 +218,8 @@ class Worker:
         run.output, run.error, run.code = ended.output, ended.error, ended.code
         run.attempts = recorder.attempts
         self._finishing.add(run.id)
-        self._store.finish(run, recorder.waiting, partial(self._finished, run), self._follow(run), self.followed)
+        follow_ups = self._follow(run)
+        self._store.finish(run, recorder.waiting, partial(self._finished, run), follow_ups, partial(self.followed, follow_ups))
 
     def _follow(self, run: Run) -> Sequence[FollowUp]:
         try:
@@ -259,8 +245,10 @@ class Worker:
                 waiter.set_exception(error)
         if error is not None:
             log.error("run.not_recorded", run_id=run.id, flow=run.flow, error=str(error))
-        else:
-            _tell(run)
+            return
+        if self._stream.tell is not None:
+            self._stream.tell("run", run_told(run))
+        _tell(run)
 
     def _forget(self, run: Run) -> None:
         if run.trigger is None:
@@ -336,12 +324,6 @@ def _tell(run: Run) -> None:
     if run.error is not None:
         story |= {"code": run.code, "error": run.error[:500]}
     say(f"run.{run.status}", **story)
-
-
-def _heard(future: asyncio.Future[None]) -> None:
-    """Take note of a record's failure: the run's end meets the same one, and tells."""
-    if not future.cancelled():
-        future.exception()
 
 
 async def execute_once(flow: Flow, run: Run, *, world: World, store: RunStore | None) -> Run:

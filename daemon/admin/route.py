@@ -16,21 +16,37 @@ from daemon.admin.schema import Schema
 from daemon.errors import BadRequest
 from daemon.operations import Listed, Operations
 from daemon.shapes import instant
+from daemon.stream import Stream
 from flows.suggest import validation_problems
 
 JSON = "application/json"
+
+
+Ready = Callable[[], Mapping[str, bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """What stands behind the routes."""
+
+    operations: Operations
+    ready: Ready
+    stream: Stream
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """One request, taken apart and checked against its route."""
 
-    operations: Operations
-    ready: Callable[[], Mapping[str, bool]]
+    behind: Behind
     path: Mapping[str, str]  # what stands in the places of the path
     query: Mapping[str, Any]  # values as the route's parameters read them
     body: Any  # the JSON of a POST; with `Body.model` an object of it
     request: web.Request
+
+    @property
+    def operations(self) -> Operations:
+        return self.behind.operations
 
     @property
     def key(self) -> str:
@@ -99,13 +115,11 @@ class Route:
     public: bool = False  # True: answers without a token
 
 
-async def answer(
-    route: Route, request: web.Request, operations: Operations, ready: Callable[[], Mapping[str, bool]]
-) -> Reply | web.StreamResponse:
+async def answer(route: Route, request: web.Request, behind: Behind) -> Reply | web.StreamResponse:
     """Take the request apart, refusing what has no meaning, and let the route's handler answer."""
     query = read_query(route.query, request.query.items())
     body = _read_body(route.body, await request.read()) if route.body is not None else None
-    return await route.handler(Asked(operations, ready, dict(request.match_info), query, body, request))
+    return await route.handler(Asked(behind, dict(request.match_info), query, body, request))
 
 
 def _read_body(body: Body, raw: bytes) -> Any:

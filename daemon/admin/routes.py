@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from daemon.admin import openapi, refusal
-from daemon.admin.handlers import events, flows, process, runs, triggers
+from daemon.admin.handlers import events, flows, process, runs, stream, triggers
 from daemon.admin.route import Answer, Asked, Reply, Route
 from daemon.admin.schema import OBJECT, Schema
 
@@ -22,11 +22,12 @@ ROUTES: tuple[Route, ...] = (
     *flows.ROUTES,
     *runs.ROUTES,
     *events.ROUTES,
+    *stream.ROUTES,
     Route("GET", "/v1/openapi.json", "this API as an OpenAPI 3.1 document", describe, {200: Answer("the document", OBJECT)}),
 )
 
 SCHEMAS: Mapping[str, Schema] = {
-    name: schema for part in (refusal, process, triggers, flows, runs, events) for name, schema in part.SCHEMAS.items()
+    name: schema for part in (refusal, process, triggers, flows, runs, events, stream) for name, schema in part.SCHEMAS.items()
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +16,14 @@ from aiohttp import web
 
 from daemon.admin.guard import check, read_token
 from daemon.admin.refusal import json_response, refusal, refused
-from daemon.admin.route import Route, answer
+from daemon.admin.route import Behind, Ready, Route, answer
 from daemon.admin.routes import ROUTES
 from daemon.admin.unix_socket import bound
 from daemon.config import Address
 from daemon.errors import DaemonError, HomeError
 from daemon.operations import Operations
 from daemon.store.errors import StoreError
+from daemon.stream import Stream
 from flows.errors import DefinitionError
 from triggers.source import Unavailable
 
@@ -30,7 +31,6 @@ log = structlog.get_logger()
 
 MAX_BODY_BYTES = 16 * 1024 * 1024  # as large as a definition's file may be
 CLOSE_S = 2.0  # how long answers under way may take when the daemon stops
-Ready = Callable[[], Mapping[str, bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,7 @@ async def open_admin(
     *,
     socket_path: Path,
     ready: Ready,
+    stream: Stream | None = None,  # None: nothing is told
     tcp: Address | None = None,
     inherited: Sequence[socket.socket] = (),  # they listen already; served beside the others
     token: str | None = None,  # None: the one in admin.token beside the socket, made where there is none; only TCP asks for it
@@ -58,8 +59,9 @@ async def open_admin(
     with bound(socket_path) as listening:
         over_tcp = tcp is not None or any(one.family != socket.AF_UNIX for one in inherited)
         secret = token or (read_token(socket_path.parent / "admin.token") if over_tcp else token_urlsafe())
+        told = stream or Stream()
         runner = web.AppRunner(
-            _application(operations, ready, secret), access_log=None, shutdown_timeout=CLOSE_S, handle_signals=False
+            _application(Behind(operations, ready, told), secret), access_log=None, shutdown_timeout=CLOSE_S, handle_signals=False
         )
         await runner.setup()
         try:
@@ -70,6 +72,7 @@ async def open_admin(
                     await web.SockSite(runner, one).start()
                 yield Bound(socket_path, await _bind(runner, tcp) if tcp is not None else _tcp_of(inherited))
             finally:
+                told.close()  # who listens would hold up the rest
                 local.close()
         finally:
             await runner.cleanup()
@@ -92,13 +95,13 @@ def _tcp_of(inherited: Sequence[socket.socket]) -> Address | None:
     return addresses[0] if addresses else None
 
 
-def _application(operations: Operations, ready: Ready, token: str) -> web.Application:
+def _application(behind: Behind, token: str) -> web.Application:
     application = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_guarded])
 
     def handler_of(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:
             check(request, token, public=route.public)
-            reply = await answer(route, request, operations, ready)
+            reply = await answer(route, request, behind)
             return reply if isinstance(reply, web.StreamResponse) else json_response(reply.value, reply.status, reply.headers)
 
         return handle

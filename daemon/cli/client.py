@@ -6,7 +6,8 @@ import json
 import os
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ ERRORS: dict[str, type[DaemonError]] = {
 }
 CONNECT_S = 5.0  # a local socket answers at once, or its daemon hangs
 ANSWER_S = 120.0  # a change of a home with ten thousand triggers takes seconds on a slow machine
+
+SILENCE_S = 45.0  # of a stream, which says something every 15 seconds
 
 
 class NoDaemon(Exception):  # noqa: N818 - an answer: the command does its work itself
@@ -45,6 +48,21 @@ class Client:
         rows = _understood(response.status, raw)
         link = re.match(r'<([^>]*)>; rel="next"', response.getheader("Link") or "")
         return rows, parse_qs(urlsplit(link[1]).query)["before"][0] if link else None
+
+    @contextmanager
+    def stream(self, path: str, query: Mapping[str, Any], last: str | None) -> Iterator[HTTPResponse]:
+        """An answer that goes on, to be read line by line; `last`: the id of the message that was read last. Raises as ask()."""
+        connection = _Local(self._home / "state" / "admin.sock")
+        try:
+            connection.request("GET", target(path, query), headers={"Last-Event-ID": last} if last else {})
+            assert connection.sock is not None  # the request went out
+            connection.sock.settimeout(SILENCE_S)
+            response = connection.getresponse()
+            if response.status != 200:
+                _understood(response.status, response.read())
+            yield response
+        finally:
+            connection.close()
 
     def _exchange(
         self, method: str, path: str, query: Mapping[str, Any] | None, body: Any, answer_s: float

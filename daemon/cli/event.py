@@ -34,12 +34,20 @@ def list_(  # noqa: PLR0913 - each is an option
     before: Before = None,
     limit: Limit = 50,
     all_: All = False,
+    follow: Annotated[
+        bool, Parameter(name=["--follow", "-f"], negative="", help="The newest last, and then those that come. Needs a daemon.")
+    ] = False,
     home: Home = None,
     output: Output = "table",
 ) -> None:
     """Events, the newest first."""
     which = {"source": source, "address": address, "subject": subject, "trigger": trigger, "verdict": verdict, "chain": chain}
     which |= {"since": since, "until": until, "before": before}
+    if follow:
+        from daemon.cli.event_follow import follow_events  # the stream: not for the other commands here
+
+        follow_events(home, which, most=None if all_ else limit, output=output)
+        return
     found = rows(home, "/v1/events", lambda here, asked: here.list_events(**asked), which, most=None if all_ else limit)
     show_rows(found, ("event", "source", "address", "time", "subject"), output)
 

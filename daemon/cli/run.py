@@ -1,4 +1,4 @@
-"""`camshaft run`: list and show runs."""
+"""`camshaft run`: list, show, watch and cancel runs."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from cyclopts import App, Parameter
 from daemon.cli.client import part
 from daemon.cli.home_access import ask, rows
 from daemon.cli.options import All, Before, Chain, Home, Limit, Output, Since, Until
-from daemon.cli.output import show_rows, show_value
+from daemon.cli.output import show_rows, show_value, write
 from daemon.cli.run_text import show_run
 
 if TYPE_CHECKING:
     from daemon.operations import Operations
 
-app = App(name="run", help="List and show runs.")
+app = App(name="run", help="List, show, watch and cancel runs.")
 
 Status = Literal["queued", "running", "waiting", "paused", "completed", "failed", "cancelled"]
 
@@ -55,3 +55,57 @@ def show(run: str, /, *, home: Home = None, output: Output = "table") -> None:
         show_run(shown)
     else:
         show_value(shown, output)
+
+
+@app.command
+def logs(
+    run: str,
+    /,
+    *,
+    follow: Annotated[bool, Parameter(name=["--follow", "-f"], negative="", help="Go on until the run has ended.")] = False,
+    home: Home = None,
+    output: Output = "table",
+) -> None:
+    """The story of a run: what began and ended, what commands printed, what went wrong. A command's lines appear when it has ended."""
+    from daemon.cli.run_watch import tell_story  # the stream: not for `run list`
+
+    tell_story(home, run, follow=follow, output=output)
+
+
+@app.command
+def watch(
+    run: str,
+    /,
+    *,
+    exit_status: Annotated[
+        bool, Parameter(name="--exit-status", negative="", help="Exit with 7 where the run does not complete.")
+    ] = False,
+    home: Home = None,
+    output: Output = "table",
+) -> int:
+    """Follow a run to its end: each step as it begins and ends, and then the run as `run show` has it. Ctrl-C stops watching."""
+    from daemon.cli.run_watch import RUN_FAILED, watch_run  # as above
+
+    status = watch_run(home, run, output=output)
+    return RUN_FAILED if exit_status and status != "completed" else 0
+
+
+@app.command
+def cancel(
+    run: str,
+    /,
+    *,
+    wait: Annotated[bool, Parameter(negative="", help="Return when it has ended.")] = False,
+    home: Home = None,
+    output: Output = "table",
+) -> None:
+    """Stop a run: its commands are ended, and it is recorded as cancelled."""
+    from daemon.cli.run_watch import cancel_run  # as above
+
+    told = cancel_run(home, run, wait=wait)
+    if output != "table":
+        show_value(told, output)
+    elif told["cancelled"]:
+        write(f"{told['run']} {'is' if wait else 'is being'} cancelled")
+    else:
+        write(f"{told['run']} was not stopped: it is {told['status']}")

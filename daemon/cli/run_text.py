@@ -12,7 +12,7 @@ OUTPUT_CHARS = 60  # of a step's output on its line; `-o json` has all of it
 def show_run(run: dict[str, Any]) -> None:
     """What `run show` and `flow execute` print without -o."""
     metrics = run["_metrics"]
-    write(f"{run['run']}  {run.get('flow') or ''}  {run['status']}  {_took(metrics['totalDurationMs'])}".replace("    ", "  "))
+    write(f"{run['run']}  {run.get('flow') or ''}  {run['status']}  {took(metrics['totalDurationMs'])}".replace("    ", "  "))
     if run.get("trigger"):
         write(f"started by {run['trigger']} on {run['event']}")
     if run.get("depth"):
@@ -35,10 +35,10 @@ def _step(name: str, step: dict[str, Any], metrics: dict[str, Any]) -> list[str]
     said = clean(str(said).replace("\n", " "))
     if len(said) > OUTPUT_CHARS:
         said = said[: OUTPUT_CHARS - 1] + "…"
-    return [name, step["status"], _took(step["durationMs"]), str(step["attempts"]), metrics.get("estimatedCost") or "", said]
+    return [name, step["status"], took(step["durationMs"]), str(step["attempts"]), metrics.get("estimatedCost") or "", said]
 
 
-def _took(duration_ms: int | None) -> str:
+def took(duration_ms: int | None) -> str:
     if duration_ms is None:
         return ""
     return f"{duration_ms} ms" if duration_ms < 10_000 else f"{duration_ms / 1000:.1f} s"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from daemon import shapes
 from daemon.errors import NotFound
 from daemon.operations.given import Given, Listed, limited
+from daemon.story import story
 
 if TYPE_CHECKING:
     from daemon.store.rows import Run
@@ -39,6 +40,11 @@ class Runs(Given):
         if wait_s > 0 and self.live is not None and await self.live.ended(found.id, wait_s):
             found = await self._run(found.id)
         return shapes.run_shown(found)
+
+    async def run_story(self, run: str) -> dict[str, Any]:
+        """What happened in a run so far, as lines. Raises as show_run()."""
+        found = await self._run(run)
+        return {"run": found.id, "status": found.status, "lines": story(found)}
 
     async def cancel_run(self, run: str) -> dict[str, Any]:
         found = await self._run(run)

@@ -34,7 +34,7 @@ async def health(_: Asked) -> Reply:
 
 
 async def readiness(asked: Asked) -> Reply:
-    checks = dict(asked.ready())
+    checks = dict(asked.behind.ready())
     ready = all(checks.values())
     return Reply({"ready": ready, "checks": checks}, 200 if ready else 503)
 

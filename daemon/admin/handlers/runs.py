@@ -97,6 +97,27 @@ SCHEMAS = {
             "source": said(maybe(TEXT), "who counted"),
         },
     ),
+    "RunStory": record(
+        "What happened in a run so far.",
+        {"run": TEXT, "status": words(STATUSES), "lines": listed(ref("StoryLine"), "in the order of time")},
+    ),
+    "StoryLine": record(
+        "One line: `what` is queued, started, step.started, stdout, stderr, step.<its end>, or the run's end.",
+        {"time": INSTANT, "what": TEXT},
+        optional={
+            "flow": TEXT,
+            "trigger": maybe(TEXT),
+            "event": maybe(TEXT),
+            "step": said(TEXT, "its path"),
+            "attempt": said(WHOLE, "which try"),
+            "kind": said(TEXT, "of the step"),
+            "number": said(WHOLE, "of the line in its stream"),
+            "text": said(TEXT, "what the command said"),
+            "durationMs": maybe(WHOLE),
+            "error": maybe(TEXT),
+            "errorCode": maybe(TEXT),
+        },
+    ),
     "Cancelled": record("What became of the wish to stop it.", {"run": TEXT, "cancelled": said(FLAG, "false: it had ended")}),
 }
 
@@ -107,6 +128,10 @@ async def list_runs(asked: Asked) -> Reply:
 
 async def show_run(asked: Asked) -> Reply:
     return Reply(await asked.operations.show_run(asked.key, wait_s=asked.query["wait"]))
+
+
+async def show_story(asked: Asked) -> Reply:
+    return Reply(await asked.operations.run_story(asked.key))
 
 
 async def cancel_run(asked: Asked) -> Reply:
@@ -139,6 +164,15 @@ ROUTES = (
         {200: Answer("the run", ref("Run"))},
         query=(Parameter("wait", "how long to wait for its end", Seconds(MAX_WAIT_S), default=0.0),),
         refuses=("NOT_FOUND", "AMBIGUOUS", "STORE"),
+    ),
+    Route(
+        "GET",
+        "/v1/runs/{run}/logs",
+        "what happened in a run so far, as lines",
+        show_story,
+        {200: Answer("the lines", ref("RunStory"))},
+        refuses=("NOT_FOUND", "AMBIGUOUS", "STORE"),
+        description="What a command printed stands here when its try has ended.",
     ),
     Route(
         "POST",
