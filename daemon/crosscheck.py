@@ -9,6 +9,7 @@ from daemon.chain_check import check_chains
 from flows.errors import Problem
 from flows.flow import Flow
 from flows.suggest import did_you_mean
+from triggers.sources.webhook_path import ambiguous
 from triggers.trigger import Trigger
 
 Found = list[tuple[str, Problem]]  # the key of the definition, and what is wrong with it
@@ -40,6 +41,7 @@ def check_triggers(
     """The triggers whose flow exists and gets what it requires, and what is wrong with the others; warnings take none away."""
     unusable = set(broken)
     found = [(key, problem) for key, trigger in triggers.items() for problem in _trigger_problems(trigger, flows, unusable)]
+    found += _ambiguous_paths(triggers)
     refused = {key for key, problem in found if not problem.warning}
     kept = {key: trigger for key, trigger in triggers.items() if key not in refused}
     return kept, [*found, *check_chains(kept.values())]
@@ -74,6 +76,22 @@ def _followed_problems(trigger: Trigger, flows: Mapping[str, Flow], broken: set[
         if named not in flows:
             place = ("trigger", "flow", written.index(named)) if isinstance(written, list) else ("trigger", "flow")
             yield _missing_flow(named, place, flows, broken)
+
+
+def _ambiguous_paths(triggers: Mapping[str, Trigger]) -> Found:
+    """Hooks that would be found by the same requests, and name their parameters differently."""
+    paths = {key: trigger.spec.path for key, trigger in triggers.items() if trigger.type == "webhook"}
+    return [
+        (
+            key,
+            Problem(
+                ("trigger", "path"),
+                f"{paths[key]} is found by the same requests as {path} of the trigger «{other}»",
+                "give the parameters the same names: then both listen at one address",
+            ),
+        )
+        for key, other, path in ambiguous(paths)
+    ]
 
 
 def _missing_flow(named: str, place: Place, flows: Mapping[str, Flow], broken: set[str]) -> Problem:

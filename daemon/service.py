@@ -131,7 +131,7 @@ async def open_daemon(
         worker = Worker(store, world, lambda: holder.current.flows, stream=stream)
         store.while_committing(dispatch.pump)
         intake = Intake(store, lambda: holder.current, dispatch.put, worker.queued, stream=stream)
-        sources = Sources(partial(_make_source, config, store, credentials, worker, sockets), intake.accept, always=("webhook",))
+        sources = Sources(partial(_make_source, config, store, credentials, worker, sockets), intake, always=("webhook",))
         worker.run_ended = sources.run_ended
         grown = await store.chain_sizes() if due else {}
         worker.follow = Follower(intake, lambda: holder.current.set, source_settings(config, "flow"), grown)

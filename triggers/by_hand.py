@@ -17,13 +17,13 @@ from triggers.trigger import Trigger
 
 FIELDS = (
     *("id", "type", "source", "subject", "time", "trigger", "chain"),
-    *("body", "headers", "query", "params", "method", "path", "remote", "file", "files", "flow"),
+    *("body", "bodyType", "cloudEvent", "headers", "query", "params", "method", "path", "remote", "file", "files", "flow"),
 )
 """What stands at the top of event documents."""
 
-_FILLED = ("trigger", "chain", "file", "flow")  # objects of which a person gives as much as matters
+_FILLED = ("trigger", "chain", "file", "flow", "cloudEvent")  # objects of which a person gives as much as matters
 _TEXT_OBJECTS = ("headers", "query", "params")
-_TEXTS = ("id", "type", "source", "subject", "time", "method", "path", "remote")
+_TEXTS = ("id", "type", "source", "subject", "time", "bodyType", "method", "path", "remote")
 
 
 @dataclass(frozen=True, slots=True)

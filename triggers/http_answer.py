@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from aiohttp.web import BaseRequest
 
 _STATUS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
-_TYPE = b"Content-Type: application/json\r\nDate: "
+_DATE = b"Date: "
+_TYPE = b"Content-Type: application/json\r\n" + _DATE
 _LENGTH = b"\r\nContent-Length: "
 _END = b"\r\n\r\n"
 _CLOSE = b"\r\nConnection: close"
@@ -29,7 +30,8 @@ class Answer:
 
     __slots__ = ("body", "headers", "keep_alive", "status")
 
-    def __init__(self, status: int, body: bytes, headers: bytes = b"", *, close: bool = False) -> None:
+    def __init__(self, status: int, body: bytes | None, headers: bytes = b"", *, close: bool = False) -> None:
+        """`body` None: there is none, and nothing is said of it. An answer to HEAD need not know what GET would be told."""
         self.status = status
         self.body = body
         self.headers = headers
@@ -50,6 +52,8 @@ class Answer:
     def as_bytes(self, *, head_only: bool = False, old: bool = False) -> bytes:
         """The answer as it goes over the wire. `old`: to an HTTP/1.0 client, which must be told of keep-alive."""
         connection = (_KEEP if old else b"") if self.keep_alive else _CLOSE
+        if self.body is None:
+            return b"".join((_STATUS[self.status], _DATE, _date(), self.headers, connection, _END))
         length = b"%d" % len(self.body)
         head = (_STATUS[self.status], _TYPE, _date(), _LENGTH, length, self.headers, connection, _END)
         return b"".join(head) if head_only else b"".join((*head, self.body))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -35,8 +35,16 @@ class SourceError(Exception):
     """A source cannot be opened: a port is taken, a folder is not there. The message says who, what and a way out."""
 
 
-Emit = Callable[[Event], Awaitable[Accepted]]
-"""Hand an event in. Returns when it is durable; raises Unavailable when it cannot be made so."""
+class Emit(Protocol):
+    """Hand events in. Returns when they are durable; raises Unavailable when they cannot be made so."""
+
+    def __call__(self, event: Event) -> Awaitable[Accepted]:
+        """One event."""
+        ...
+
+    def together(self, events: Sequence[Event]) -> Awaitable[Sequence[Accepted]]:
+        """Several that stand or fall together: all of them are durable, or none is. What came of each, in order."""
+        ...
 
 
 Model = type[BaseModel]  # named here, for inside Source `type` is the word of a definition

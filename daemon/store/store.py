@@ -10,7 +10,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -54,7 +54,6 @@ SAVED_AT_ONCE = 250  # definitions in one transaction: 4 ms on the loop
 NO_SUBFLOWS: Mapping[str, Mapping[str, str]] = MappingProxyType({})
 FRESH_RUNS = 10_000  # accepted runs kept in memory until a worker claims them; beyond, claim() reads them back
 
-
 Then = Callable[[Sequence[Run]], None]
 """Told of the runs that were queued."""
 
@@ -89,6 +88,17 @@ class Store:
             return self._writer.submit(self._event_rows(event, candidates), then=lambda _: concluded())
         return self._writer.submit(
             (), guard=partial(self._decide, event, candidates), then=lambda decided: self._decided(decided, then)
+        )
+
+    def accept_all(self, events: Sequence[tuple[Event, Sequence[Candidate], Then]]) -> asyncio.Future[list[Accepted]]:
+        """The same for events that stand or fall together, one after the other: of two copies the second is the duplicate."""
+
+        def decide(connection: sqlite3.Connection) -> tuple[Sequence[tuple[Hot, Row]], Any]:
+            decisions = [self._decide(event, candidates, connection) for event, candidates, _ in events]
+            return [row for rows, _ in decisions for row in rows], [decided for _, decided in decisions]
+
+        return self._writer.submit(
+            (), guard=decide, then=lambda all_: [self._decided(one, each[2]) for one, each in zip(all_, events, strict=True)]
         )
 
     def _decide(
@@ -253,7 +263,7 @@ class Store:
         """
         missing = list(items)
         if len(missing) > SAVED_AT_ONCE:
-            kept = await asyncio.to_thread(_kept_digests, self.path)
+            kept = {row[0] for row in await asyncio.to_thread(_fetch, self.path, sql.KEPT_DIGESTS)}
             missing = [(item, folder) for item, folder in missing if item.digest not in kept]
         now = micros(time.time())
         for first in range(0, len(missing), SAVED_AT_ONCE):
@@ -264,7 +274,7 @@ class Store:
             await self._writer.submit(rows)
 
     async def load_state(self, source: str) -> dict[str, Any]:
-        return await asyncio.to_thread(_read_state, self.path, source)
+        return await asyncio.to_thread(lambda: {key: decode(value) for key, value in _fetch(self.path, sql.LOAD_STATE, source)})
 
     async def save_state(self, source: str, changes: Mapping[str, Any]) -> None:
         if changes:
@@ -378,21 +388,10 @@ async def open_store(path: Path, *, token: str, leased: bool = False, synchronou
         await store.close()
 
 
-def _read_state(path: Path, source: str) -> dict[str, Any]:
+def _fetch(path: Path, hot: Hot, *values: Any) -> list[Any]:
     """On a connection of its own, in a thread: a ledger may have a hundred thousand rows."""
-    connection = sqlite3.connect(path, timeout=5.0)
-    try:
-        return {key: decode(value) for key, value in connection.execute(sql.LOAD_STATE.sql, (source,))}
-    finally:
-        connection.close()
-
-
-def _kept_digests(path: Path) -> set[str]:
-    connection = sqlite3.connect(path, timeout=5.0)
-    try:
-        return {row[0] for row in connection.execute(sql.KEPT_DIGESTS.sql)}
-    finally:
-        connection.close()
+    with closing(sqlite3.connect(path, timeout=5.0)) as connection:
+        return connection.execute(hot.sql, values).fetchall()
 
 
 def _state_row(source: str, key: str, value: Any) -> Row:

@@ -206,7 +206,7 @@ def test_the_fields_of_a_signature_are_named(heading, model):
 def test_every_way_in_which_a_request_is_refused_is_in_the_table():
     refused = {
         (node.args[0].value, node.args[1].value)
-        for _, tree in sources_of("triggers/http_listener.py", "triggers/sources")
+        for _, tree in sources_of("triggers/http_listener.py", "triggers/sources", "triggers/bodies", "triggers/cloud_events")
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "error_answer"
     }

@@ -13,10 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from triggers.bodies import BODIES
+from triggers.bodies.content import content_of
+from triggers.bodies.json_body import parse_json
+from triggers.bodies.refused import Refused
 from triggers.source import Accepted, SourceError, Unavailable
 from triggers.sources.webhook import WebhookSource, split_address
-from triggers.sources.webhook_body import Refused, form_of, parse_json
-from triggers.sources.webhook_spec import decoded_path
+from triggers.sources.webhook_path import decoded_parts
 from triggers.trigger import Trigger
 
 SECRETS = {"TOKEN": b"tok", "KEY": b"key", "OLD": b"old"}
@@ -177,18 +180,13 @@ async def test_a_body_that_is_no_json_is_answered_400_and_makes_no_event(body, c
         ("application/vnd.github+json", b"{}", 202),
         ("text/plain", b'{"a": 1}', 202),
         ("application/x-www-form-urlencoded", b" [1]", 202),
-        ("application/x-www-form-urlencoded", b"a=1", 415),
-        ("text/plain", b"hello", 415),
-        ("text/plain", b"5", 415),
-        ("application/xml", b"<a/>", 415),
-        ("multipart/form-data; boundary=x", b"--x--", 415),
         ("application/xml", b"", 202),
-        ("application/json; charset=latin-1", b"{}", 415),
-        ("application/json; charset=utf-16", "{}".encode("utf-16"), 415),
+        ("application/json; charset=nonsense", b"{}", 415),
+        ("application/json; charset=hex", b"{}", 415),
+        ("text/plain; charset=utf-7", b"+AHg-", 415),
+        ("application/cloudevents+avro", b"x", 415),
         ("nonsense", b"{}", 202),
-        ("nonsense", b"x", 415),
         ("application/octet-stream", b"{}", 202),
-        ("application/octet-stream", b"\x00\xff", 415),
     ],
 )
 async def test_the_content_type_says_how_a_body_is_read(content_type, body, status):
@@ -198,12 +196,12 @@ async def test_the_content_type_says_how_a_body_is_read(content_type, body, stat
         assert response.status == status
 
 
-async def test_a_compressed_body_is_refused_with_what_to_do():
+async def test_a_coding_that_is_not_read_is_refused_with_those_that_are():
     async with opened(trigger("a")) as world:
-        response, said = await world.send(data=b"x", headers={"Content-Encoding": "gzip"})
+        response, said = await world.send(data=b"x", headers={"Content-Encoding": "br"})
 
         assert (response.status, said["error"]["code"]) == (415, "CONTENT_ENCODING")
-        assert response.headers["Accept-Encoding"] == "identity"
+        assert response.headers["Accept-Encoding"] == "gzip, deflate"
 
 
 @pytest.mark.parametrize(
@@ -246,13 +244,11 @@ async def test_a_path_outside_of_hooks_is_not_found():
 
 async def test_a_method_that_no_trigger_takes_is_answered_405_with_those_that_are():
     async with opened(trigger("a", methods=["POST", "put"])) as world:
-        statuses = {
-            method: (await world.send(method=method))[0].status for method in ("GET", "PATCH", "DELETE", "OPTIONS", "HEAD", "PUT")
-        }
+        statuses = {method: (await world.send(method=method))[0].status for method in ("GET", "PATCH", "DELETE", "HEAD", "PUT")}
         response, said = await world.send(method="GET")
 
-        assert statuses == {"GET": 405, "PATCH": 405, "DELETE": 405, "OPTIONS": 405, "HEAD": 405, "PUT": 202}
-        assert response.headers["Allow"] == "POST, PUT"
+        assert statuses == {"GET": 405, "PATCH": 405, "DELETE": 405, "HEAD": 405, "PUT": 202}
+        assert response.headers["Allow"] == "OPTIONS, POST, PUT"
         assert said["error"]["code"] == "METHOD"
 
 
@@ -271,7 +267,7 @@ async def test_query_and_headers_are_kept_without_their_secrets():
             headers=[("Authorization", "Bearer x"), ("Cookie", "c=1"), ("X-Api-Key", "k"), ("X-Dup", "1"), ("X-Dup", "2")],
         )
 
-        assert world.document["query"] == {"a": "2", "b": "", "token": "[redacted]", "café": "😀"}
+        assert world.document["query"] == {"a": ["1", "2"], "b": "", "token": "[redacted]", "café": "😀"}
         headers = world.document["headers"]
         assert headers["x-dup"] == "1, 2"
         assert {headers[name] for name in ("authorization", "cookie", "x-api-key")} == {"[redacted]"}
@@ -395,7 +391,7 @@ async def test_a_fault_of_ours_is_answered_500_without_our_insides_and_the_liste
 
 async def test_strangers_learn_verdicts_only_behind_auth_and_only_of_triggers_that_let_them_in():
     async with opened(trigger("open", "/open"), trigger("a", auth=BEARER), trigger("b", auth=HMAC)) as world:
-        world.source._loopback = False  # as if bound to a public address
+        world.source._receiver.loopback = False  # as if bound to a public address
         world.intake.answer = lambda event: Accepted(event.id, ("run_1",), {"a": "dispatched", "b": "auth_failed"})
 
         _, in_the_open = await world.send("/open", data=b"{}")
@@ -460,18 +456,18 @@ def test_an_address_that_is_none_is_refused(text):
     )
 )
 def test_no_content_type_makes_the_reader_raise(content_type):
-    form, charset = form_of(content_type)
+    content = content_of(content_type)
 
-    assert form in ("json", "lenient", "other")
-    assert isinstance(charset, str)
+    assert content.form in BODIES
+    assert content.charset is None or "x".encode(content.charset)
 
 
 @settings(max_examples=200)
 @given(st.text(max_size=30))
 def test_no_path_makes_the_reader_raise_and_what_is_found_is_plain(path):
-    decoded = decoded_path(path)
+    parts = decoded_parts(path)
 
-    assert decoded is None or (decoded.startswith("/") and ".." not in decoded.split("/"))
+    assert parts is None or not {"", ".", ".."} & set(parts)
 
 
 @settings(max_examples=200)

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from triggers.bodies import EMPTY
 from triggers.by_hand import ByHand, head
 from triggers.sources.webhook_hook import other_method
-from triggers.sources.webhook_spec import PREFIX, WebhookSpec
+from triggers.sources.webhook_path import PREFIX
+from triggers.sources.webhook_spec import WebhookSpec
 
 
 def request_by_hand(spec: WebhookSpec, given: Mapping[str, Any], now: datetime) -> ByHand:
@@ -17,6 +19,7 @@ def request_by_hand(spec: WebhookSpec, given: Mapping[str, Any], now: datetime) 
     document = {
         **head("webhook.received", f"{PREFIX}{spec.path}", "webhook", now),
         "body": None,
+        "bodyType": EMPTY if given.get("body") is None else "json",
         "headers": {},
         "query": {},
         "params": {},

@@ -57,11 +57,16 @@ class Takers:
     count: int  # how many let in: with fewer guards than that, anyone may send
     private: frozenset[str]  # lower-case names of headers that carry proof
     withheld: Mapping[str, tuple[str, str]]  # trigger key → verdict and reason, of those at this path that do not take the method
+    keys: tuple[str, ...]  # of those that do
 
     @property
     def guarded(self) -> bool:
         """Everyone who is let in has proved who it is, and may be told the names of triggers."""
         return len(self.guards) == self.count
+
+    def refuses_all(self, failed: Mapping[str, str]) -> bool:
+        """Whether nobody is left who lets the request in."""
+        return self.guarded and len(failed) == self.count
 
     def refuse(self, headers: Mapping[str, str], raw: bytes, now: float) -> dict[str, str]:
         """Trigger key → why it does not let this request in."""
@@ -73,16 +78,17 @@ class Takers:
 class Hook:
     """All that listens at one path."""
 
-    path: str
+    path: str  # as its triggers' specs have it: `/orders/:id`
     takers: Mapping[str, Takers]  # by method
-    allow: bytes  # the Allow header of a 405
+    allow: bytes  # the Allow header, as a line
 
     @classmethod
     def of(cls, path: str, triggers: Sequence[Trigger], find_secret: FindSecret) -> Hook:
         guards = {each.key: Guard(each.spec.auth, find_secret) for each in triggers if each.spec.auth is not None}
-        methods = sorted({method for each in triggers for method in each.spec.methods})
-        takers = {method: _takers(method, triggers, guards) for method in methods}
-        return cls(path, takers, f"\r\nAllow: {', '.join(methods)}".encode())
+        methods = {method for each in triggers for method in each.spec.methods}
+        takers = {method: _takers(method, triggers, guards) for method in sorted(methods)}
+        allowed = sorted({*methods, "OPTIONS", *(["HEAD"] if "GET" in methods else [])})
+        return cls(path, takers, f"\r\nAllow: {', '.join(allowed)}".encode())
 
 
 def _takers(method: str, triggers: Sequence[Trigger], guards: Mapping[str, Guard]) -> Takers:
@@ -98,6 +104,7 @@ def _takers(method: str, triggers: Sequence[Trigger], guards: Mapping[str, Guard
         len(judging),
         frozenset[str]().union(*(guards[each.key].headers for each in triggers if each.key in guards)),
         withheld,
+        tuple(each.key for each in taking),
     )
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
+from triggers.bodies.named import by_name
+from triggers.bodies.refused import Refused
 from triggers.http_answer import error_answer
 from triggers.redaction import REDACTED, looks_secret
-from triggers.sources.webhook_body import Refused
 
 if TYPE_CHECKING:
     from aiohttp.web import BaseRequest
 
-MAX_QUERY_FIELDS = 1000
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -42,13 +42,13 @@ def _text(value: str) -> str:
         return raw.decode("latin-1")
 
 
-def query_of(query: str) -> dict[str, str]:
-    """Name → value. A name that comes several times has its last value. Raises Refused for more fields than anyone means."""
+def query_of(query: str, max_fields: int) -> dict[str, Any]:
+    """Name → value, or a list of values where the name repeats. Raises Refused for more fields than anyone means."""
     try:
-        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS, errors="replace")
+        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=max_fields, errors="replace")
     except ValueError:
-        raise Refused(error_answer(400, "QUERY", f"the query has more than {MAX_QUERY_FIELDS} fields")) from None
-    return {name: REDACTED if looks_secret(name) else value for name, value in pairs}
+        raise Refused(error_answer(400, "QUERY", f"the query has more than {max_fields} fields")) from None
+    return by_name((name, REDACTED if looks_secret(name) else value) for name, value in pairs)
 
 
 def expect(request: BaseRequest, expected: str) -> None:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Literal
-from urllib.parse import unquote_to_bytes
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from flows.errors import DefinitionError, Problem
 from flows.suggest import did_you_mean, validation_problems
 from triggers.signatures import SIGNATURES
+from triggers.sources.webhook_path import hook_path
 from triggers.spec import known_fields
 
-PREFIX = "/hooks"
-MAX_PATH = 512
 LATER_AUTH = {  # in DESIGN, not in this version: what to write meanwhile
     "github": '{"type": "hmac", "header": "X-Hub-Signature-256", "secret": …} verifies the same signature',
     "stripe": None,
@@ -24,7 +21,6 @@ LATER_AUTH = {  # in DESIGN, not in this version: what to write meanwhile
     "standard_webhooks": None,
     "standard-webhooks": None,
 }
-_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 class WebhookSettings(BaseModel):
@@ -34,7 +30,18 @@ class WebhookSettings(BaseModel):
 
     listen: str = Field("127.0.0.1:8420", description="HOST:PORT of the public listener; port 0 takes any free one")
     max_body_bytes: int = Field(1024 * 1024, ge=1, le=64 * 1024 * 1024, description="a larger body is answered 413")
+    max_inflated_bytes: int = Field(
+        4 * 1024 * 1024, ge=1, le=256 * 1024 * 1024, description="a compressed body that becomes larger is answered 413"
+    )
     max_depth: int = Field(64, ge=1, le=200, description="how deep a JSON body may be nested")
+    max_fields: int = Field(1000, ge=1, le=100_000, description="fields of one query, and of one form")
+    max_parts: int = Field(128, ge=1, le=10_000, description="parts of one multipart body")
+    max_events: int = Field(500, ge=1, le=10_000, description="CloudEvents in one batch")
+    identity_ttl_s: float = Field(
+        86_400.0,
+        ge=0,
+        description="how long a CloudEvent that came to a hook is known there, so that a copy is a duplicate; 0: not",
+    )
     max_target_bytes: int = Field(8 * 1024, ge=256, le=64 * 1024, description="length of a request's address with its query")
     max_header_bytes: int = Field(16 * 1024, ge=256, le=64 * 1024, description="length of one header")
     max_headers: int = Field(100, ge=10, le=1000, description="number of headers of one request")
@@ -42,40 +49,10 @@ class WebhookSettings(BaseModel):
     body_timeout_s: float = Field(10.0, gt=0, description="time for a request's body to come in")
     keepalive_timeout_s: float = Field(75.0, gt=0, description="how long an idle connection is kept")
     max_connections: int = Field(1000, ge=1, description="clients connected at once; more are answered 503")
-    max_held_bytes: int = Field(64 * 1024 * 1024, ge=1, description="bodies coming in at once, together; more are answered 503")
+    max_held_bytes: int = Field(
+        64 * 1024 * 1024, ge=1, description="bodies coming in and inflated at once, together; more are answered 503"
+    )
     drain_s: float = Field(10.0, ge=0, description="time for requests in flight when the daemon closes")
-
-
-def hook_path(text: str) -> str:
-    """`deal-created`, `/deal-created/` → `/deal-created`; percent-encoding is decoded. Raises ValueError saying what is wrong."""
-    if len(text) > MAX_PATH:
-        raise ValueError(f"path has {len(text)} characters, at most {MAX_PATH}")
-    if any(mark in text for mark in "?#"):
-        raise ValueError("path holds ? or #: a path is what stands before them")
-    if any(mark in text for mark in "{}*\\"):
-        raise ValueError("path holds a pattern: patterns are not available in this version, name one path")
-    path = decoded_path(text if text.startswith("/") else f"/{text}")
-    if path is None:
-        raise ValueError(
-            "path is not a path: no empty parts, no `.` or `..`, no control characters, and percent-encoding in UTF-8"
-        )
-    if path == PREFIX or path.startswith(f"{PREFIX}/"):
-        raise ValueError(f"{PREFIX} is put before the path by itself: write {path.removeprefix(PREFIX) or '/name'}")
-    return path
-
-
-def decoded_path(raw: str) -> str | None:
-    """A path as hooks are found by it: percent-encoding decoded, one slash at the end ignored. None: no hook can have it."""
-    if _ESCAPE.search(raw):
-        return None
-    segments = raw.removesuffix("/").split("/")[1:]
-    try:
-        parts = [unquote_to_bytes(segment.encode("utf-8")).decode("utf-8") for segment in segments]
-    except ValueError:  # an address that is not UTF-8
-        return None
-    if not parts or any(part in ("", ".", "..") or "/" in part or not part.isprintable() for part in parts):
-        return None
-    return "/" + "/".join(parts)
 
 
 def _methods(value: Any) -> Any:
