@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from daemon.crosscheck import check_flows
-from daemon.home import Kinds, flow_name, flows_in, read_file
+from daemon.home import Kinds
+from daemon.read import read_file
+from daemon.scan import flow_name, flows_in
 from flows.dialects import load_flow
 from flows.document import locate
 from flows.errors import DefinitionError, StepError

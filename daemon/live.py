@@ -34,7 +34,6 @@ class LiveDaemon:
 
     async def start(self, flow: Flow, inputs: Mapping[str, Any]) -> str:
         run = queued_run(flow, inputs, owner=self.store.token)
-        await self.store.save_definitions("flow", [(flow, flow.folder)])
         await self.store.enqueue(run)
         if self.stream.tell is not None:
             self.stream.tell("run", run_told(run))

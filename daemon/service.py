@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import resource
 import secrets
 import signal
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,15 +27,17 @@ from daemon.admin import Bound, open_admin
 from daemon.advice import Advice
 from daemon.config import Config
 from daemon.credentials import Credentials
+from daemon.definitions import Definitions, Holder
 from daemon.dispatch import Job
 from daemon.dispatch.local import LocalDispatch
 from daemon.follow import Follower
-from daemon.home import Definitions, Holder, read_home
+from daemon.home import read_home
 from daemon.intake import Intake
 from daemon.kinds import configured_kinds, source_settings
 from daemon.live import LiveDaemon
 from daemon.notify import Notifier, extended
 from daemon.operations import Operations
+from daemon.reloading import followed, reload_when
 from daemon.source_state import StoredState
 from daemon.sources import Sources
 from daemon.store import Store, open_store
@@ -42,6 +45,7 @@ from daemon.store.rows import Due
 from daemon.store.sqlite import hold_home
 from daemon.stream import Stream
 from daemon.upkeep import keep_pruned, keep_rescuing, watch_overdue
+from daemon.versions import keep_versions
 from daemon.watchdog import Asked, Owes, Progress, keep_watch
 from daemon.worker import Worker
 from daemon.world import make_world
@@ -87,12 +91,15 @@ def serve(config: Config, *, keep_going: bool = False) -> int:
 
 async def _serve(config: Config, notifier: Notifier, sockets: Inherited, *, keep_going: bool) -> int:
     _raise_descriptor_limit()
-    stop, force = asyncio.Event(), asyncio.Event()
+    stop, force, reload = asyncio.Event(), asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: force.set() if stop.is_set() else stop.set())
+    loop.add_signal_handler(signal.SIGHUP, partial(_hang_up, stop, reload, terminal=os.isatty(0)))
     async with AsyncExitStack() as stack:
-        daemon = await stack.enter_async_context(open_daemon(config, notifier=notifier, sockets=sockets, keep_going=keep_going))
+        daemon = await stack.enter_async_context(
+            open_daemon(config, notifier=notifier, sockets=sockets, reload_asked=reload, keep_going=keep_going)
+        )
         daemon.force = force
         _say(daemon)
         stopping = asyncio.create_task(stop.wait())
@@ -111,12 +118,18 @@ async def _serve(config: Config, notifier: Notifier, sockets: Inherited, *, keep
 
 @asynccontextmanager
 async def open_daemon(
-    config: Config, *, notifier: Notifier | None = None, sockets: Inherited = NONE_INHERITED, keep_going: bool = False
+    config: Config,
+    *,
+    notifier: Notifier | None = None,
+    sockets: Inherited = NONE_INHERITED,
+    reload_asked: asyncio.Event | None = None,
+    keep_going: bool = False,
 ) -> AsyncIterator[Daemon]:
-    """Open all parts in order; on leaving, close them in reverse.
+    """Open all parts in order; on leaving, close them in reverse. Each time `reload_asked` is set, the home is read again.
 
     Raises HomeInUse, StoreUnusable, DefinitionError (a broken home, unless `keep_going`), SourceError, HomeError, Conflict.
     """
+    notifier = notifier or Notifier()
     async with AsyncExitStack() as stack:
         stack.enter_context(hold_home(config.state / "lock"))
         credentials = Credentials(config.home)
@@ -125,7 +138,7 @@ async def open_daemon(
         token = f"daemon-{secrets.token_hex(8)}"
         store = await stack.enter_async_context(open_store(config.database, token=token, synchronous=config.store.synchronous))
         due = store.reconcile(time.time())
-        await _keep_versions(store, holder.current)
+        await keep_versions(store, holder.current)
         dispatch, stream = LocalDispatch(), Stream()
         world = make_world(kinds, lambda: holder.current.flows, credentials, config.env_values)
         worker = Worker(store, world, lambda: holder.current.flows, stream=stream)
@@ -148,7 +161,9 @@ async def open_daemon(
             timezone=config.timezone,
             store=store,
             live=live,
-            on_change=partial(_changed, store, sources),
+            on_change=partial(_prepared, store, sources, holder),
+            made=gc.freeze,
+            reloading=notifier.reloading,
             keep_going=keep_going,
         )
         admin = await stack.enter_async_context(
@@ -161,8 +176,9 @@ async def open_daemon(
                 ready=lambda: {"store": not store.failing, "sources": not sources.broken.done()},
             )
         )
-        daemon = Daemon(config, holder, store, dispatch, worker, intake, sources, admin, notifier or Notifier(), sockets)
+        daemon = Daemon(config, holder, store, dispatch, worker, intake, sources, admin, notifier, sockets)
         await stack.enter_async_context(_at_work(daemon))
+        await stack.enter_async_context(_up_to_date(config, operations, reload_asked or asyncio.Event()))
         _put_due(dispatch, worker, due)
         gc.collect()
         gc.set_threshold(50_000, 20, 50)
@@ -204,6 +220,27 @@ async def _at_work(daemon: Daemon) -> AsyncIterator[None]:
         await asyncio.wait((*keeping, watching, consuming))
         if (error := consuming.exception()) is not None:
             log.error("worker.failed", exc_info=error)
+
+
+@asynccontextmanager
+async def _up_to_date(config: Config, operations: Operations, asked: asyncio.Event) -> AsyncIterator[None]:
+    """Follow the home's files; on leaving, the set in force stays what it is."""
+    operations.seen.begin(config.home, operations.definitions.current)
+    async with followed(operations, config.home, watch=config.reload.watch, poll_s=config.reload.poll_s):
+        asking = asyncio.create_task(reload_when(asked, operations), name="reload")
+        try:
+            yield
+        finally:
+            asking.cancel()
+            await asyncio.wait((asking,))
+
+
+def _hang_up(stop: asyncio.Event, reload: asyncio.Event, *, terminal: bool) -> None:
+    """SIGHUP: reload. Where it comes because the terminal has gone, there is nobody left to serve for."""
+    if terminal and not os.isatty(0):
+        stop.set()
+    else:
+        reload.set()
 
 
 def _put_due(dispatch: LocalDispatch, worker: Worker, due: Sequence[Due]) -> None:
@@ -270,15 +307,15 @@ def _make_source(config: Config, store: Store, credentials: Credentials, worker:
     return chosen(settings, state=state, home=config.home)  # type: ignore[no-any-return]
 
 
-async def _keep_versions(store: Store, definitions: Definitions) -> None:
-    await store.save_definitions("flow", ((flow, flow.folder) for flow in definitions.flows.values()))
-    await store.save_definitions("trigger", ((trigger, None) for trigger in definitions.triggers))
-
-
-async def _changed(store: Store, sources: Sources, definitions: Definitions) -> None:
-    """A new set is about to be in force: its versions are kept first, so that no run can pin one that is not."""
-    await _keep_versions(store, definitions)
-    sources.update(definitions.triggers)
+async def _prepared(store: Store, sources: Sources, holder: Holder, definitions: Definitions) -> Callable[[], None]:
+    """A new set is about to be in force: sources are ready for it, and its versions are kept, so that runs can pin them."""
+    prepared = await sources.prepare(definitions.triggers)
+    try:
+        await keep_versions(store, definitions, holder.current)
+    except BaseException:
+        await prepared.abandon()
+        raise
+    return prepared.swap
 
 
 async def _close_kinds(kinds: Mapping[str, StepKind]) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from operator import is_
 from typing import Any
 
 import structlog
 
-from triggers.source import Emit, Source, SourceError
+from triggers.event import Event
+from triggers.source import Accepted, Emit, Plans, Source, SourceError, Unavailable
 from triggers.trigger import Trigger
 
 log = structlog.get_logger()
@@ -24,6 +27,36 @@ class _Open:
     opened: asyncio.Future[None]
     task: asyncio.Task[None] | None = None
     leave: asyncio.Event = field(default_factory=asyncio.Event)
+    triggers: tuple[Trigger, ...] = ()
+    in_force: asyncio.Event = field(
+        default_factory=asyncio.Event
+    )  # what it hands in before that is held: nobody knows its triggers
+    refused: bool = False  # True: its triggers never came in force
+
+
+@dataclass(slots=True)
+class Prepared:
+    """Sources that are ready for another set of triggers. `swap` and `abandon` are called on the loop, one of them once."""
+
+    swaps: list[Callable[[], None]]
+    fresh: dict[str, _Open]  # opened for this set
+    take: Callable[[Mapping[str, _Open]], None]
+
+    def swap(self) -> None:
+        """From now on these are the triggers. Never fails, and takes no time."""
+        for swap in self.swaps:
+            swap()
+        self.take(self.fresh)
+        for place in self.fresh.values():
+            place.in_force.set()
+
+    async def abandon(self) -> None:
+        """Everything stays as it was."""
+        for place in self.fresh.values():
+            place.refused = True
+            place.in_force.set()
+            place.leave.set()
+        await _ended(self.fresh.values())
 
 
 class Sources:
@@ -42,19 +75,29 @@ class Sources:
 
     async def start(self, triggers: Sequence[Trigger]) -> None:
         """Open what these triggers need. Raises SourceError."""
-        self.update(triggers)
-        for place in list(self._open.values()):
-            await asyncio.shield(place.opened)
+        (await self.prepare(triggers)).swap()
 
-    def update(self, triggers: Sequence[Trigger]) -> None:
-        """These are the triggers from now on. A source that is needed for the first time opens on its own task."""
-        by_type = _by_type(triggers)
-        for kind in by_type.keys() | self._open.keys() | self._always:
-            wanted = by_type.get(kind, [])
-            if kind in self._open:
-                self._open[kind].source.update(wanted)
-            else:
-                self._begin(kind, wanted)
+    async def prepare(self, triggers: Sequence[Trigger]) -> Prepared:
+        """Get ready for these triggers: open what is needed for the first time, work out in a thread what changes.
+
+        Nothing is in force before `swap` is called. Raises SourceError where a source cannot be opened; all is as it was then.
+        """
+        by_type = await asyncio.to_thread(_by_type, triggers)
+        prepared = Prepared([], {}, self._open.update)
+        for kind, place in self._open.items():
+            wanted = by_type.get(kind, ())
+            if not _same(place.triggers, wanted):
+                swap = await asyncio.to_thread(plan, place.source, wanted)
+                prepared.swaps.append(partial(_swap, place, wanted, swap))
+        try:
+            for kind in sorted((by_type.keys() | self._always) - self._open.keys()):
+                prepared.fresh[kind] = self._begin(kind, by_type.get(kind, ()))
+            for place in prepared.fresh.values():
+                await asyncio.shield(place.opened)
+        except BaseException:
+            await prepared.abandon()
+            raise
+        return prepared
 
     def run_ended(self, trigger: str) -> None:
         """A run of this trigger has ended: a slot that waited for it may be due."""
@@ -79,20 +122,19 @@ class Sources:
         closing = [place for kind, place in self._open.items() if kind not in but]
         for place in closing:
             place.leave.set()
-        tasks = [place.task for place in closing if place.task is not None]
-        if tasks:
-            await asyncio.wait(tasks)
+        await _ended(closing)
 
-    def _begin(self, kind: str, triggers: list[Trigger]) -> None:
+    def _begin(self, kind: str, triggers: tuple[Trigger, ...]) -> _Open:
         source = self._make(kind)
         source.update(triggers)
-        place = self._open[kind] = _Open(source, asyncio.get_running_loop().create_future())
+        place = _Open(source, asyncio.get_running_loop().create_future(), triggers=triggers)
         place.task = asyncio.create_task(self._keep(kind, place), name=f"source {kind}")
+        return place
 
     async def _keep(self, kind: str, place: _Open) -> None:
         """One source's life: open, run, leave."""
         try:
-            async with place.source.open(self._emit):
+            async with place.source.open(partial(self._hand_in, place)):
                 place.opened.set_result(None)
                 working = asyncio.create_task(place.source.run(), name=f"source {kind} at work")
                 await _until(place.leave, working)
@@ -101,14 +143,46 @@ class Sources:
         except Exception as error:  # noqa: BLE001 - a defect of one source stops the daemon with its reason, and a supervisor starts it again
             self._give_up(kind, place, error)
 
+    def _hand_in(self, place: _Open, event: Event) -> Awaitable[Accepted]:
+        return self._emit(event) if place.in_force.is_set() and not place.refused else self._held(place, event)
+
+    async def _held(self, place: _Open, event: Event) -> Accepted:
+        await place.in_force.wait()
+        if place.refused:
+            raise Unavailable("this event's trigger did not come into force")
+        return await self._emit(event)
+
     def _give_up(self, kind: str, place: _Open, error: Exception) -> None:
-        log.error("source.failed", source=kind, error=str(error), exc_info=None if isinstance(error, SourceError) else error)
+        """Before it was open this is for whoever opens it to tell; afterwards it stops the daemon."""
         if not place.opened.done():
             place.opened.set_exception(error)
-            place.opened.exception()  # start() may not be the one that waits
+            place.opened.exception()  # whoever waited may have been cancelled
+            return
+        log.error("source.failed", source=kind, error=str(error), exc_info=None if isinstance(error, SourceError) else error)
         if not self.broken.done():
             self.broken.set_exception(error)
             self.broken.exception()
+
+
+def plan(source: Source, triggers: Sequence[Trigger]) -> Callable[[], None]:
+    """What puts these triggers in force at once. In a thread, where the source can work it out beforehand."""
+    return source.plan(triggers) if isinstance(source, Plans) else partial(source.update, triggers)
+
+
+def _swap(place: _Open, triggers: tuple[Trigger, ...], swap: Callable[[], None]) -> None:
+    place.triggers = triggers
+    swap()
+
+
+def _same(before: Sequence[Trigger], after: Sequence[Trigger]) -> bool:
+    """The very same objects: nothing of theirs has changed."""
+    return len(before) == len(after) and all(map(is_, before, after))
+
+
+async def _ended(places: Iterable[_Open]) -> None:
+    tasks = [place.task for place in places if place.task is not None]
+    if tasks:
+        await asyncio.wait(tasks)
 
 
 async def _until(leave: asyncio.Event, working: asyncio.Task[None]) -> None:
@@ -125,8 +199,8 @@ async def _until(leave: asyncio.Event, working: asyncio.Task[None]) -> None:
         await asyncio.wait((leaving, working))
 
 
-def _by_type(triggers: Sequence[Trigger]) -> Mapping[str, list[Trigger]]:
+def _by_type(triggers: Sequence[Trigger]) -> Mapping[str, tuple[Trigger, ...]]:
     by_type: dict[str, list[Trigger]] = {}
     for trigger in triggers:
         by_type.setdefault(trigger.type, []).append(trigger)
-    return by_type
+    return {kind: tuple(each) for kind, each in by_type.items()}

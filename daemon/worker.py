@@ -275,17 +275,30 @@ class Worker:
 
     async def _load_version(self, run: Run) -> Flow | str:
         """The version that the run pins, from the store; or the sentence why it cannot be had."""
-        kept = await _read_patiently(lambda: self._store.definition(run.flow_digest))
+        try:
+            return await self._version(run.flow, run.flow_digest)
+        except DefinitionError as error:
+            return error.problems[0].problem
+
+    async def _version(self, key: str, digest: str) -> Flow:
+        """One version with the sub-flows it was loaded with. Raises DefinitionError with one sentence."""
+        current = self._flows().get(key)
+        if current is not None and current.digest == digest:
+            return current
+        if digest in self._versions:
+            return self._versions[digest]
+        kept = await _read_patiently(lambda: self._store.definition(digest))
         if kept is None:
-            return f"version {run.flow_digest[:12]} of flow «{run.flow}» is not in the store"
+            raise DefinitionError.at((), f"version {digest[:12]} of flow «{key}» is not in the store")
         try:
             flow = load_flow(kept.definition, key=kept.key, folder=Path(kept.folder), kinds=self._world.kinds)
         except DefinitionError as error:
-            return f"version {run.flow_digest[:12]} of flow «{kept.key}» does not load any more: {error}"
+            raise DefinitionError.at((), f"version {digest[:12]} of flow «{key}» does not load any more: {error}") from error
+        subflows = {name: await self._version(name, inner) for name, inner in (kept.subflows or {}).items()}
         if len(self._versions) >= KEPT_VERSIONS:
             self._versions.pop(next(iter(self._versions)))
-        self._versions[run.flow_digest] = flow
-        return flow
+        self._versions[digest] = replace(flow, digest=digest, pinned=subflows)
+        return self._versions[digest]
 
 
 async def _read_patiently(read: Callable[[], Awaitable[Read]]) -> Read:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flows.attempt import Attempt
+    from flows.flow import Flow
     from flows.graph import Graph, Step
     from flows.world import Run
 
@@ -68,11 +69,14 @@ class StandIn:
 class Execution:
     """Runs one graph once. Everything happens on the loop's thread, so counters need no lock."""
 
-    def __init__(self, run: Run, graph: Graph, view: View, *, prefix: str = "", depth: int = 0) -> None:
+    def __init__(
+        self, run: Run, graph: Graph, view: View, *, subflows: Mapping[str, Flow], prefix: str = "", depth: int = 0
+    ) -> None:
         self._run = run
         self._graph = graph
         self._view = view
         self._names = view.names()
+        self._subflows = subflows  # pinned by the flow whose steps these are
         self._prefix = prefix  # of the paths of its steps: "", "each[3].", "enrich/"
         self._depth = depth  # of sub-flows around it
         self._front = Front(graph)
@@ -192,7 +196,12 @@ class Execution:
         if trial.kind.container:
             trial.run_body = partial(self._run_body, trial)
             trial.show = partial(self._show, step.id)
+            trial.find_flow = self._find_flow
         return trial
+
+    def _find_flow(self, key: str) -> Flow:
+        """The version that is pinned; where none is (the key was computed), the one that is in force."""
+        return self._subflows.get(key) or self._run.world.find_flow(key)
 
     def _ask(self, position: int, trial: Trial) -> None:
         """Run a step, or skip it: its own condition says."""
@@ -350,21 +359,23 @@ class Execution:
         mark: str = "",
         loop: Mapping[str, Any] | None = None,
         inputs: Mapping[str, Any] | None = None,
+        subflows: Mapping[str, Flow] | None = None,
     ) -> Ended:
         """RunBody for one step. A retried container is another place for its steps: they are run again."""
         view, data = self._view, trial.names["data"]
+        pinned = self._subflows if subflows is None else subflows
         place = f"{trial.path}#{trial.failures + 1}{mark}" if trial.failures else f"{trial.path}{mark}"
         if inputs is not None:
             if self._depth == MAX_DEPTH:
                 message = f"flows call each other more than {MAX_DEPTH} deep"
                 raise StepError(message, code="FLOW_DEPTH", retryable=False)
             seen = View(inputs, {}, {}, view.env, inputs)
-            execution = Execution(self._run, body, seen, prefix=f"{place}/", depth=self._depth + 1)
+            execution = Execution(self._run, body, seen, subflows=pinned, prefix=f"{place}/", depth=self._depth + 1)
         else:
             seen = View(
                 view.inputs, view.steps if loop is None else view.steps.copy(), {**view.loop, **(loop or {})}, view.env, data
             )
-            execution = Execution(self._run, body, seen, prefix=f"{place}.", depth=self._depth)
+            execution = Execution(self._run, body, seen, subflows=pinned, prefix=f"{place}.", depth=self._depth)
             trial.bodies = (*trial.bodies, execution)
         ended = await execution.run()
         if execution.failure is not None:

@@ -38,7 +38,7 @@ async def execute(
     """
     run = Run(run_id, world, record, recorded)
     given = dict(inputs)  # expressions walk through dicts, and through nothing else
-    execution = Execution(run, flow.graph, View(given, {}, {}, dict(world.env), given))
+    execution = Execution(run, flow.graph, View(given, {}, {}, dict(world.env), given), subflows=flow.pinned)
     timeout_s = None if deadline is None else max(0.0, deadline - world.clock())
     try:
         return await execution.run(timeout_s)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +24,10 @@ class Flow:
     inputs: Inputs
     folder: Path  # where its relative paths start
     definition: Any  # the JSON it was made from, as written
-    digest: str  # sha256 of the canonical definition, hex
+    digest: str  # sha256 of the canonical definition, hex; with `pinned`, of that and the sub-flows' digests
     name: str | None = None
     description: str | None = None
     subflows: tuple[str, ...] = ()  # keys of sub-flows that are literals: checked to exist when a home is loaded
     warnings: tuple[Problem, ...] = ()
+    pinned: Mapping[str, Flow] = field(default_factory=dict, repr=False, compare=False)
+    """The sub-flows as they were when a home was loaded: this version runs with these. What is not here is found by its key."""

@@ -47,6 +47,7 @@ class RunBody(Protocol):
         mark: str = "",  # what is added to the step's path for the body's steps: "[3]" for an iteration
         loop: Mapping[str, Any] | None = None,  # merged over the outer $.loop
         inputs: Mapping[str, Any] | None = None,  # not None: a sub-flow, with a $ of its own
+        subflows: Mapping[str, Flow] | None = None,  # a sub-flow's own; None: those of the flow around
     ) -> Ended: ...
 
 

@@ -28,8 +28,8 @@ class Trial:
     """A step from its first attempt to its last. `number` is that of the attempt under way or next."""
 
     __slots__ = (
-        "bodies", "failures", "first_at", "folder", "kind", "names", "number", "path", "run", "run_body", "show", "started_at",
-        "step",
+        "bodies", "failures", "find_flow", "first_at", "folder", "kind", "names", "number", "path", "run", "run_body", "show",
+        "started_at", "step",
     )  # fmt: skip
 
     def __init__(self, run: Run, step: Step, path: str, names: dict[str, Any], folder: Path) -> None:
@@ -40,6 +40,7 @@ class Trial:
         self.folder = folder
         self.run_body: RunBody = no_body
         self.show: Callable[[Any], None] | None = None
+        self.find_flow = run.world.find_flow
         self.bodies: tuple[Execution, ...] = ()  # in the order they were started, of the attempt under way or last
         self.kind = run.world.kinds[step.kind]
         self.number = 1
@@ -214,7 +215,7 @@ class Trial:
             f"{self.run.id}:{TRIES.sub('', path) if '#' in path else path}",  # a retried loop does the same work again
             self.folder,
             self.run_body,
-            world.find_flow,
+            self.find_flow,
             world.secret,
         )
         if self.show is not None:

@@ -105,7 +105,7 @@ class _Loading:
             priority=rest.priority,
             tests=tests,
             definition=self.definition,
-            digest=digest(self.definition),
+            digest=digest(self.definition if "key" in self.written else {"key": key, **self.definition}),
             file=file,
         )
 

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from operator import is_
 from typing import Any, cast
 
 from flows.errors import ExpressionError, SelectorError
@@ -70,34 +71,50 @@ class Listeners:
 class TriggerSet:
     """The triggers in force. Never changed: a reload makes another one."""
 
-    def __init__(self, triggers: Iterable[Trigger] = ()) -> None:
+    def __init__(self, triggers: Iterable[Trigger] = (), before: TriggerSet | None = None) -> None:
+        """`before`: the set that this one follows; what has not changed since is taken from it."""
         self.triggers = tuple(triggers)
         self.by_key: dict[str, Trigger] = {trigger.key: trigger for trigger in self.triggers}
+        known: dict[str, Ready] = before.readies if before is not None else {}
+        self.readies: dict[str, Ready] = {trigger.key: _ready(trigger, known.get(trigger.key)) for trigger in self.triggers}
         found: dict[tuple[str, str], list[Ready]] = {}
-        for trigger in self.triggers:
-            ready = Ready(trigger)
+        for ready in self.readies.values():
+            trigger = ready.trigger
             for address in source_class(trigger.type).addresses(trigger.key, trigger.spec):
                 found.setdefault((trigger.type, address), []).append(ready)
             found.setdefault(("manual", trigger.key), []).append(ready)  # `trigger fire` names a trigger, not an address
-        self._listeners = {place: _listeners(readies) for place, readies in found.items()}
+        same: dict[tuple[str, str], Listeners] = before.listening if before is not None else {}
+        self.listening: dict[tuple[str, str], Listeners] = {
+            place: _listeners(readies, same.get(place)) for place, readies in found.items()
+        }
 
     def __len__(self) -> int:
         return len(self.triggers)
 
+    def pieces(self) -> list[object]:
+        """What it is made of, for whoever lets go of it little by little."""
+        return [*self.readies.values(), *self.listening.values()]
+
     def addresses(self, kind: str) -> list[str]:
         """Where triggers of this type listen, in order."""
-        return sorted(address for source, address in self._listeners if source == kind)
+        return sorted(address for source, address in self.listening if source == kind)
 
     def candidates(self, kind: str, address: str) -> tuple[Trigger, ...]:
         """Who listens there."""
-        listeners = self._listeners.get((kind, address))
+        listeners = self.listening.get((kind, address))
         return () if listeners is None else tuple(ready.trigger for ready in listeners.every)
 
     def listeners(self, kind: str, address: str) -> Listeners | None:
-        return self._listeners.get((kind, address))
+        return self.listening.get((kind, address))
 
 
-def _listeners(readies: list[Ready]) -> Listeners:
+def _ready(trigger: Trigger, known: Ready | None) -> Ready:
+    return known if known is not None and known.trigger is trigger else Ready(trigger)
+
+
+def _listeners(readies: list[Ready], known: Listeners | None = None) -> Listeners:
+    if known is not None and len(known.every) == len(readies) and all(map(is_, known.every, readies)):
+        return known
     on = [ready for ready in readies if ready.trigger.enabled]
     groups, each = grouped(on, lambda ready: () if ready.trigger.filter is None else ready.trigger.filter.equality)
     return Listeners(tuple(readies), tuple(each), groups, tuple(ready for ready in readies if not ready.trigger.enabled))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -78,4 +78,13 @@ class Source(Protocol):
 
     async def run(self) -> None:
         """Work until cancelled, or return at once where the loop calls back by itself."""
+        ...
+
+
+@runtime_checkable
+class Plans(Protocol):
+    """A source for which it takes time to work out what its triggers mean: with ten thousand of them the loop would stand still."""
+
+    def plan(self, triggers: Sequence[Trigger]) -> Callable[[], None]:
+        """The work of update(), in a thread; calling the result on the loop puts these triggers in force, at once."""
         ...

@@ -128,7 +128,7 @@ def _understood(status: int, raw: bytes) -> Any:
     refused = value["error"]
     message, hint = str(refused.get("message")), refused.get("hint")
     if refused.get("code") == "DEFINITION":
-        raise DefinitionError(*(_problem(problem) for problem in refused.get("problems", ())))
+        raise DefinitionError(*(problem_from(problem) for problem in refused.get("problems", ())))
     raise ERRORS.get(str(refused.get("code")), _of_status(status))(message, hint)
 
 
@@ -138,7 +138,8 @@ def _of_status(status: int) -> type[DaemonError]:
     return BadRequest if status < 500 else DaemonError
 
 
-def _problem(said: Mapping[str, Any]) -> Problem:
+def problem_from(said: Mapping[str, Any]) -> Problem:
+    """The problem that an answer tells of."""
     path = (said["path"],) if said.get("path") else ()
     return Problem(
         path,

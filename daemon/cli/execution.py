@@ -18,14 +18,16 @@ from daemon.cli.local import close_kinds, definitions_of, told_plainly, world_of
 from daemon.cli.options import home_around, likely_home
 from daemon.config import Config, read_config
 from daemon.errors import NotFound
-from daemon.home import Kinds, flow_name
+from daemon.home import Kinds
 from daemon.kinds import configured_kinds
 from daemon.live import queued_run
 from daemon.log import set_up_logs
+from daemon.scan import flow_name
 from daemon.store import open_store
 from daemon.store.rows import FollowUp, Run
 from daemon.store.store import LEASE_S
 from daemon.upkeep import keep_leased
+from daemon.versions import keep_flows
 from daemon.worker import RunStore, Unrecorded, execute_once
 from flows.attempt import Attempt
 from flows.errors import DefinitionError, Problem
@@ -67,7 +69,7 @@ async def _recorded(
     config.state.mkdir(mode=0o700, exist_ok=True)
     # With a lease, so that a daemon which starts meanwhile leaves the run to us, and takes it over if we are killed.
     async with open_store(config.database, token=token, leased=True) as store:
-        await store.save_definitions("flow", [(one, one.folder) for one in flows.values()])
+        await keep_flows(store, flows.values())
         await store.enqueue(run)
         leasing = asyncio.create_task(keep_leased(store, every_s=LEASE_S / 3))
         try:

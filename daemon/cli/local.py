@@ -12,8 +12,9 @@ from typing import TypeVar
 from daemon.advice import Advice
 from daemon.config import Config, read_config
 from daemon.credentials import Credentials
+from daemon.definitions import Definitions, Holder
 from daemon.errors import BadRequest, DaemonError
-from daemon.home import Definitions, Holder, Kinds, read_home
+from daemon.home import Kinds, read_home
 from daemon.kinds import configured_kinds
 from daemon.operations import Operations
 from daemon.store.errors import Ambiguous, StoreError

@@ -27,6 +27,7 @@ COMMANDS = (
     ("serve", "daemon.cli.serve:serve", "Run the daemon for a home until SIGTERM or Ctrl-C."),
     ("init", "daemon.cli.init:init", "Make a small working home in a folder."),
     ("validate", "daemon.cli.validate:validate", "Check definitions without running anything."),
+    ("reload", "daemon.cli.reload:reload", "Have the daemon read its definitions again."),
     ("trigger", "daemon.cli.trigger:app", "Add, list, show and remove triggers."),
     ("flow", "daemon.cli.flow:app", "List, show and execute flows."),
     ("run", "daemon.cli.run:app", "List and show runs."),

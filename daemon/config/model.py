@@ -124,6 +124,16 @@ class RetentionConfig(Section):
     )
 
 
+class ReloadConfig(Section):
+    """[reload]: how changed definitions come in force."""
+
+    watch: Literal["auto", "poll", "off"] = Field(
+        default="auto",
+        description="auto: by inotify, and by looking where that tells nothing; poll: by looking; off: only when asked to",
+    )
+    poll_s: float = Field(default=2.0, ge=0.1, le=3600, description="seconds between two looks where inotify tells nothing")
+
+
 class LogConfig(Section):
     """[log]: what is written to standard error."""
 
@@ -152,6 +162,7 @@ class Config(BaseSettings):
     worker: WorkerConfig = WorkerConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     retention: RetentionConfig = RetentionConfig()
+    reload: ReloadConfig = ReloadConfig()
     log: LogConfig = LogConfig()
     env: EnvConfig = EnvConfig()
     sources: dict[str, dict[str, Any]] = Field(default={}, description="[sources.webhook] …: each source checks its own")

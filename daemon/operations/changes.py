@@ -3,18 +3,67 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+import time
+from collections.abc import Collection
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
-from daemon.home import Definitions, read_home
+import structlog
+
+from daemon import shapes
+from daemon.definitions import Definitions, Keys, difference, let_go
+from daemon.errors import HomeError
+from daemon.home import read_home, uncollected
 from daemon.operations.given import Given
+from daemon.scan import Scan, is_away
 from flows.errors import DefinitionError
+
+log = structlog.get_logger()
 
 
 class Changes(Given):
     """What every change of definitions goes through."""
 
     __slots__ = ()
+
+    async def reload(self, *, gone: Collection[Path] | None = None) -> dict[str, Any]:
+        """Read the home again and put it in force: all of it, or nothing. The answer says what changed.
+
+        `gone`: files that are not there are waited for, except these; None: they are removed. Raises DefinitionError where the
+        home is refused (with `keep_going` the problems stand in the answer), HomeError, SourceError, Unavailable.
+        """
+        self._live()
+        async with self._changing:
+            with self.reloading():
+                return await self._reload(gone)
+
+    async def _reload(self, gone: Collection[Path] | None) -> dict[str, Any]:
+        began = time.monotonic()
+        self.seen.unfinished = True
+        after = await asyncio.to_thread(self._read, gone)
+        kept = bool(after.refused) and not self.keep_going
+        self.seen.tell(after, kept=kept)
+        if kept:
+            self.seen.unfinished = False
+            raise DefinitionError(*after.refused)
+        changed = await asyncio.to_thread(difference, self.definitions.current, after)
+        await self._swap(after)
+        self.seen.unfinished = False
+        _tell(changed, after, time.monotonic() - began)
+        return {
+            **{noun: {word: list(keys) for word, keys in asdict(each).items()} for noun, each in changed.items()},
+            "problems": [shapes.problem_shown(problem) for problem in after.refused],
+            "warnings": [shapes.problem_shown(problem) for problem in after.problems if problem.warning],
+        }
+
+    def knows(self, scan: Scan) -> bool:
+        """Whether a scan shows what was read already. In a thread."""
+        return self.seen.shows(scan, self.definitions.current)
+
+    def missing(self) -> Collection[Path]:
+        """Files that were not there when the home was read last, and that are waited for."""
+        return () if self.seen.found is None else self.seen.found.missing
 
     async def _look_again(self) -> None:
         """Somebody asks for what is not known: perhaps its file is new. A home that is refused stays as it is in force."""
@@ -23,13 +72,34 @@ class Changes(Given):
             if self.keep_going or not after.refused:
                 await self._swap(after)
 
-    def _read(self) -> Definitions:
-        return read_home(self.home, self.kinds, timezone=self.timezone, previous=self.definitions.current)
+    def _read(self, gone: Collection[Path] | None = None) -> Definitions:
+        """The home as it is on disk, checked. In a thread. Raises HomeError."""
+        current = self.definitions.current
+        if current.files and is_away(self.home):
+            raise HomeError(f"{self.home} is not there, or nothing is in it", "what was in force stays until it is back")
+        with uncollected():
+            after = read_home(
+                self.home,
+                self.kinds,
+                timezone=self.timezone,
+                previous=self.seen.found or current,
+                before=current,
+                keep_good=self.keep_going,
+                gone=gone,
+            )
+            self.made()
+        before, self.seen.found = [self.seen.found or current], after
+        self.seen.look_at_config(self.home)
+        let_go(before)
+        return after
 
     async def _swap(self, after: Definitions) -> None:
-        if self.on_change is not None:
-            await self.on_change(after)
-        self.definitions.current = after
+        """Put a set in force. Raises what keeps it out; everything is as it was then."""
+        swap = await self.on_change(after) if self.on_change is not None else None
+        before, self.definitions.current = [self.definitions.current], after
+        if swap is not None:
+            swap()  # in one turn of the loop with the line above: no event sees a half of each set
+        await asyncio.to_thread(let_go, before)
 
     def _refuse(self, after: Definitions, file: Path) -> None:
         """Raise where the trigger in `file`, or the home as a whole, is refused."""
@@ -37,3 +107,16 @@ class Changes(Given):
         others = [problem for problem in after.refused if problem not in own and not self.keep_going]
         if own or others:  # its own are told without the file: it is not there
             raise DefinitionError(*(replace(problem, file=None, line=None, column=None) for problem in own), *others)
+
+
+def _tell(changed: dict[str, Keys], after: Definitions, took_s: float) -> None:
+    if not any(changed.values()):
+        return
+    counts = {word: sum(len(getattr(keys, word)) for keys in changed.values()) for word in ("added", "changed", "removed")}
+    log.info(
+        "definitions.reloaded",
+        triggers=len(after.triggers),
+        flows=len(after.flows),
+        **counts,
+        duration_ms=round(took_s * 1000),
+    )

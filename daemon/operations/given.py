@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from daemon.advice import Advice
+from daemon.definitions import Definitions, Holder
 from daemon.errors import BadRequest, Unreachable
-from daemon.home import Definitions, Holder, Kinds
+from daemon.home import Kinds
+from daemon.operations.seen import Seen
 from flows.flow import Flow
 
 if TYPE_CHECKING:
@@ -60,6 +63,10 @@ class Live(Protocol):
         ...
 
 
+def _nothing() -> None:
+    pass
+
+
 @dataclass(slots=True)
 class Given:
     """One home. `store` None: it has no database yet. `live` None: no daemon runs, and definitions are all there is."""
@@ -71,7 +78,11 @@ class Given:
     timezone: str = "UTC"  # of schedules that name none
     store: Rows | None = None
     live: Live | None = None
-    on_change: Callable[[Definitions], Awaitable[None]] | None = None  # told just before a new set is in force
+    on_change: Callable[[Definitions], Awaitable[Callable[[], None]]] | None = None
+    """Gets ready for a new set, or raises what keeps it out of force; what it gives is called when the set is in force."""
+    made: Callable[[], None] = _nothing  # told in the thread that has made a set, before garbage is looked for again
+    reloading: Callable[[], AbstractContextManager[None]] = nullcontext  # around each reload: for a service manager
+    seen: Seen = field(default_factory=Seen)
     keep_going: bool = False  # True: a broken file elsewhere in the home does not stop a change
     _changing: asyncio.Lock = field(default_factory=asyncio.Lock)
 

@@ -13,12 +13,13 @@ class Status(Given):
     __slots__ = ()
 
     async def status(self) -> dict[str, Any]:
-        current = self.definitions.current
+        current, found = self.definitions.current, self.seen.found
         return {
             "home": str(self.home),
             "triggers": len(current.triggers),
             "flows": len(current.flows),
-            "problems": [str(problem) for problem in current.problems],
+            "problems": [str(problem) for problem in (found or current).problems],
+            "upToDate": found is None or not found.refused or self.keep_going,
             "rows": dict(await self.store.counts()) if self.store is not None else {},
             **(self.live.status() if self.live is not None else {}),
         }

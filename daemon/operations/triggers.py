@@ -6,8 +6,10 @@ import asyncio
 from time import time
 from typing import Any
 
+from daemon.definitions import Definitions, with_trigger, without_trigger
 from daemon.errors import Conflict, NotFound
-from daemon.home import Definitions, read_home, remove_trigger, with_trigger, without_trigger, write_trigger
+from daemon.home import read_home
+from daemon.home_files import remove_trigger, write_trigger
 from daemon.operations.changes import Changes
 from flows.suggest import did_you_mean
 from triggers.load import load_trigger

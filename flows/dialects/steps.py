@@ -70,7 +70,7 @@ def load_steps(definition: dict[str, Any], *, key: str | None, folder: Path, kin
         inputs=inputs,
         folder=folder,
         definition=definition,
-        digest=digest(definition),
+        digest=digest(definition if "key" in definition else {"key": named, **definition}),
         name=spec.name,
         description=spec.description,
         subflows=tuple(dict.fromkeys(_subflows(graph))),

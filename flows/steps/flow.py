@@ -57,7 +57,7 @@ class SubFlow:
         inputs, problems = flow.inputs.coerce(_given(prepared, scope))
         if problems:
             raise StepError(f"flow «{flow.key}»: {'; '.join(problems)}", code="INPUT_INVALID", retryable=False)
-        ended = await scope.run_body(flow.graph, inputs=inputs)
+        ended = await scope.run_body(flow.graph, inputs=inputs, subflows=flow.pinned)
         if flow.graph.output is not None:
             return Output(ended.output, ended.steps)
         return Output(_flattened(flow.graph, ended))

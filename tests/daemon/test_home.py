@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from daemon.errors import Conflict, HomeError, NotFound
-from daemon.home import read_home, remove_trigger, write_trigger
+from daemon.home import read_home
+from daemon.home_files import remove_trigger, write_trigger
 from flows.errors import DefinitionError
 from flows.steps import make_kinds
 

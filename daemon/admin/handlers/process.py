@@ -10,6 +10,18 @@ SCHEMAS = {
         "Whether webhooks are taken and runs go on.",
         {"ready": FLAG, "checks": by_name(FLAG, "each part: is it well")},
     ),
+    "Reloaded": record(
+        "What a reload changed, and what it left out.",
+        {
+            "triggers": ref("ReloadedKeys"),
+            "flows": ref("ReloadedKeys"),
+            "problems": listed(ref("Problem"), "with --keep-going: why a file's last good version stays in force, or none"),
+            "warnings": listed(ref("Problem")),
+        },
+    ),
+    "ReloadedKeys": record(
+        "Keys, by what became of them.", {"added": listed(TEXT), "changed": listed(TEXT), "removed": listed(TEXT)}
+    ),
     "Status": record(
         "What the daemon does right now.",
         {
@@ -23,10 +35,15 @@ SCHEMAS = {
             "rows": by_name(WHOLE, "runs by their status"),
             "queued": said(WHOLE, "runs that wait for a worker"),
             "running": WHOLE,
+            "upToDate": said(FLAG, "false while what is on disk is refused, and the set before it is in force"),
             "storeFailing": said(FLAG, "true while nothing can be made durable"),
         },
     ),
 }
+
+
+async def reload(asked: Asked) -> Reply:
+    return Reply(await asked.operations.reload())
 
 
 async def health(_: Asked) -> Reply:
@@ -59,6 +76,14 @@ ROUTES = (
         readiness,
         {200: Answer("ready", ref("Readiness")), 503: Answer("not ready", ref("Readiness"))},
         public=True,
+    ),
+    Route(
+        "POST",
+        "/v1/reload",
+        "read the home again and put it in force, whole or not at all",
+        reload,
+        {200: Answer("it is in force", ref("Reloaded"))},
+        refuses=("DEFINITION", "HOME", "CONFLICT", "UNAVAILABLE"),
     ),
     Route("GET", "/v1/status", "what the daemon does right now", status, {200: Answer("its state", ref("Status"))}),
 )

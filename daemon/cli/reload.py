@@ -1,0 +1,43 @@
+"""`camshaft reload`: have the daemon read its definitions again."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from daemon.cli.client import Client, NoDaemon, problem_from
+from daemon.cli.options import Home, Output, find_home
+from daemon.cli.output import show_value, write
+from daemon.errors import Unreachable
+
+REFUSED = 3
+
+
+def reload(*, home: Home = None, output: Output = "table") -> int:
+    """Have the daemon read its definitions again, at once, and say what changed. It also follows the files by itself.
+
+    All of the home is put in force, or nothing: with anything refused the problems are listed, and the exit status is 3.
+    """
+    folder = find_home(home)
+    try:
+        done = Client(folder).ask("POST", "/v1/reload")
+    except NoDaemon as error:
+        raise Unreachable("no daemon runs for this home", f"camshaft serve --home {folder}") from error
+    if output != "table":
+        show_value(done, output)
+    else:
+        _say(done)
+    for problem in done["problems"]:
+        print(f"camshaft: {problem_from(problem)}", file=sys.stderr)
+    return REFUSED if done["problems"] else 0
+
+
+def _say(done: dict[str, Any]) -> None:
+    lines = [
+        f"{word} {noun.removesuffix('s')} {key}"
+        for noun in ("triggers", "flows")
+        for word in ("added", "changed", "removed")
+        for key in done[noun][word]
+    ]
+    for line in lines or ["nothing has changed"]:
+        write(line)
