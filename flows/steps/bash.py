@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from flows.errors import DefinitionError, Problem, StepError
 from flows.selector import MISSING
 from flows.step import Load, Output, Scope
 from flows.steps.checked_text import CheckedText, collected, compile_text
+from flows.steps.child import environment, kept, raise_if_failed
 from flows.steps.file_place import FilePath, compile_path, find_file
 from flows.steps.json_text import BLANKS, json_text, parse_json, unwrap_envelope
 from flows.steps.process import Finished, run_process
@@ -26,8 +26,6 @@ from flows.steps.shell_place import Place, places, refusal
 from flows.template import as_text
 from flows.value import Value, compile_value
 
-KEPT_BYTES = 64 * 1024  # of each stream of a failed attempt: for people to read, not for steps to use
-SHOWN_BYTES = 600  # of stderr in an error message
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -147,7 +145,7 @@ class Bash:
         finally:
             if folder is not None:
                 rmtree(folder, ignore_errors=True)
-        _raise_if_failed(finished, timeout_s, self.settings.max_output_bytes)
+        raise_if_failed(finished, timeout_s, self.settings.max_output_bytes, what="the command")
         return _output(finished, prepared.parse)
 
     async def close(self) -> None:
@@ -162,12 +160,7 @@ class Bash:
         return prepared.text.make(names, judge, lambda number: _advice(prepared, number))
 
     async def _environment(self, prepared: Command, scope: Scope, folder: Path | None) -> dict[str, str]:
-        """Only what is named: the daemon's own environment holds its secrets."""
-        env = {name: os.environ[name] for name in self.settings.env if name in os.environ}
-        env["CAMSHAFT_RUN_ID"] = scope.run
-        env["CAMSHAFT_STEP"] = scope.path
-        env["CAMSHAFT_ATTEMPT"] = str(scope.attempt)
-        env["CAMSHAFT_IDEMPOTENCY_KEY"] = scope.idempotency_key
+        env = environment(self.settings.env, scope)
         for variable in prepared.env:
             made = variable.value.make(scope.names)
             value = None if made is MISSING else made
@@ -226,49 +219,12 @@ def _write_private(file: Path, text: str) -> None:
         opened.write(text)
 
 
-def _raise_if_failed(finished: Finished, timeout_s: float, max_output_bytes: int) -> None:
-    said: str | None = None
-    code = ""
-    if finished.end == "timeout":
-        said, code = f"the command did not end within {timeout_s:g} s and was killed", "TIMEOUT"
-    elif finished.end == "output_limit":
-        said, code = f"the command wrote more than max_output_bytes ({max_output_bytes}) and was killed", "OUTPUT_LIMIT"
-    elif finished.status < 0:
-        said, code = f"the command was killed by {_signal_name(-finished.status)}", "KILLED"
-    elif finished.status > 0:
-        said, code = f"exit status {finished.status}", "EXIT_STATUS"
-    if said is None:
-        return
-    last = _last_lines(finished.stderr) or _last_lines(finished.stdout)
-    raise StepError(f"{said}: {last}" if last else said, code=code, output=_kept(finished))
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
-
-
-def _last_lines(data: bytes) -> str:
-    return data[-SHOWN_BYTES:].decode("utf-8", "replace").strip(BLANKS)
-
-
-def _kept(finished: Finished) -> dict[str, Any]:
-    """What people see of a failed attempt: the end of both streams."""
-    return {
-        "stdout": finished.stdout[-KEPT_BYTES:].decode("utf-8", "replace").strip(BLANKS),
-        "stderr": finished.stderr[-KEPT_BYTES:].decode("utf-8", "replace").strip(BLANKS),
-        "exitCode": finished.status,
-    }
-
-
 def _output(finished: Finished, parse: Literal["text", "json", "envelope"]) -> Output:
     try:
         stdout = finished.stdout.decode()
     except UnicodeDecodeError as error:
         said = f"stdout is not UTF-8: byte {error.start} is 0x{finished.stdout[error.start]:02x}"
-        raise StepError(f"{said}; pass it through base64", code="OUTPUT_ENCODING", output=_kept(finished)) from error
+        raise StepError(f"{said}; pass it through base64", code="OUTPUT_ENCODING", output=kept(finished)) from error
     text = stdout.strip(BLANKS)
     response = {"stdout": text, "stderr": finished.stderr.decode("utf-8", "replace").strip(BLANKS), "exitCode": finished.status}
     if finished.leftovers:
@@ -279,5 +235,5 @@ def _output(finished: Finished, parse: Literal["text", "json", "envelope"]) -> O
             return Output(value, response, usage)
         return Output(parse_json(stdout, what="stdout") if parse == "json" else text, response)
     except StepError as error:
-        error.output = _kept(finished)
+        error.output = kept(finished)
         raise
