@@ -135,6 +135,7 @@ def flow_shown(flow: Flow, triggers: Sequence[str]) -> dict[str, Any]:
         "description": flow.description,
         "declared": summary.declared_inputs(flow),
         "stepTypes": summary.step_types(flow),
+        "engines": summary.engines(flow),
         "needs": summary.needs(flow),
         "digest": flow.digest,
         "folder": str(flow.folder),

@@ -58,7 +58,7 @@ def _expression(prepared: Any) -> Expression | None:
 
 def _section(step: Step, names: Mapping[str, Any]) -> Any:
     written = None if step.section is None else step.section[1]
-    if step.kind in CODE or not isinstance(written, dict):
+    if step.kind in CODE or getattr(step.prepared, "suspends", False) or not isinstance(written, dict):
         return None
     try:
         value = compile_value({name: value for name, value in written.items() if name not in NESTED}, lenient=True)

@@ -223,7 +223,7 @@ class Execution:
 
     def _begin(self, position: int, trial: Trial, error: StepError | None = None) -> None:
         """Start its attempts; with an error, its retry waits first."""
-        if error is None and trial.step.kind in self._run.world.plain:
+        if error is None and trial.step.kind in self._run.world.plain and not trial.step.suspends:
             self._after(position, trial, trial.call())
             return
         task = asyncio.get_running_loop().create_task(self._work(position, trial, error), name=trial.path)

@@ -69,6 +69,10 @@ class Step:
     place: Place = ()
     section: tuple[str, Any] | None = None  # its kind's section as written, to say where in it something is wrong
     output_schema: Mapping[str, Any] | None = None  # the fields of its output that may be referred to; never enforced
+    suspends: bool = field(init=False, repr=False)  # what its kind prepared is waited for, whatever others of the kind are
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "suspends", getattr(self.prepared, "suspends", False))
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,10 @@ class StepKind(Protocol):
         ...
 
     def run(self, prepared: Any, scope: Scope) -> Output | Awaitable[Output]:
-        """One attempt. A plain function where nothing can suspend (it then costs a call, not a task). Raises StepError."""
+        """One attempt. A plain function where nothing can suspend (it then costs a call, not a task). Raises StepError.
+
+        Where only some steps of a kind are waited for, what prepare() gave for those has a true `suspends`.
+        """
         ...
 
     async def close(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from flows.expression import Expression
 from flows.references import all_steps, parts_of, references_of
 
 if TYPE_CHECKING:
@@ -34,6 +35,17 @@ def step_types(flow: Flow) -> dict[str, int]:
     for step in all_steps(flow.graph):
         counts[step.kind] = counts.get(step.kind, 0) + 1
     return dict(sorted(counts.items()))
+
+
+def engines(flow: Flow) -> dict[str, str]:
+    """What runs the code of each step that has some: expression (our own interpreter), javascript, node or python."""
+    found = {}
+    for step in all_steps(flow.graph):
+        if isinstance(step.prepared, Expression):
+            found[step.id] = "expression"
+        elif hasattr(step.prepared, "engine"):
+            found[step.id] = step.prepared.engine
+    return found
 
 
 def needs(flow: Flow) -> dict[str, Any]:

@@ -94,7 +94,7 @@ _METHODS: Final[dict[str, dict[str, Method]]] = {
     "function": _COMMON,
 }
 _PATTERN: Final[dict[str, Method]] = {**_COMMON, "exec": execute, "test": test}
-_KNOWN: Final = sorted({name for table in (*_METHODS.values(), _PATTERN) for name in table})
+METHOD_NAMES: Final = sorted({name for table in (*_METHODS.values(), _PATTERN) for name in table})
 
 
 def method_of(this: Any, name: str) -> Method | None:
@@ -112,5 +112,5 @@ def method_of(this: Any, name: str) -> Method | None:
 def hint_for(name: str) -> str:
     """What may have been meant."""
     meant = {"contains": "includes", "size": "length", "len": "length", "has": "hasOwnProperty"}.get(name)
-    near = [meant] if meant else get_close_matches(name, _KNOWN, 1) if len(name) <= 40 else []
+    near = [meant] if meant else get_close_matches(name, METHOD_NAMES, 1) if len(name) <= 40 else []
     return f" (did you mean `{near[0]}`)" if near and near[0] != name else ""

@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 from flows.errors import StepError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 DRAIN_S = 1.0  # a leader that is gone leaves at most buffered output; who still holds the pipe after this is a leftover
@@ -46,14 +46,15 @@ async def run_process(
     timeout_s: float,
     grace_s: float,
     max_output_bytes: int,
+    stdin: bytes = b"",
 ) -> Finished:
-    """Run `argv` to its end with an empty stdin and exactly the environment `env`.
+    """Run `argv` to its end with exactly the environment `env`. Its stdin is a file that holds `stdin`, so nobody has to feed it.
 
     At `timeout_s`, and when the caller is cancelled, its group gets SIGTERM and, `grace_s` later, SIGKILL; when one of
     stdout and stderr passes `max_output_bytes` it gets SIGKILL at once. Only what left the group by itself (setsid)
     outlives this call. Raises StepError where the child cannot be started.
     """
-    child = _Child(max_output_bytes)
+    child = _Child(max_output_bytes, stdin)
     try:
         await _start(child, argv, env, cwd)
         end = await _watch(child, timeout_s)
@@ -77,8 +78,9 @@ async def run_process(
 class _Child:
     """A child and the loop's side of it: what it wrote, and whether it and its pipes have ended."""
 
-    def __init__(self, max_output_bytes: int) -> None:
+    def __init__(self, max_output_bytes: int, stdin: bytes) -> None:
         loop = asyncio.get_running_loop()
+        self._stdin = stdin
         self._max_bytes = max_output_bytes
         self._open = {1, 2}
         self._process: subprocess.Popen[bytes] | None = None
@@ -97,16 +99,17 @@ class _Child:
         descriptors of them, so that what was sent to the background still holds them. Both loops block until the child runs.
         """
         loop = asyncio.get_running_loop()
-        process = self._process = subprocess.Popen(  # noqa: ASYNC220 - see above
-            [program, *argv[1:]],
-            bufsize=0,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=env,
-            cwd=cwd,
-            start_new_session=True,
-        )
+        with _opened(self._stdin) as stdin:
+            process = self._process = subprocess.Popen(  # noqa: ASYNC220 - see above
+                [program, *argv[1:]],
+                bufsize=0,
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=env,
+                cwd=cwd,
+                start_new_session=True,
+            )
         self._await_exit(loop, process)
         await _finish(self, loop.create_task(self._listen(loop, process), name=f"listen to {program}"))
 
@@ -179,6 +182,20 @@ class _Child:
         finally:
             for transport in self._transports:
                 transport.close()
+
+
+@contextmanager
+def _opened(data: bytes) -> Iterator[int]:
+    """A descriptor that reads `data` from memory. Raises OSError."""
+    if not data:
+        yield subprocess.DEVNULL
+        return
+    with os.fdopen(os.memfd_create("stdin"), "wb", buffering=0) as file:
+        left = memoryview(data)
+        while left:
+            left = left[file.write(left) :]
+        file.seek(0)
+        yield file.fileno()
 
 
 class _Stream(asyncio.Protocol):

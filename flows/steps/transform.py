@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from flows.errors import DefinitionError
 from flows.expression import Expression, compile_expression, to_json
+from flows.script.choice import compile_anywhere
+from flows.script.engine import Engine, Script
+from flows.script.quickjs import QuickJs
+from flows.script.settings import ScriptSettings
 from flows.step import Load, Output, Scope
-from flows.steps.no_settings import NoSettings
 
 
 class TransformSpec(BaseModel):
@@ -17,7 +21,11 @@ class TransformSpec(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    expression: str = Field(min_length=1, description="an expression; its value is the step's output")
+    expression: str = Field(min_length=1, description="an expression of JavaScript; its value is the step's output")
+
+
+class TransformSettings(ScriptSettings):
+    """`[steps.transform]`: for expressions beyond our own language, which run in the JavaScript engine."""
 
 
 class Transform:
@@ -25,20 +33,29 @@ class Transform:
     section: ClassVar[str] = "transform"
     effects: ClassVar[bool] = False
     container: ClassVar[bool] = False
-    Settings: ClassVar[type[BaseModel]] = NoSettings
+    Settings: ClassVar[type[BaseModel]] = TransformSettings
     Spec: ClassVar[type[BaseModel]] = TransformSpec
 
-    def __init__(self, settings: BaseModel | None = None) -> None:
-        self.settings = settings
+    def __init__(self, settings: TransformSettings | None = None) -> None:
+        self.settings = settings or TransformSettings()
+        self._engine: Engine = QuickJs(self.settings.processes)
 
-    def prepare(self, spec: TransformSpec, load: Load) -> Expression:
-        return compile_at("expression", spec.expression, load)
+    def prepare(self, spec: TransformSpec, load: Load) -> Expression | Script:
+        try:
+            return compile_anywhere(spec.expression, load.roots, self._engine)
+        except DefinitionError as error:
+            raise error.under("expression") from None
 
-    def run(self, prepared: Expression, scope: Scope) -> Output:
+    def run(self, prepared: Expression | Script, scope: Scope) -> Output | Awaitable[Output]:
+        if isinstance(prepared, Script):
+            return self._evaluate(prepared, scope)
         return Output(to_json(prepared.evaluate(scope.names)))
 
+    async def _evaluate(self, script: Script, scope: Scope) -> Output:
+        return Output(await self._engine.evaluate(script, scope.names, self.settings.limits()))
+
     async def close(self) -> None:
-        """Nothing is shared."""
+        await self._engine.close()
 
 
 def compile_at(field: str, text: str, load: Load) -> Expression:

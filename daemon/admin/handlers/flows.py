@@ -28,6 +28,7 @@ SCHEMAS = {
             "description": maybe(TEXT),
             "declared": listed(OBJECT, "the inputs as they are declared"),
             "stepTypes": said(OBJECT, "how many steps of each kind there are"),
+            "engines": said(OBJECT, "what runs the code of each step that has some: expression, javascript, node, python"),
             "needs": said(OBJECT, "programs, secrets, variables, flows that must be there for it to run"),
             "digest": said(TEXT, "names this version"),
             "folder": said(TEXT, "where its relative paths begin"),
