@@ -28,10 +28,8 @@ class _Open:
     task: asyncio.Task[None] | None = None
     leave: asyncio.Event = field(default_factory=asyncio.Event)
     triggers: tuple[Trigger, ...] = ()
-    in_force: asyncio.Event = field(
-        default_factory=asyncio.Event
-    )  # what it hands in before that is held: nobody knows its triggers
-    refused: bool = False  # True: its triggers never came in force
+    decided: asyncio.Event = field(default_factory=asyncio.Event)  # whether its triggers come in force
+    known: bool = False  # True: they are
 
 
 @dataclass(slots=True)
@@ -48,13 +46,13 @@ class Prepared:
             swap()
         self.take(self.fresh)
         for place in self.fresh.values():
-            place.in_force.set()
+            place.known = True
+            place.decided.set()
 
     async def abandon(self) -> None:
         """Everything stays as it was."""
         for place in self.fresh.values():
-            place.refused = True
-            place.in_force.set()
+            place.decided.set()
             place.leave.set()
         await _ended(self.fresh.values())
 
@@ -134,7 +132,7 @@ class Sources:
     async def _keep(self, kind: str, place: _Open) -> None:
         """One source's life: open, run, leave."""
         try:
-            async with place.source.open(partial(self._hand_in, place)):
+            async with place.source.open(Door(self._emit, place)):
                 place.opened.set_result(None)
                 working = asyncio.create_task(place.source.run(), name=f"source {kind} at work")
                 await _until(place.leave, working)
@@ -142,15 +140,6 @@ class Sources:
             self._give_up(kind, place, error)
         except Exception as error:  # noqa: BLE001 - a defect of one source stops the daemon with its reason, and a supervisor starts it again
             self._give_up(kind, place, error)
-
-    def _hand_in(self, place: _Open, event: Event) -> Awaitable[Accepted]:
-        return self._emit(event) if place.in_force.is_set() and not place.refused else self._held(place, event)
-
-    async def _held(self, place: _Open, event: Event) -> Accepted:
-        await place.in_force.wait()
-        if place.refused:
-            raise Unavailable("this event's trigger did not come into force")
-        return await self._emit(event)
 
     def _give_up(self, kind: str, place: _Open, error: Exception) -> None:
         """Before it was open this is for whoever opens it to tell; afterwards it stops the daemon."""
@@ -162,6 +151,33 @@ class Sources:
         if not self.broken.done():
             self.broken.set_exception(error)
             self.broken.exception()
+
+
+class Door:
+    """Emit for one source. What comes before its triggers are in force is held: nobody would know whose it is."""
+
+    def __init__(self, emit: Emit, place: _Open) -> None:
+        self._emit = emit
+        self._place = place
+
+    def __call__(self, event: Event) -> Awaitable[Accepted]:
+        return self._emit(event) if self._place.known else self._held(event)
+
+    def together(self, events: Sequence[Event]) -> Awaitable[Sequence[Accepted]]:
+        return self._emit.together(events) if self._place.known else self._held_together(events)
+
+    async def _held(self, event: Event) -> Accepted:
+        await self._opened()
+        return await self._emit(event)
+
+    async def _held_together(self, events: Sequence[Event]) -> Sequence[Accepted]:
+        await self._opened()
+        return await self._emit.together(events)
+
+    async def _opened(self) -> None:
+        await self._place.decided.wait()
+        if not self._place.known:
+            raise Unavailable("the trigger of this event did not come into force")
 
 
 def plan(source: Source, triggers: Sequence[Trigger]) -> Callable[[], None]:

@@ -441,3 +441,26 @@ def execute(home: Path, flow: str):
         check=True,
         timeout=PATIENCE_S,
     )
+
+
+async def test_who_may_send_is_judged_by_the_triggers_that_decide_also_for_a_slow_body(asking):
+    """A request that began before its hook asked for a token must not slip through afterwards."""
+    home = asking.daemon.home
+    host, _, port = asking.daemon.hooks.removeprefix("http://").removesuffix("/hooks").rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    body = b'{"company": "Acme", "source": "email", "email": "a@b.example"}'
+    head = (
+        f"POST /hooks/deal-created HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    writer.write(head.encode() + body[:10])
+    await writer.drain()
+    (home / "token").write_text("s3cret")
+    section = {"type": "webhook", "path": "/deal-created", "auth": {"type": "bearer", "secret": {"file": str(home / "token")}}}
+
+    (home / "triggers/auto-process-deal.json").write_text(deal(home, trigger=section, description="guarded"))
+    await asking.described("guarded")
+    writer.write(body[10:])
+
+    assert (await reader.readline()).split()[1] == b"401"
+    assert asking.daemon.rows("SELECT count(*) FROM runs") == [(0,)]
+    writer.close()

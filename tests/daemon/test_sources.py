@@ -105,3 +105,67 @@ async def test_a_source_that_gives_up_later_is_told_and_the_others_close_in_orde
     await sources.close()
 
     assert stories["webhook"][-1] == ("close", None)
+
+
+async def test_what_a_source_hands_in_before_its_triggers_are_in_force_waits_for_them():
+    made, seen = {}, []
+
+    class Emitting:
+        async def __call__(self, event):
+            seen.append(event)
+            return event
+
+        async def together(self, events):
+            seen.extend(events)
+            return events
+
+    def make(kind):
+        made[kind] = Listening([])
+        return made[kind]
+
+    sources = Sources(make, Emitting())
+    prepared = await sources.prepare([a_trigger("a", "schedule")])
+    early = [asyncio.create_task(work) for work in (made["schedule"].emit("one"), made["schedule"].emit.together(["two"]))]
+    await asyncio.sleep(0)
+
+    assert seen == []
+    prepared.swap()
+    assert await asyncio.gather(*early) == ["one", ["two"]]
+    assert await made["schedule"].emit("three") == "three"
+    await sources.close()
+
+
+async def test_a_source_that_cannot_be_opened_later_leaves_everything_as_it_was():
+    made = {}
+
+    def make(kind):
+        made[kind] = Listening([], fails=SourceError("no such folder") if kind == "file-watch" else None)
+        return made[kind]
+
+    sources = Sources(make, emit)
+    await sources.start([a_trigger("a", "webhook")])
+
+    with pytest.raises(SourceError, match="no such folder"):
+        await sources.prepare([a_trigger("b", "webhook"), a_trigger("c", "schedule"), a_trigger("d", "file-watch")])
+
+    assert not sources.broken.done()
+    assert made["webhook"].story == [("update", ["a"]), ("open", None)]
+    assert made["schedule"].story[-1] == ("close", None)
+    await sources.close()
+
+
+async def test_a_source_whose_triggers_are_the_same_is_not_told():
+    made = {}
+
+    def make(kind):
+        made[kind] = Listening([])
+        return made[kind]
+
+    kept, other = a_trigger("a", "schedule"), a_trigger("b", "webhook")
+    sources = Sources(make, emit)
+    await sources.start([kept, other])
+    (await sources.prepare([kept, a_trigger("b", "webhook")])).swap()
+    await sources.close()
+
+    assert made["schedule"].story == [("update", ["a"]), ("open", None), ("close", None)]
+    assert made["webhook"].story[2] == ("update", ["b"])

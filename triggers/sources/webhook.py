@@ -18,7 +18,7 @@ from triggers.sources.webhook_answers import method_answer
 from triggers.sources.webhook_by_hand import request_by_hand
 from triggers.sources.webhook_hook import FindSecret, Hook
 from triggers.sources.webhook_path import PREFIX
-from triggers.sources.webhook_receiver import Receiver
+from triggers.sources.webhook_receiver import Arrived, Overtaken, Place, Receiver
 from triggers.sources.webhook_routes import Routes
 from triggers.sources.webhook_spec import WebhookSettings, WebhookSpec, prepare
 from triggers.trigger import Trigger
@@ -76,10 +76,20 @@ class WebhookSource:
         return f"http://{address_text(*address[:2])}{PREFIX}"
 
     def update(self, triggers: Sequence[Trigger]) -> None:
+        self.plan(triggers)()
+
+    def plan(self, triggers: Sequence[Trigger]) -> Callable[[], None]:
+        """In a thread. Hooks at which nothing has changed are kept, with the secrets they have looked up."""
         by_path: dict[str, list[Trigger]] = {}
         for trigger in triggers:
             by_path.setdefault(trigger.spec.path, []).append(trigger)
-        self._routes = Routes([Hook.of(path, listening, self._secret) for path, listening in by_path.items()])
+        known = self._routes.hooks
+        routes = Routes([Hook.of(path, listening, self._secret, known.get(path)) for path, listening in by_path.items()])
+        return lambda: self._swap(routes)
+
+    def _swap(self, routes: Routes) -> None:
+        self._routes = routes
+        self._receiver.generation += 1
 
     @asynccontextmanager
     async def open(self, emit: Emit) -> AsyncIterator[None]:
@@ -113,6 +123,15 @@ class WebhookSource:
         """The loop calls back by itself."""
 
     async def _answer(self, request: BaseRequest) -> Answer:
+        arrived: Arrived | None = None
+        while True:
+            try:
+                return await self._answer_by(request, arrived)
+            except Overtaken as overtaken:  # what was decided by hooks that are no more is decided again
+                arrived = overtaken.arrived
+
+    async def _answer_by(self, request: BaseRequest, arrived: Arrived | None) -> Answer:
+        """By the hooks that are in force now. Raises Overtaken where they are not any more before the event is handed in."""
         try:
             target = request.raw_path
             path, _, query = target.partition("?")
@@ -126,7 +145,7 @@ class WebhookSource:
                 hook, below, params = found
             takers = hook.takers.get(request.method)
             if takers is not None:
-                return await self._receiver.take(request, hook, takers, below, params, query)
+                return await self._receiver.take(request, hook, takers, Place(below, params, query), arrived)
             if request.method == "HEAD" and "GET" in hook.takers:
                 return self._receiver.probe(request, hook.takers["GET"])
             return method_answer(request, hook)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import is_
 from typing import Any
 
 from triggers.signatures import SIGNATURES
@@ -81,14 +82,18 @@ class Hook:
     path: str  # as its triggers' specs have it: `/orders/:id`
     takers: Mapping[str, Takers]  # by method
     allow: bytes  # the Allow header, as a line
+    triggers: tuple[Trigger, ...]
 
     @classmethod
-    def of(cls, path: str, triggers: Sequence[Trigger], find_secret: FindSecret) -> Hook:
+    def of(cls, path: str, triggers: Sequence[Trigger], find_secret: FindSecret, known: Hook | None = None) -> Hook:
+        """`known` is the hook that was there before, and stays where its triggers do."""
+        if known is not None and len(known.triggers) == len(triggers) and all(map(is_, known.triggers, triggers)):
+            return known
         guards = {each.key: Guard(each.spec.auth, find_secret) for each in triggers if each.spec.auth is not None}
         methods = {method for each in triggers for method in each.spec.methods}
         takers = {method: _takers(method, triggers, guards) for method in sorted(methods)}
         allowed = sorted({*methods, "OPTIONS", *(["HEAD"] if "GET" in methods else [])})
-        return cls(path, takers, f"\r\nAllow: {', '.join(allowed)}".encode())
+        return cls(path, takers, f"\r\nAllow: {', '.join(allowed)}".encode(), tuple(triggers))
 
 
 def _takers(method: str, triggers: Sequence[Trigger], guards: Mapping[str, Guard]) -> Takers:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
 
@@ -42,6 +42,22 @@ Arrived = tuple[bytes, Content, tuple[str, ...]]
 """A body as it came, what its type says, and which codings it is in."""
 
 
+class Place(NamedTuple):
+    """Where a request went."""
+
+    path: str  # below /hooks
+    params: dict[str, str]
+    query: str
+
+
+class Overtaken(Exception):  # noqa: N818 - no error: a reload came between a request's head and its event
+    """The hook that was to take the request is not in force any more. The body has come."""
+
+    def __init__(self, arrived: Arrived) -> None:
+        self.arrived = arrived
+        super().__init__()
+
+
 class Receiver:
     """Takes requests for as long as its source is open."""
 
@@ -54,35 +70,44 @@ class Receiver:
         self._minute = 0  # of the refusals that were counted last
         self._refusals = 0
         self.emit: Emit | None = None  # set while the source is open
+        self.generation = 0  # of the hooks in force: another number after each reload that changed them
         self.loopback = False  # its senders are on this machine, and may be told the names of triggers
 
     async def take(
-        self, request: BaseRequest, hook: Hook, takers: Takers, path: str, params: dict[str, str], query: str
+        self, request: BaseRequest, hook: Hook, takers: Takers, place: Place, arrived: Arrived | None = None
     ) -> Answer:
-        """Returns when the event is on disk. Raises Refused."""
-        now = self._clock()
-        raw, content, codings = await self._arrived(request)
+        """Returns when the event is on disk. Raises Refused, and Overtaken.
+
+        Who may send is judged by the same triggers that the event is for: a body may come so slowly that a reload comes first.
+        """
+        now, generation = self._clock(), self.generation
+        if arrived is None:
+            arrived = await self._arrived(request)
+            self._still(generation, arrived)
+        raw, content, codings = arrived
         headers = headers_of(request)
         failed = takers.refuse(headers, raw, now) if takers.guards else {}
-        document = document_of(request, hook, path, params, self._instants.text(now))
+        document = document_of(request, hook, place.path, place.params, self._instants.text(now))
         document["headers"] = storable(headers, takers.private)
-        document["query"] = query_of(query, self._settings.max_fields) if query else {}
+        document["query"] = query_of(place.query, self._settings.max_fields) if place.query else {}
         event = Event(document["id"], "webhook", hook.path, now, document, failed_auth=failed, withheld=takers.withheld)
         if failed and takers.refuses_all(failed):
             await self._tell_refusal(event)
             return unauthorized()
         if content.cloud_events is not None or in_headers(headers):
             found = await self._cloud_events(request, raw, content, codings)
+            self._still(generation, arrived)
             made = [cloud_event(one, document, hook, takers, failed, now, self._settings.identity_ttl_s) for one in found]
             return await self._hand_in(made, takers, failed, batched=content.cloud_events == "batched")
         if codings or len(raw) > MAX_ON_LOOP_BYTES:
             document["bodyType"], document["body"] = await self._unpacked(raw, content, codings, read_value)
+            self._still(generation, arrived)
         else:
             document["bodyType"], document["body"] = read_value(raw, content, self._limits)
         challenge = slack_challenge(document)
         if challenge is not None:
             event.withheld = kept_from_slack(takers)
-        del raw, headers, document
+        del arrived, raw, headers, document
         assert self.emit is not None
         try:
             pending = self.emit(event)
@@ -93,6 +118,10 @@ class Receiver:
         if challenge is not None:
             return challenge_answer(challenge)
         return accepted_answer(accepted, self._told(accepted, failed, takers))
+
+    def _still(self, generation: int, arrived: Arrived) -> None:
+        if self.generation != generation:
+            raise Overtaken(arrived)
 
     def probe(self, request: BaseRequest, takers: Takers) -> Answer:
         """HEAD: what GET would be told, as far as the sender goes. It makes no event: who sends it wants to know, not to act."""

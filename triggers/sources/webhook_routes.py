@@ -32,6 +32,7 @@ class Routes:
     """Never changed: an update makes another one."""
 
     def __init__(self, hooks: Sequence[Hook]) -> None:
+        self.hooks: dict[str, Hook] = {hook.path: hook for hook in hooks}
         self.literal: dict[str, Hook] = {}  # by the path as it stands in a request, where nothing in it is encoded
         self._root = _Node()
         self._names: dict[str, Sequence[tuple[int, Parameter]]] = {}  # by a hook's path: where its parameters stand
