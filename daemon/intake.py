@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
+from daemon.counters import Counters
 from daemon.dispatch import Job
 from daemon.store.rows import Candidate, FollowUp, Run
 from daemon.stream import Stream
@@ -60,6 +61,7 @@ class Intake:
         queued: Callable[[str | None], None],
         *,
         stream: Stream | None = None,
+        counters: Counters | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
@@ -67,6 +69,7 @@ class Intake:
         self._put = put
         self._queued = queued
         self._stream = stream or Stream()
+        self._counters = counters or Counters()
         self._clock = clock
         self.closed = False
 
@@ -95,7 +98,8 @@ class Intake:
         return await self._store.accept_all(decided)
 
     def _then(self, event: Event, candidates: list[Candidate]) -> Then:
-        return self.wake if self._stream.tell is None else partial(self._tell, [(event_told(event), candidates)])
+        told = None if self._stream.tell is None else event_told(event)
+        return partial(self._kept, event.source, candidates, told)
 
     def decide(self, event: Event) -> list[Candidate]:
         """A verdict for each candidate trigger, and the runs to queue. Nothing is written or told yet."""
@@ -139,20 +143,20 @@ class Intake:
 
     def followed(self, follow_ups: Sequence[FollowUp], runs: Sequence[Run]) -> None:
         """The same for what follows from a run's end: it is on disk, and these runs were queued by it."""
-        if follow_ups and self._stream.tell is not None:
-            self._tell([(event_told(follow_up.event), follow_up.candidates) for follow_up in follow_ups], runs)
-        else:
-            self.wake(runs)
+        for follow_up in follow_ups:
+            event = follow_up.event
+            told = None if self._stream.tell is None else event_told(event)
+            self._kept(event.source, follow_up.candidates, told, [run for run in runs if run.event == event.id])
 
-    def _tell(self, events: Sequence[tuple[Mapping[str, Any], Sequence[Candidate]]], runs: Sequence[Run]) -> None:
-        """Tell who listens, and then the dispatch: a run is queued before it runs."""
-        if (tell := self._stream.tell) is not None:
-            for told, candidates in events:
-                for kind, facts in decided(told, candidates, [run for run in runs if run.event == told["event"]]):
-                    tell(kind, facts)
-        self.wake(runs)
+    def _kept(self, source: str, candidates: Sequence[Candidate], told: Mapping[str, Any] | None, runs: Sequence[Run]) -> None:
+        """Count it, tell who listens, and then the dispatch: a run is queued before it runs."""
+        self._counters.event(source, candidates, runs)
+        if told is not None and (tell := self._stream.tell) is not None:
+            for kind, facts in decided(told, candidates, runs):
+                tell(kind, facts)
+        self._wake(runs)
 
-    def wake(self, runs: Sequence[Run]) -> None:
+    def _wake(self, runs: Sequence[Run]) -> None:
         """Tell the dispatch, now that the runs are on disk."""
         if not runs:
             return

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
+from daemon.counters import Counts
 from daemon.store.rows import Run
 from daemon.stream import Stream
 from daemon.told import step_told
@@ -21,10 +22,13 @@ class Records(Protocol):
 class Recorder:
     """One run's records on their way to the store: pure steps' wait for the next effectful one, or for the end."""
 
-    def __init__(self, store: Records, run: Run, leaving: Callable[[], bool], stream: Stream) -> None:
+    def __init__(
+        self, store: Records, run: Run, leaving: Callable[[], bool], stream: Stream, ended: Mapping[str, Counts]
+    ) -> None:
         self._store = store
         self._leaving = leaving
         self._stream = stream
+        self._ended = ended  # kind → status → how many
         self._of = run
         self._run = run.id
         self.started_at = run.started_at
@@ -37,6 +41,8 @@ class Recorder:
             return None  # it stays recorded as running: the next process goes on with it
         self.attempts.append(attempt)
         self.waiting.append(attempt)
+        if attempt.status != "running":
+            self._ended[attempt.kind][attempt.status] += 1
         if self._stream.tell is not None:
             self._stream.tell("step", step_told(self._of, attempt))
         if not attempt.effects:

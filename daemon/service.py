@@ -13,8 +13,8 @@ import resource
 import secrets
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
@@ -23,9 +23,10 @@ import structlog
 import uvloop
 
 from daemon.activation import NONE_INHERITED, Inherited, inherited
-from daemon.admin import Bound, open_admin
+from daemon.admin import Behind, Bound, open_admin
 from daemon.advice import Advice
 from daemon.config import Config
+from daemon.counters import Counters
 from daemon.credentials import Credentials
 from daemon.definitions import Definitions, Holder
 from daemon.dispatch import Job
@@ -35,6 +36,7 @@ from daemon.home import read_home
 from daemon.intake import Intake
 from daemon.kinds import configured_kinds, source_settings
 from daemon.live import LiveDaemon
+from daemon.measures import Measures
 from daemon.notify import Notifier, extended
 from daemon.operations import Operations
 from daemon.reloading import followed, reload_when
@@ -139,11 +141,11 @@ async def open_daemon(
         store = await stack.enter_async_context(open_store(config.database, token=token, synchronous=config.store.synchronous))
         due = store.reconcile(time.time())
         await keep_versions(store, holder.current)
-        dispatch, stream = LocalDispatch(), Stream()
+        dispatch, stream, counters = LocalDispatch(), Stream(), Counters()
         world = make_world(kinds, lambda: holder.current.flows, credentials, config.env_values)
-        worker = Worker(store, world, lambda: holder.current.flows, stream=stream)
+        worker = Worker(store, world, lambda: holder.current.flows, stream=stream, counters=counters)
         store.while_committing(dispatch.pump)
-        intake = Intake(store, lambda: holder.current, dispatch.put, worker.queued, stream=stream)
+        intake = Intake(store, lambda: holder.current, dispatch.put, worker.queued, stream=stream, counters=counters)
         sources = Sources(partial(_make_source, config, store, credentials, worker, sockets), intake, always=("webhook",))
         worker.run_ended = sources.run_ended
         grown = await store.chain_sizes() if due else {}
@@ -164,16 +166,22 @@ async def open_daemon(
             on_change=partial(_prepared, store, sources, holder),
             made=gc.freeze,
             reloading=notifier.reloading,
+            reloaded=counters.reload,
             keep_going=keep_going,
         )
+        measures = stack.enter_context(_measured(counters, store, dispatch, worker, sources, holder, stream))
         admin = await stack.enter_async_context(
             open_admin(
-                operations,
-                stream=stream,
+                Behind(
+                    operations,
+                    lambda: {"store": not store.failing, "sources": not sources.broken.done()},
+                    stream,
+                    measures,
+                    config.http.open_metrics,
+                ),
                 socket_path=config.state / "admin.sock",
                 tcp=config.http.admin,
                 inherited=sockets.admin,
-                ready=lambda: {"store": not store.failing, "sources": not sources.broken.done()},
             )
         )
         daemon = Daemon(config, holder, store, dispatch, worker, intake, sources, admin, notifier, sockets)
@@ -184,6 +192,35 @@ async def open_daemon(
         gc.set_threshold(50_000, 20, 50)
         gc.freeze()  # what is loaded stays: a full collection need not look at it again
         yield daemon
+
+
+@contextmanager
+def _measured(
+    counters: Counters,
+    store: Store,
+    dispatch: LocalDispatch,
+    worker: Worker,
+    sources: Sources,
+    holder: Holder,
+    stream: Stream,
+) -> Iterator[Measures]:
+    measures = Measures(
+        version=version("camshaft"),
+        counters=counters,
+        store=store,
+        sources=sources,
+        queued=dispatch.depth,
+        running=lambda: len(worker.under_way()),
+        triggers=lambda: len(holder.current.triggers),
+        flows=lambda: len(holder.current.flows),
+        problems=lambda: len(holder.current.problems),
+        listeners=lambda: stream.listeners,
+    )
+    measures.lag.begin()
+    try:
+        yield measures
+    finally:
+        measures.lag.end()
 
 
 @asynccontextmanager

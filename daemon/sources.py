@@ -115,6 +115,20 @@ class Sources:
             return 0.0
         return schedule.source.stalled_s()  # type: ignore[attr-defined, no-any-return]  # as above
 
+    def next_due(self) -> Mapping[str, datetime]:
+        """Schedules and their next slots."""
+        schedule = self._open.get("schedule")
+        return schedule.source.next_due() if schedule is not None else {}  # type: ignore[attr-defined]  # as above
+
+    def watched(self) -> Mapping[str, int]:
+        """Triggers that watch files, and how many are known to each."""
+        watch = self._open.get("file-watch")
+        return watch.source.watched() if watch is not None else {}  # type: ignore[attr-defined]  # only they have files
+
+    def traffic(self) -> tuple[Sequence[int], int]:
+        """Of the public listener: answers by the first digit of their status, and open connections."""
+        return self._open["webhook"].source.traffic()  # type: ignore[attr-defined, no-any-return]  # only it has one
+
     async def close(self, *, but: Sequence[str] = ()) -> None:
         """Take nothing new, `but` by these; return when all that was taken has been handed over."""
         closing = [place for kind, place in self._open.items() if kind not in but]

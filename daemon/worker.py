@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 import structlog
 
+from daemon.counters import Counters
 from daemon.dispatch import Job
 from daemon.recorder import Recorder
 from daemon.store.errors import StoreError
@@ -69,12 +70,14 @@ class Worker:
         flows: Callable[[], Mapping[str, Flow]],
         *,
         stream: Stream | None = None,
+        counters: Counters | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._world = world
         self._flows = flows
         self._stream = stream or Stream()
+        self._counters = counters or Counters()
         self._clock = clock
         self._versions: dict[str, Flow] = {}
         self._plain: dict[str, bool] = {}  # digest → nothing in it suspends
@@ -205,7 +208,7 @@ class Worker:
     def _begin(self, run: Run) -> Recorder:
         if run.started_at is None:
             run.started_at = self._clock()
-        recorder = self._recorders[run.id] = Recorder(self._store, run, self._is_stopping, self._stream)
+        recorder = self._recorders[run.id] = Recorder(self._store, run, self._is_stopping, self._stream, self._counters.attempts)
         if self._stream.tell is not None:
             self._stream.tell("run", run_told(run, "running"))
         return recorder
@@ -246,6 +249,7 @@ class Worker:
         if error is not None:
             log.error("run.not_recorded", run_id=run.id, flow=run.flow, error=str(error))
             return
+        self._counters.run(run)
         if self._stream.tell is not None:
             self._stream.tell("run", run_told(run))
         _tell(run)

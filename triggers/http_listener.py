@@ -112,11 +112,14 @@ class Connection(RequestHandler):
         message: str | None = None,  # noqa: ARG002 - aiohttp's words quote what the client sent
     ) -> Any:
         """An answer for what never reached our handler, or fell out of it. Says nothing of our insides."""
+        answered = self._manager.answered  # type: ignore[union-attr]  # our Server, as long as there is a connection
         if status != 500:
+            answered[4] += 1
             return self._malformed(exc)
         if isinstance(exc, ConnectionError):
             raise exc  # aiohttp takes it as: the client has gone
         log.error("http.request_failed", method=request.method, path=request.raw_path[:200], exc_info=exc)
+        answered[5] += 1
         return error_answer(500, "INTERNAL", "this request met a fault of camshaft", "its log says more", close=True)
 
     def _malformed(self, exc: BaseException | None) -> Answer:
@@ -139,10 +142,12 @@ class Server(web.Server):
         self.limits = limits
         self.closing = False
         self.lost = asyncio.Event()  # a connection has ended since this was cleared
+        self.answered = [0] * 6  # by the first digit of the status
         self._handle = handle
 
     async def _answer(self, request: web.BaseRequest) -> Answer:
         answer = await self._handle(request)
+        self.answered[answer.status // 100] += 1
         if self.closing:
             answer.keep_alive = False
         return answer
@@ -164,6 +169,7 @@ class Server(web.Server):
         super().connection_made(handler, transport)
         if len(self._connections) > self.limits.max_connections:
             transport.write(TOO_MANY.as_bytes())
+            self.answered[5] += 1
             handler.force_close()
 
     def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
@@ -177,6 +183,7 @@ class Server(web.Server):
             if connection.idle and connection.owes_since and now - connection.owes_since > self.limits.header_timeout_s:
                 if connection.transport is not None:
                     connection.transport.write(TOO_SLOW.as_bytes())
+                    self.answered[4] += 1
                 connection.force_close()
 
     def shut_idle(self) -> int:
@@ -215,6 +222,10 @@ class Listener:
         self._sweeping: asyncio.TimerHandle | None = None
         self._adopted = False
         self.address: Any = None  # of the first socket, as getsockname() has it: (host, port, …), or a path
+
+    def traffic(self) -> tuple[Sequence[int], int]:
+        """Answers so far by the first digit of their status, and connections that are open."""
+        return self._server.answered, len(self._server.connections)
 
     async def open(self, host: str, port: int) -> None:
         """Bind. Raises SourceError: a taken port, no right to it, an address that is not ours."""

@@ -69,6 +69,12 @@ def is_local(request: web.BaseRequest) -> bool:
     return connection is not None and connection.family == socket.AF_UNIX
 
 
+def from_here(request: web.BaseRequest) -> bool:
+    """Who asks is on this machine."""
+    peer = request.transport.get_extra_info("peername") if request.transport is not None else None
+    return isinstance(peer, tuple) and ipaddress.ip_address(peer[0].partition("%")[0]).is_loopback
+
+
 def _has(request: web.BaseRequest, token: str) -> bool:
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
     fits = hmac.compare_digest(given.strip().encode("utf-8", "surrogateescape"), token.encode())

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from daemon.admin.parameter import Parameter, read_query
 from daemon.admin.schema import Schema
 from daemon.errors import BadRequest
+from daemon.measures import Measures
 from daemon.operations import Listed, Operations
 from daemon.shapes import instant
 from daemon.stream import Stream
@@ -31,7 +32,9 @@ class Behind:
 
     operations: Operations
     ready: Ready
-    stream: Stream
+    stream: Stream = field(default_factory=Stream)
+    measures: Measures | None = None
+    open_metrics: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,7 @@ class Route:
     refuses: Sequence[str] = ()
     description: str = ""
     public: bool = False  # True: answers without a token
+    opened: bool = False  # True: [http] open_metrics lets it be asked from this machine without one
 
 
 async def answer(route: Route, request: web.Request, behind: Behind) -> Reply | web.StreamResponse:

@@ -14,16 +14,14 @@ from secrets import token_urlsafe
 import structlog
 from aiohttp import web
 
-from daemon.admin.guard import check, read_token
+from daemon.admin.guard import check, from_here, read_token
 from daemon.admin.refusal import json_response, refusal, refused
-from daemon.admin.route import Behind, Ready, Route, answer
+from daemon.admin.route import Behind, Route, answer
 from daemon.admin.routes import ROUTES
 from daemon.admin.unix_socket import bound
 from daemon.config import Address
 from daemon.errors import DaemonError, HomeError
-from daemon.operations import Operations
 from daemon.store.errors import StoreError
-from daemon.stream import Stream
 from flows.errors import DefinitionError
 from triggers.source import Unavailable
 
@@ -43,11 +41,9 @@ class Bound:
 
 @asynccontextmanager
 async def open_admin(
-    operations: Operations,
+    behind: Behind,
     *,
     socket_path: Path,
-    ready: Ready,
-    stream: Stream | None = None,  # None: nothing is told
     tcp: Address | None = None,
     inherited: Sequence[socket.socket] = (),  # they listen already; served beside the others
     token: str | None = None,  # None: the one in admin.token beside the socket, made where there is none; only TCP asks for it
@@ -59,9 +55,11 @@ async def open_admin(
     with bound(socket_path) as listening:
         over_tcp = tcp is not None or any(one.family != socket.AF_UNIX for one in inherited)
         secret = token or (read_token(socket_path.parent / "admin.token") if over_tcp else token_urlsafe())
-        told = stream or Stream()
         runner = web.AppRunner(
-            _application(Behind(operations, ready, told), secret), access_log=None, shutdown_timeout=CLOSE_S, handle_signals=False
+            _application(behind, secret),
+            access_log=None,
+            shutdown_timeout=CLOSE_S,
+            handle_signals=False,
         )
         await runner.setup()
         try:
@@ -72,7 +70,7 @@ async def open_admin(
                     await web.SockSite(runner, one).start()
                 yield Bound(socket_path, await _bind(runner, tcp) if tcp is not None else _tcp_of(inherited))
             finally:
-                told.close()  # who listens would hold up the rest
+                behind.stream.close()  # who listens would hold up the rest
                 local.close()
         finally:
             await runner.cleanup()
@@ -100,7 +98,8 @@ def _application(behind: Behind, token: str) -> web.Application:
 
     def handler_of(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:
-            check(request, token, public=route.public)
+            opened = route.opened and behind.open_metrics and from_here(request)
+            check(request, token, public=route.public or opened)
             reply = await answer(route, request, behind)
             return reply if isinstance(reply, web.StreamResponse) else json_response(reply.value, reply.status, reply.headers)
 

@@ -86,6 +86,7 @@ class HttpConfig(Section):
     admin: Listen | None = Field(
         default=None, description="the admin API over TCP, with a token; without it only the Unix socket"
     )
+    open_metrics: bool = Field(default=False, description="`/metrics` over TCP without the token, for who asks from this machine")
     public_url: str | None = Field(
         default=None, description="how the world reaches `listen`, e.g. https://hooks.example.com: shown in URLs"
     )

@@ -35,8 +35,17 @@ class Changes(Given):
         """
         self._live()
         async with self._changing:
-            with self.reloading():
-                return await self._reload(gone)
+            try:
+                with self.reloading():
+                    told = await self._reload(gone)
+            except DefinitionError:
+                self.reloaded("refused")
+                raise
+            except Exception:
+                self.reloaded("failed")
+                raise
+            self.reloaded("ok")
+            return told
 
     async def _reload(self, gone: Collection[Path] | None) -> dict[str, Any]:
         began = time.monotonic()

@@ -67,6 +67,10 @@ def _nothing() -> None:
     pass
 
 
+def _ignore(_: str) -> None:
+    pass
+
+
 @dataclass(slots=True)
 class Given:
     """One home. `store` None: it has no database yet. `live` None: no daemon runs, and definitions are all there is."""
@@ -82,6 +86,7 @@ class Given:
     """Gets ready for a new set, or raises what keeps it out of force; what it gives is called when the set is in force."""
     made: Callable[[], None] = _nothing  # told in the thread that has made a set, before garbage is looked for again
     reloading: Callable[[], AbstractContextManager[None]] = nullcontext  # around each reload: for a service manager
+    reloaded: Callable[[str], None] = _ignore  # told what came of each: ok, refused, failed
     seen: Seen = field(default_factory=Seen)
     keep_going: bool = False  # True: a broken file elsewhere in the home does not stop a change
     _changing: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -336,6 +336,15 @@ class Store:
         """Transactions committed since this store was opened."""
         return self._writer.commits
 
+    @property
+    def operations(self) -> int:
+        """What they made durable: events, records, ends of runs, and the rest."""
+        return self._writer.operations
+
+    @property
+    def commit_failures(self) -> int:
+        return self._writer.commit_failures
+
     async def prune(self, *, age_days: float | None, rows: int | None, now: float) -> int:
         """Delete what is beyond either limit, oldest first, and give its space back. Returns how many events and runs went."""
         await self._inside(lambda connection: forget_expired(connection, now))

@@ -72,7 +72,9 @@ class Writer:
         self._closed = False
         self._idle = asyncio.Event()
         self._idle.set()
-        self.commits = 0  # for benchmarks and status
+        self.commits = 0  # for benchmarks, status and metrics, as are the next two
+        self.operations = 0  # that they made durable
+        self.commit_failures = 0
         self.while_committing: Callable[[], None] = _nothing  # called when the loop has nothing to do but to wait for a disk
 
     def submit(
@@ -201,6 +203,7 @@ class Writer:
             self._failed(group, error)
             return
         self.commits += 1
+        self.operations += len(group)
         if self._failures:
             log.info("store.recovered", failures=self._failures)
             self._failures = 0
@@ -218,6 +221,7 @@ class Writer:
         self._pending.extendleft(reversed(kept))
         delay_s = RETRY_S[min(self._failures, len(RETRY_S) - 1)]
         self._failures += 1
+        self.commit_failures += 1
         if self._failures == 1:
             log.error("store.unavailable", error=str(error), operations=len(group))
         if not self._pending:  # nothing would tell that the disk is well again: ask it, so that an idle daemon is ready then

@@ -14,7 +14,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from daemon.admin import open_admin
+from daemon.admin import Behind, open_admin
 from daemon.admin.guard import read_token
 from daemon.admin.routes import ROUTES
 from daemon.admin.unix_socket import bound
@@ -40,7 +40,7 @@ async def served(home: Path, *, tcp: bool = False, ready=lambda: {"store": True}
     kinds = make_kinds()
     operations = Operations(home, Holder(read_home(home, kinds)), kinds, Advice(lambda: "http://h"))
     address = Address("127.0.0.1", 0) if tcp else None
-    async with open_admin(operations, socket_path=home / "state/admin.sock", ready=ready, tcp=address, token=TOKEN) as where:
+    async with open_admin(Behind(operations, ready), socket_path=home / "state/admin.sock", tcp=address, token=TOKEN) as where:
         yield where
 
 
@@ -207,7 +207,7 @@ async def test_a_port_that_is_taken_is_told(tmp_path):
         address = Address("127.0.0.1", taken.getsockname()[1])
 
         with pytest.raises(HomeError, match="the port is taken"):
-            async with open_admin(operations, socket_path=tmp_path / "admin.sock", ready=dict, tcp=address):
+            async with open_admin(Behind(operations, dict), socket_path=tmp_path / "admin.sock", tcp=address):
                 pass
 
     assert not (tmp_path / "admin.sock").exists()

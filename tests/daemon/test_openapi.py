@@ -45,6 +45,7 @@ ANSWERS = (
     Ask("GET /healthz"),
     Ask("GET /readyz"),
     Ask("POST /v1/reload"),
+    Ask("GET /metrics"),
     Ask("GET /v1/status"),
     Ask("GET /v1/triggers"),
     Ask("POST /v1/triggers", 201, body=DAILY | {"key": "new"}),

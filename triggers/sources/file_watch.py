@@ -79,6 +79,11 @@ class FileWatchSource:
         if self._watching is not None:
             self._watching.something_to_survey.set()
 
+    def watched(self) -> dict[str, int]:
+        """Triggers, and how many files are known to each."""
+        watching = self._watching
+        return {} if watching is None else {key: len(watcher.ledger.entries) for key, watcher in watching.watchers.items()}
+
     @asynccontextmanager
     async def open(self, emit: Emit) -> AsyncGenerator[None]:
         """Load the ledger and listen. What has changed since the last time is found by `run`.

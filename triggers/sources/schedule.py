@@ -105,6 +105,10 @@ class ScheduleSource:
         limit = self._now() - timedelta(seconds=by_s)
         return {key: armed.due for key, armed in self._armed.items() if self._ready(key, armed) < limit}
 
+    def next_due(self) -> dict[str, datetime]:
+        """Enabled triggers and the next slot that nothing was decided about."""
+        return {key: armed.due for key, armed in self._armed.items()}
+
     @asynccontextmanager
     async def open(self, emit: Emit) -> AsyncIterator[None]:
         # APScheduler costs 75 ms: it is needed where slots are waited for, not where definitions are checked

@@ -75,6 +75,10 @@ class WebhookSource:
             return f"http+unix:{address}:{PREFIX}"
         return f"http://{address_text(*address[:2])}{PREFIX}"
 
+    def traffic(self) -> tuple[Sequence[int], int]:
+        """Answers so far by the first digit of their status, and connections that are open."""
+        return self._listener.traffic() if self._listener is not None else ((0,) * 6, 0)
+
     def update(self, triggers: Sequence[Trigger]) -> None:
         self.plan(triggers)()
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from aiohttp import web
+
 from daemon.admin.route import Answer, Asked, Reply, Route
 from daemon.admin.schema import FLAG, NUMBER, TEXT, WHOLE, by_name, listed, record, ref, said
+from daemon.errors import Unreachable
 
 SCHEMAS = {
     "Readiness": record(
@@ -60,6 +63,14 @@ async def status(asked: Asked) -> Reply:
     return Reply(await asked.operations.status())
 
 
+async def metrics(asked: Asked) -> Reply | web.StreamResponse:
+    if asked.behind.measures is None:
+        raise Unreachable("nothing is measured here")
+    text = await asked.behind.measures.text()
+    headers = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8", "Cache-Control": "no-store"}
+    return web.Response(body=text, headers=headers)
+
+
 ROUTES = (
     Route(
         "GET",
@@ -84,6 +95,15 @@ ROUTES = (
         reload,
         {200: Answer("it is in force", ref("Reloaded"))},
         refuses=("DEFINITION", "HOME", "CONFLICT", "UNAVAILABLE"),
+    ),
+    Route(
+        "GET",
+        "/metrics",
+        "counters and gauges in the text format of Prometheus",
+        metrics,
+        {200: Answer("the text", TEXT, media="text/plain")},
+        refuses=("UNREACHABLE",),
+        opened=True,
     ),
     Route("GET", "/v1/status", "what the daemon does right now", status, {200: Answer("its state", ref("Status"))}),
 )
