@@ -8,6 +8,7 @@ DaemonError
 ├── TooLarge        a request is over a limit
 ├── Forbidden       no token, or a wrong one
 ├── SecretMissing   a secret is named that nothing provides
+├── OutputFailed    standard output takes nothing: a full disk
 └── Unreachable     no daemon answers, or it cannot serve this now
 
 Definitions that are refused are flows.errors.DefinitionError, also here.
@@ -15,6 +16,8 @@ Definitions that are refused are flows.errors.DefinitionError, also here.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 
@@ -88,3 +91,18 @@ class Unreachable(DaemonError):  # noqa: N818 - a state, told as 503
     code = "UNREACHABLE"
     status = 503
     exit_status = 5
+
+
+class OutputFailed(DaemonError):  # noqa: N818 - a state
+    """Standard output takes nothing: a full disk. (A reader who has had enough is a BrokenPipeError.)"""
+
+
+@contextmanager
+def output_told() -> Iterator[None]:
+    """Around a write to standard output: its OSError says neither what failed nor where."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputFailed(f"the output cannot be written: {error.strerror}") from error

@@ -16,6 +16,8 @@ from typing import Any, BinaryIO
 import orjson
 import structlog
 
+from daemon.terminal import wants_colours
+
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -29,7 +31,7 @@ def set_up_logs(level: str = "info", form: str = "auto") -> None:
     factory: Any
     if console:
         processors.append(
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+            structlog.dev.ConsoleRenderer(colors=wants_colours(sys.stderr), exception_formatter=structlog.dev.plain_traceback)
         )
         factory = structlog.PrintLoggerFactory(sys.stderr)
     else:

@@ -8,7 +8,7 @@ from cyclopts import App, Parameter
 
 from daemon.cli.client import part
 from daemon.cli.home_access import ask, rows
-from daemon.cli.options import All, Before, Chain, Home, Limit, Output, Since, Until
+from daemon.cli.options import All, Before, Chain, Fields, Home, Limit, Output, Since, Until
 from daemon.cli.output import aligned, clean, show_rows, show_value, write
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def list_(  # noqa: PLR0913 - each is an option
         bool, Parameter(name=["--follow", "-f"], negative="", help="The newest last, and then those that come. Needs a daemon.")
     ] = False,
     home: Home = None,
+    fields: Fields = None,
     output: Output = "table",
 ) -> None:
     """Events, the newest first."""
@@ -49,17 +50,17 @@ def list_(  # noqa: PLR0913 - each is an option
         follow_events(home, which, most=None if all_ else limit, output=output)
         return
     found = rows(home, "/v1/events", lambda here, asked: here.list_events(**asked), which, most=None if all_ else limit)
-    show_rows(found, ("event", "source", "address", "time", "subject"), output)
+    show_rows(found, ("event", "source", "address", "time", "subject"), output, fields)
 
 
 @app.command
-def show(event: str, /, *, home: Home = None, output: Output = "table") -> None:
+def show(event: str, /, *, home: Home = None, fields: Fields = None, output: Output = "table") -> None:
     """One event, by its id or the beginning of it: its document, and a verdict for each candidate trigger."""
 
     async def alone(operations: Operations) -> Any:
         return await operations.show_event(event)
 
-    show_value(ask(home, "GET", f"/v1/events/{part(event)}", alone), output)
+    show_value(ask(home, "GET", f"/v1/events/{part(event)}", alone), output, fields)
 
 
 @app.command

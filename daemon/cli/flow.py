@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 from daemon.cli.client import part
 from daemon.cli.flow_execute import execute, is_file
 from daemon.cli.home_access import ask
-from daemon.cli.options import Home, Output, find_home
+from daemon.cli.options import Fields, Home, Output, find_home
 from daemon.cli.output import show_rows, show_value
 from daemon.errors import NotFound
 
@@ -22,23 +22,23 @@ app.command(execute)
 
 
 @app.command(name="list")
-def list_(*, home: Home = None, output: Output = "table") -> None:
+def list_(*, home: Home = None, fields: Fields = None, output: Output = "table") -> None:
     """All flows that load, the inputs they declare, and the triggers that start them."""
 
     async def alone(operations: Operations) -> Any:
         return operations.list_flows()
 
-    show_rows(ask(home, "GET", "/v1/flows", alone), ("key", "name", "inputs", "triggers"), output)
+    show_rows(ask(home, "GET", "/v1/flows", alone), ("key", "name", "inputs", "triggers"), output, fields)
 
 
 @app.command
-def show(key: str, /, *, home: Home = None, output: Output = "table") -> None:
+def show(key: str, /, *, home: Home = None, fields: Fields = None, output: Output = "table") -> None:
     """One flow: its inputs, its kinds of steps, what it needs to run, and its definition."""
 
     async def alone(operations: Operations) -> Any:
         return operations.show_flow(key)
 
-    show_value(ask(home, "GET", f"/v1/flows/{part(key)}", alone), output)
+    show_value(ask(home, "GET", f"/v1/flows/{part(key)}", alone), output, fields)
 
 
 @app.command

@@ -10,10 +10,11 @@ import os
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
+from io import TextIOWrapper
 
 from cyclopts import App, CycloptsError
 
-from daemon.errors import BadRequest, DaemonError
+from daemon.errors import BadRequest, DaemonError, OutputFailed, output_told
 from flows.errors import DefinitionError
 
 # Loading a command makes a hundred thousand objects that stay: to collect among them 190 times took an eighth of a start.
@@ -33,24 +34,32 @@ COMMANDS = (
     ("run", "daemon.cli.run:app", "List and show runs."),
     ("event", "daemon.cli.event:app", "List, show and explain events."),
     ("schedule", "daemon.cli.schedule:app", "Show when a cron text fires."),
+    ("config", "daemon.cli.config:app", "Show the settings of a home, and where each came from."),
     ("systemd", "daemon.cli.systemd:app", "Install camshaft as a service of systemd, or remove it."),
+    ("completion", "daemon.cli.completion:app", "Print a script that completes commands, options and keys in a shell."),
     ("eval", "daemon.cli.evaluate:evaluate", "Evaluate an expression, a path or a template against data."),
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit status."""
-    given = _home_last(list(sys.argv[1:] if arguments is None else arguments))
+    given = _home_last([_as_utf8(word) for word in (sys.argv[1:] if arguments is None else arguments)])
     try:
+        _open_streams()
         _known(given)
         status = _application()(given)
-        sys.stdout.flush()
+        with output_told():
+            sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes once more at its end
+        _give_up_output()
         return BROKEN_PIPE
     except KeyboardInterrupt:
         return INTERRUPTED
-    except (CycloptsError, DefinitionError, DaemonError, OSError) as error:
+    except Exception as error:
+        if isinstance(error, OutputFailed):
+            _give_up_output()
+        if os.environ.get("CAMSHAFT_DEBUG"):
+            raise
         return _told(error)
     return status if isinstance(status, int) else 0
 
@@ -67,9 +76,44 @@ def _told(error: Exception) -> int:
     if isinstance(error, DaemonError):
         _say(str(error))
         return error.exit_status
-    assert isinstance(error, OSError)
-    _say(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    if isinstance(error, UnicodeEncodeError) and any("\udc80" <= mark <= "\udcff" for mark in str(error.object)):
+        _say(f"an argument is not UTF-8 text: {str(error.object)[:100]!a}")
+        return USAGE
+    if isinstance(error, OSError):
+        _say(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        return 1
+    said = " ".join(str(error).split())
+    _say(f"a defect of camshaft: {type(error).__name__}: {said} (CAMSHAFT_DEBUG=1 shows where; please report it)")
     return 1
+
+
+def _give_up_output() -> None:
+    """The interpreter flushes once more at its end: to nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _as_utf8(word: str) -> str:
+    """An argument as it was meant where the locale is not UTF-8; what is no UTF-8 stays as it came."""
+    try:
+        return os.fsencode(word).decode()
+    except UnicodeError:
+        return word
+
+
+def _open_streams() -> None:
+    """A command may be started without standard streams; no file of ours may then take their numbers, nor a write fail."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:  # it stays: that is its use
+        os.set_inheritable(number, True)
+    os.close(number)
+    if sys.stdin is None:
+        sys.stdin = open(0, encoding="utf-8")  # noqa: SIM115 - as long as the process
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115 - as above
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115 - as above
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper) and stream.encoding in {"ascii", "ANSI_X3.4-1968", "us-ascii", "646"}:
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # a locale that says nothing; JSON is UTF-8
 
 
 def _application() -> App:

@@ -18,6 +18,9 @@ Home = Annotated[
     ),
 ]
 Output = Annotated[Format, Parameter(name=["--output", "-o"], help="table for people; json, yaml or jsonl for tools.")]
+Fields = Annotated[
+    str | None, Parameter(name="--fields", help="Only these fields, in this order, e.g. key,enabled or steps.greet.output.")
+]
 Inputs = Annotated[
     tuple[str, ...],
     Parameter(

@@ -11,16 +11,25 @@ from typing import Any
 
 import orjson
 
+from daemon.cli.fields import chosen, names_of
 from daemon.cli.options import Format
+from daemon.errors import output_told
+from daemon.terminal import wants_colours
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # a stranger's text must not steer the terminal
 
 
-def show_rows(rows: Iterable[dict[str, Any]], columns: Sequence[str], form: Format) -> None:
-    """A list: as a table with these columns, or whole. Runs and events have their chain where one of them was started by another."""
+def show_rows(rows: Iterable[dict[str, Any]], columns: Sequence[str], form: Format, fields: str | None = None) -> None:
+    """A list: as a table with these columns, or whole; with `fields` just these (`a,b.c`). Raises BadRequest for an unknown one.
+
+    Runs and events have their chain where one of them was started by another.
+    """
+    if fields is not None:
+        columns = names_of(fields)
+        rows = chosen(list(rows), columns)
     if form == "table":
         rows = list(rows)
-        if any(row.get("depth") for row in rows):
+        if fields is None and any(row.get("depth") for row in rows):
             columns = (*columns, "chain", "depth")
         _table([[cell(row.get(name)) for name in columns] for row in rows], columns)
     elif form == "jsonl":
@@ -30,8 +39,10 @@ def show_rows(rows: Iterable[dict[str, Any]], columns: Sequence[str], form: Form
         show_value(list(rows), form)
 
 
-def show_value(value: Any, form: Format) -> None:
-    """One thing. As a table: its fields, one a line."""
+def show_value(value: Any, form: Format, fields: str | None = None) -> None:
+    """One thing. As a table: its fields, one a line. With `fields` just these. Raises BadRequest for an unknown one."""
+    if fields is not None:
+        (value,) = chosen([value], names_of(fields))
     if form == "table" and isinstance(value, dict):
         _fields(value)
     elif form == "yaml":
@@ -45,7 +56,8 @@ def show_value(value: Any, form: Format) -> None:
 def write(text: str) -> None:
     """One line or several, whatever the terminal's encoding takes."""
     encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    with output_told():
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
 
 def compact(value: Any) -> str:
@@ -79,8 +91,11 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _table(rows: list[list[str]], columns: Sequence[str]) -> None:
+    colours = wants_colours(sys.stdout)
     if not sys.stdout.isatty():  # for a pipe nothing is cut or wrapped
-        for line in aligned([[name.upper() for name in columns], *rows]):
+        head, *lines = aligned([[name.upper() for name in columns], *rows])
+        write(f"\x1b[1m{head}\x1b[0m" if colours else head)
+        for line in lines:
             write(line)
         return
     from rich.console import Console  # 40 ms, and only a terminal needs it
@@ -92,7 +107,7 @@ def _table(rows: list[list[str]], columns: Sequence[str]) -> None:
         table.add_column(name.upper(), overflow="fold", no_wrap=name == columns[0])  # an id stays in one piece, to be copied
     for row in rows:
         table.add_row(*(Text(text) for text in row))
-    Console().print(table)
+    Console(color_system="auto" if colours else None, no_color=not colours, highlight=False).print(table)
 
 
 def _fields(value: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from cyclopts import App, Parameter
 
 from daemon.cli.client import part
 from daemon.cli.home_access import ask, rows
-from daemon.cli.options import All, Before, Chain, Home, Limit, Output, Since, Until
+from daemon.cli.options import All, Before, Chain, Fields, Home, Limit, Output, Since, Until
 from daemon.cli.output import show_rows, show_value, write
 from daemon.cli.run_text import show_run
 
@@ -34,27 +34,28 @@ def list_(  # noqa: PLR0913 - each is an option
     limit: Limit = 50,
     all_: All = False,
     home: Home = None,
+    fields: Fields = None,
     output: Output = "table",
 ) -> None:
     """Runs, the newest first."""
     which = {"flow": flow, "status": status, "trigger": trigger, "event": event, "chain": chain}
     which |= {"since": since, "until": until, "before": before}
     found = rows(home, "/v1/runs", lambda here, asked: here.list_runs(**asked), which, most=None if all_ else limit)
-    show_rows(found, ("run", "flow", "status", "trigger", "createdAt", "error"), output)
+    show_rows(found, ("run", "flow", "status", "trigger", "createdAt", "error"), output, fields)
 
 
 @app.command
-def show(run: str, /, *, home: Home = None, output: Output = "table") -> None:
+def show(run: str, /, *, home: Home = None, fields: Fields = None, output: Output = "table") -> None:
     """One run, by its id or the beginning of it: its steps, what they gave, and their durations."""
 
     async def alone(operations: Operations) -> Any:
         return await operations.show_run(run)
 
     shown = ask(home, "GET", f"/v1/runs/{part(run)}", alone)
-    if output == "table":
+    if output == "table" and fields is None:
         show_run(shown)
     else:
-        show_value(shown, output)
+        show_value(shown, output, fields)
 
 
 @app.command

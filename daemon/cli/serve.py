@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+import structlog
 from cyclopts import Parameter
 
 from daemon.cli.options import Home, find_home
@@ -12,7 +13,10 @@ from daemon.errors import BadRequest, DaemonError
 from daemon.log import set_up_logs
 from daemon.service import serve as serve_home
 from daemon.store.errors import StoreError
+from flows.errors import DefinitionError
 from triggers.source import SourceError
+
+log = structlog.get_logger()
 
 
 def serve(
@@ -59,3 +63,8 @@ def serve(
         raise DaemonError(str(error), error.hint) from error
     except SourceError as error:
         raise DaemonError(str(error)) from error
+    except (DaemonError, DefinitionError, OSError):
+        raise
+    except Exception:  # a defect: its traceback belongs into the log, where an operator looks
+        log.exception("service.failed")
+        return 1

@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 
 from daemon.cli.client import part
 from daemon.cli.home_access import ask
-from daemon.cli.options import Home, Output
+from daemon.cli.options import Fields, Home, Output
 from daemon.cli.output import show_rows, show_value, write
 from daemon.errors import BadRequest
 from flows.errors import DefinitionError
@@ -21,23 +21,23 @@ app = App(name="trigger", help="Add, list, show and remove triggers.")
 
 
 @app.command(name="list")
-def list_(*, home: Home = None, output: Output = "table") -> None:
+def list_(*, home: Home = None, fields: Fields = None, output: Output = "table") -> None:
     """All triggers that load, with the next times of schedules."""
 
     async def alone(operations: Operations) -> Any:
         return operations.list_triggers()
 
-    show_rows(ask(home, "GET", "/v1/triggers", alone), ("key", "type", "flow", "enabled", "next"), output)
+    show_rows(ask(home, "GET", "/v1/triggers", alone), ("key", "type", "flow", "enabled", "next"), output, fields)
 
 
 @app.command
-def show(key: str, /, *, home: Home = None, output: Output = "table") -> None:
+def show(key: str, /, *, home: Home = None, fields: Fields = None, output: Output = "table") -> None:
     """One trigger: its definition, and its URL and curl line or its next times."""
 
     async def alone(operations: Operations) -> Any:
         return operations.show_trigger(key)
 
-    show_value(ask(home, "GET", f"/v1/triggers/{part(key)}", alone), output)
+    show_value(ask(home, "GET", f"/v1/triggers/{part(key)}", alone), output, fields)
 
 
 @app.command
