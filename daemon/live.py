@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,9 @@ from daemon.told import run_told
 from daemon.worker import Worker
 from flows.errors import DefinitionError, Problem
 from flows.flow import Flow
+from triggers.event import Event
 from triggers.ids import new_id
+from triggers.source import Accepted
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class LiveDaemon:
     store: Store
     dispatch: LocalDispatch
     worker: Worker
+    take: Callable[[Event], Awaitable[Accepted]]
     started_at: float
     version: str
     stream: Stream = field(default_factory=Stream)
@@ -40,6 +43,9 @@ class LiveDaemon:
         self.worker.queued(None)
         self.dispatch.put([Job(run.id, priority=run.priority)])
         return run.id
+
+    async def accept(self, event: Event) -> Accepted:
+        return await self.take(event)
 
     async def ended(self, run: str, timeout_s: float) -> bool:
         if not (self.dispatch.has([run]) or self.worker.running(run) or self.worker.ending(run)):

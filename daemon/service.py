@@ -154,7 +154,9 @@ async def open_daemon(
         stack.push_async_callback(_close_kinds, kinds)
         await sources.start(holder.current.triggers)
         stack.push_async_callback(sources.close)
-        live = LiveDaemon(store, dispatch, worker, started_at=time.time(), version=version("camshaft"), stream=stream)
+        live = LiveDaemon(
+            store, dispatch, worker, intake.accept, started_at=time.time(), version=version("camshaft"), stream=stream
+        )
         operations = Operations(
             home=config.home,
             definitions=holder,

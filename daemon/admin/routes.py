@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from daemon.admin import openapi, refusal
-from daemon.admin.handlers import events, flows, process, runs, stream, triggers
+from daemon.admin.handlers import events, flows, process, runs, stream, trials, triggers
 from daemon.admin.route import Answer, Asked, Reply, Route
 from daemon.admin.schema import OBJECT, Schema
 
@@ -19,6 +19,7 @@ async def describe(_: Asked) -> Reply:
 ROUTES: tuple[Route, ...] = (
     *process.ROUTES,
     *triggers.ROUTES,
+    *trials.ROUTES,
     *flows.ROUTES,
     *runs.ROUTES,
     *events.ROUTES,
@@ -27,7 +28,9 @@ ROUTES: tuple[Route, ...] = (
 )
 
 SCHEMAS: Mapping[str, Schema] = {
-    name: schema for part in (refusal, process, triggers, flows, runs, events, stream) for name, schema in part.SCHEMAS.items()
+    name: schema
+    for part in (refusal, process, triggers, trials, flows, runs, events, stream)
+    for name, schema in part.SCHEMAS.items()
 }
 
 

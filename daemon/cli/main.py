@@ -1,6 +1,6 @@
 """The command line: which commands there are, and how every failure becomes one line and an exit status.
 
-0 done · 1 failed · 2 usage · 3 definition refused · 4 not found · 5 daemon not reachable · 7 run failed · 130 interrupted
+0 done · 1 failed · 2 usage · 3 definition refused · 4 not found · 5 daemon not reachable · 6 an expectation is not met · 7 run failed · 130 interrupted
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ COMMANDS = (
     ("init", "daemon.cli.init:init", "Make a small working home in a folder."),
     ("validate", "daemon.cli.validate:validate", "Check definitions without running anything."),
     ("reload", "daemon.cli.reload:reload", "Have the daemon read its definitions again."),
-    ("trigger", "daemon.cli.trigger:app", "Add, list, show and remove triggers."),
+    ("trigger", "daemon.cli.trigger:app", "Add, list, show, test, fire, explain and remove triggers."),
     ("flow", "daemon.cli.flow:app", "List, show and execute flows."),
     ("run", "daemon.cli.run:app", "List and show runs."),
     ("event", "daemon.cli.event:app", "List, show and explain events."),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
+from daemon.cli import trial
 from daemon.cli.client import part
 from daemon.cli.home_access import ask
 from daemon.cli.options import Fields, Home, Output
@@ -17,7 +18,10 @@ from flows.errors import DefinitionError
 if TYPE_CHECKING:
     from daemon.operations import Operations
 
-app = App(name="trigger", help="Add, list, show and remove triggers.")
+app = App(name="trigger", help="Add, list, show, test, fire, explain and remove triggers.")
+app.command(trial.try_out, name="test")
+app.command(trial.fire)
+app.command(trial.explain)
 
 
 @app.command(name="list")

@@ -19,6 +19,8 @@ from flows.flow import Flow
 if TYPE_CHECKING:
     from daemon.store.lists import Page
     from daemon.store.rows import EventRow, Run
+    from triggers.event import Event
+    from triggers.source import Accepted
 
 MAX_LISTED = 1000  # rows in one answer; `before` asks for the next
 
@@ -44,6 +46,10 @@ class Live(Protocol):
 
     async def start(self, flow: Flow, inputs: Mapping[str, Any]) -> str:
         """Queue a run by hand; its id, when it is on disk. Raises DefinitionError where the flow refuses the inputs."""
+        ...
+
+    async def accept(self, event: Event) -> Accepted:
+        """Take in an event that a person made. Raises Unavailable."""
         ...
 
     async def ended(self, run: str, timeout_s: float) -> bool:

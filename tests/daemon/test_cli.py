@@ -152,7 +152,7 @@ def test_a_home_is_given_in_several_ways(run, monkeypatch, where):
 
     status, told, _ = run(*arguments)
 
-    assert (status, len(json.loads(told))) == (0, 4)
+    assert (status, len(json.loads(told))) == (0, 5)
 
 
 def test_a_reader_who_has_had_enough_is_no_error():

@@ -46,6 +46,10 @@ def transform(step, expression, **more):
     return {"id": step, "type": "transform", "transform": {"expression": expression}, **more}
 
 
+async def no_events(event):
+    raise AssertionError(event)
+
+
 class Bench:
     """A store, a dispatch and a worker at work on some flows."""
 
@@ -54,7 +58,7 @@ class Bench:
         self.flows = {flow.key: flow for flow in flows}
         self.dispatch = LocalDispatch()
         self.worker = Worker(store, a_world(*flows), lambda: self.flows)
-        self.live = LiveDaemon(store, self.dispatch, self.worker, started_at=0.0, version="0")
+        self.live = LiveDaemon(store, self.dispatch, self.worker, no_events, started_at=0.0, version="0")
         self.consuming = asyncio.ensure_future(self.dispatch.consume("runs", 4, self.worker.handle))
 
     async def run(self, flow, **inputs):
