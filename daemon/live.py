@@ -31,6 +31,7 @@ class LiveDaemon:
     dispatch: LocalDispatch
     worker: Worker
     take: Callable[[Event], Awaitable[Accepted]]
+    handed_in: Callable[[str, Mapping[str, Any]], Event | None]  # a hook's path, what the request holds → its event
     started_at: float
     version: str
     stream: Stream = field(default_factory=Stream)
@@ -46,6 +47,9 @@ class LiveDaemon:
 
     async def accept(self, event: Event) -> Accepted:
         return await self.take(event)
+
+    def request(self, path: str, given: Mapping[str, Any]) -> Event | None:
+        return self.handed_in(path, given)
 
     async def ended(self, run: str, timeout_s: float) -> bool:
         if not (self.dispatch.has([run]) or self.worker.running(run) or self.worker.ending(run)):

@@ -155,7 +155,14 @@ async def open_daemon(
         await sources.start(holder.current.triggers)
         stack.push_async_callback(sources.close)
         live = LiveDaemon(
-            store, dispatch, worker, intake.accept, started_at=time.time(), version=version("camshaft"), stream=stream
+            store,
+            dispatch,
+            worker,
+            intake.accept,
+            lambda path, given: sources.get("webhook").handed_in(path, given),
+            started_at=time.time(),
+            version=version("camshaft"),
+            stream=stream,
         )
         operations = Operations(
             home=config.home,

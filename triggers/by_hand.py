@@ -22,6 +22,7 @@ FIELDS = (
 """What stands at the top of event documents."""
 
 _FILLED = ("trigger", "chain", "file", "flow", "cloudEvent")  # objects of which a person gives as much as matters
+_OF_THE_SOURCE = ("method", "path")  # its by_hand() has brought them into their form
 _TEXT_OBJECTS = ("headers", "query", "params")
 _TEXTS = ("id", "type", "source", "subject", "time", "bodyType", "method", "path", "remote")
 
@@ -53,9 +54,9 @@ def check_event(event: Mapping[str, Any]) -> list[Problem]:
 
 def manual_event(trigger: Trigger, given: Mapping[str, Any], *, now: float) -> Event:
     """The event that matching takes for this trigger alone. `given` has passed check_event(). Raises DefinitionError."""
-    given = _as_events_have_it(given)
+    given = as_events_have_it(given)
     made = source_class(trigger.type).by_hand(trigger.key, trigger.spec, given, now=datetime.fromtimestamp(now, UTC))
-    document = {**made.document, **given}
+    document = {**made.document, **{name: value for name, value in given.items() if name not in _OF_THE_SOURCE}}
     for name in _FILLED:
         if name in made.document and name in given:
             document[name] = {**made.document[name], **given[name]}
@@ -73,7 +74,7 @@ def head(type_: str, source: str, kind: str, now: datetime, *, subject: str | No
     return {**begins, "trigger": {"type": kind, "firedAt": at}, "chain": {"id": event_id, "depth": 0}}
 
 
-def _as_events_have_it(given: Mapping[str, Any]) -> dict[str, Any]:
+def as_events_have_it(given: Mapping[str, Any]) -> dict[str, Any]:
     """Names of headers in lower case, values as text, and no secrets: a filter sees no more of them in a real event."""
     made = dict(given)
     for name in _TEXT_OBJECTS:

@@ -1,4 +1,4 @@
-"""`camshaft event`: list, show and explain events."""
+"""`camshaft event`: list, show, explain and send events."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
+from daemon.cli import trial
 from daemon.cli.client import part
 from daemon.cli.home_access import ask, rows
 from daemon.cli.options import All, Before, Chain, Fields, Home, Limit, Output, Since, Until
@@ -14,7 +15,8 @@ from daemon.cli.output import aligned, clean, show_rows, show_value, write
 if TYPE_CHECKING:
     from daemon.operations import Operations
 
-app = App(name="event", help="List, show and explain events.")
+app = App(name="event", help="List, show, explain and send events.")
+app.command(trial.send)
 
 
 @app.command(name="list")

@@ -60,6 +60,7 @@ class Request:
 class Made(Request):
     """The part of an event's document that matters; the rest is what the trigger's source would have made."""
 
+    path: Annotated[str | None, Parameter(help="Of a webhook with parameters: the path, e.g. /orders/5.")] = None
     event: Annotated[
         str | None,
         Parameter(allow_leading_hyphen=True, help="A file with the event's document, or a part of it; - reads standard input."),
@@ -100,6 +101,8 @@ def made_event(home: Path | None, made: Made) -> MadeEvent:
         value["trigger"] = {**_object(value.get("trigger")), "scheduledTime": made.at}
     if made.run is not None:
         value["flow"] = _run(home, made.run)
+    if made.path is not None:
+        value["path"] = made.path
     return MadeEvent({**value, **made.parts()}, event.document, event.file)
 
 

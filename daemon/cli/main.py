@@ -32,7 +32,7 @@ COMMANDS = (
     ("trigger", "daemon.cli.trigger:app", "Add, list, show, test, fire, explain and remove triggers."),
     ("flow", "daemon.cli.flow:app", "List, show and execute flows."),
     ("run", "daemon.cli.run:app", "List and show runs."),
-    ("event", "daemon.cli.event:app", "List, show and explain events."),
+    ("event", "daemon.cli.event:app", "List, show, explain and send events."),
     ("schedule", "daemon.cli.schedule:app", "Show when a cron text fires."),
     ("config", "daemon.cli.config:app", "Show the settings of a home, and where each came from."),
     ("systemd", "daemon.cli.systemd:app", "Install camshaft as a service of systemd, or remove it."),

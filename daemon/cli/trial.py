@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from daemon.cli.client import Client, NoDaemon, part
 from daemon.cli.home_access import ask
-from daemon.cli.made import Made, MadeEvent, made_event
+from daemon.cli.made import Made, MadeEvent, Request, made_event
 from daemon.cli.options import Home, Output, find_home
 from daemon.cli.output import aligned, clean, show_value, write
 from daemon.cli.run_text import show_run
@@ -66,15 +66,31 @@ def fire(
     Exit 6 when no run was started, 7 when --wait saw it fail. Needs a running daemon.
     """
     event = made_event(home, made or Made())
-    client = Client(find_home(home))
     try:
-        told = client.ask("POST", f"/v1/triggers/{part(key)}/fire", body={"event": event.value})
-    except NoDaemon as error:
-        hint = "camshaft serve; `camshaft trigger test` starts nothing and needs none"
-        raise Unreachable("no daemon runs for this home, and firing needs one", hint) from error
+        return _hand_in(home, f"/v1/triggers/{part(key)}/fire", {"event": event.value}, wait=wait, output=output)
     except DefinitionError as error:
         raise event.located(error) from error
-    return show_handed_in(client, told, wait=wait, output=output)
+
+
+def send(
+    path: Annotated[str, Parameter(help="A hook's path, e.g. /deal-created.")],
+    /,
+    *,
+    request: Request | None = None,
+    type_: Annotated[str | None, Parameter(name="--type", help="The event's $.type, as a CloudEvent has it.")] = None,
+    source: Annotated[str | None, Parameter(help="Its $.source.")] = None,
+    subject: Annotated[str | None, Parameter(help="Its $.subject.")] = None,
+    follow_run: Annotated[bool, Parameter(negative="", help="Wait for the ends of its runs, and show them.")] = False,
+    home: Home = None,
+    output: Output = "table",
+) -> int:
+    """Hand in a request to a hook as the daemon's owner: for all triggers there, and without their auth; the event says so.
+
+    Exit 6 when no run was started, 7 when --follow-run saw one fail. Needs a running daemon.
+    """
+    sent = {"path": path, "type": type_, "source": source, "subject": subject, **(request or Request()).parts()}
+    body = {name: value for name, value in sent.items() if value is not None or name == "body"}
+    return _hand_in(home, "/v1/events", body, wait=follow_run, output=output)
 
 
 def explain(
@@ -109,8 +125,14 @@ def explain(
     write("\n".join(["", *aligned(rows)]) if rows else "\nno event was for it lately")
 
 
-def show_handed_in(client: Client, told: dict[str, Any], *, wait: bool, output: Any) -> int:
-    """What became of an event that a person made; with `wait`, how its runs ended. The exit status."""
+def _hand_in(home: Path | None, route: str, body: dict[str, Any], *, wait: bool, output: Any) -> int:
+    """Show what became of an event that a person made; with `wait`, how its runs ended. The exit status."""
+    client = Client(find_home(home))
+    try:
+        told = client.ask("POST", route, body=body)
+    except NoDaemon as error:
+        hint = "camshaft serve; `camshaft trigger test` starts nothing and needs none"
+        raise Unreachable("no daemon runs for this home, and this needs one", hint) from error
     runs = [_ended(client, run) for run in told["runs"]] if wait else []
     if output != "table":
         show_value({**told, "ended": runs}, output)

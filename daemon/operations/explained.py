@@ -13,12 +13,15 @@ from daemon.errors import SecretMissing
 from daemon.operations.events import Events
 from daemon.operations.triggers import Triggers
 from triggers.match import OWN_ROWS
+from triggers.sources.webhook_path import has_parameters
+from triggers.sources.webhook_routes import taken_away
 from triggers.trigger import Trigger
 
 if TYPE_CHECKING:
     from daemon.store.rows import EventRow
 
 MOST_EXPLAINED = 100  # events: each is read whole
+MOST_NAMED = 10  # of a list in a sentence
 MOST_QUESTIONS = 10  # of one list: each looks at some 20,000 events at most
 
 
@@ -53,11 +56,25 @@ class Explained(Triggers, Events):
             found.append(f"no daemon serves this home (camshaft serve --home {self.home})")
         if not trigger.enabled:
             found.append("it is switched off in its definition: `enabled` is false")
-        if trigger.type == "webhook" and self.live is not None:  # the secrets are the daemon's: nobody else's environment counts
-            found += _missing_secrets(trigger, self.home)
+        if trigger.type == "webhook":
+            found += self._taken_away(trigger.spec.path)
+            if self.live is not None:  # the secrets are the daemon's: nobody else's environment counts
+                found += _missing_secrets(trigger, self.home)
         if trigger.type == "flow":
             found += [said for flow in trigger.spec.flow for said in await self._unfollowed(flow, trigger.spec.on)]
         return found
+
+    def _taken_away(self, path: str) -> list[str]:
+        """Where other triggers listen at paths that are more specific."""
+        if not has_parameters(path):
+            return []
+        current = self.definitions.current.set
+        paths = taken_away(path, current.addresses("webhook"))
+        told = [
+            f"requests to {each} go to {', '.join(f'«{one.key}»' for one in current.candidates('webhook', each)[:MOST_NAMED])}"
+            for each in paths[:MOST_NAMED]
+        ]
+        return [*told, f"and {len(paths) - MOST_NAMED} more paths"] if len(paths) > MOST_NAMED else told
 
     async def _unfollowed(self, flow: str, ends: Sequence[str]) -> list[str]:
         """Where the last run of a flow ended in a way that is not followed."""

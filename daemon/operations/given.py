@@ -52,6 +52,10 @@ class Live(Protocol):
         """Take in an event that a person made. Raises Unavailable."""
         ...
 
+    def request(self, path: str, given: Mapping[str, Any]) -> Event | None:
+        """The event of a request that the owner hands in to a hook. None: nobody listens there. Raises LookupError: its methods."""
+        ...
+
     async def ended(self, run: str, timeout_s: float) -> bool:
         """Wait until the run is in its last state and on disk. False: it still goes on after `timeout_s`."""
         ...

@@ -301,6 +301,27 @@ def test_explaining_a_trigger_says_what_it_waits_for_what_is_in_its_way_and_what
     assert run("trigger", "explain", "nobody", home=home).returncode == 4
 
 
+def test_a_path_that_is_taken_away_by_a_more_specific_one_is_in_the_way(home, write, run_json):
+    for key, path in (("any", "/orders/:id"), ("new", "/orders/new"), ("lines", "/orders/:id/lines"), ("rest", "/*all")):
+        write(
+            home,
+            f"triggers/{key}.json",
+            {"trigger": {"type": "webhook", "path": path}, "flow": "deal-process", "inputs": {"companyName": "x"}},
+        )
+
+    def in_the_way(key):
+        return [said for said in run_json("trigger", "explain", key, home=home)["inTheWay"] if "go to" in said]
+
+    assert in_the_way("any") == ["requests to /orders/new go to «new»"]
+    assert in_the_way("rest") == [
+        "requests to /deal-created go to «auto-process-deal»",
+        "requests to /orders/:id go to «any»",
+        "requests to /orders/:id/lines go to «lines»",
+        "requests to /orders/new go to «new»",
+    ]
+    assert in_the_way("new") == []
+
+
 def test_a_trigger_that_is_refused_explains_that_without_a_daemon(home, write, run_json):
     write(home, "triggers/broken.json", {"trigger": {"type": "webhook", "path": "/b"}, "flow": "deal-proces"})
 
@@ -309,3 +330,42 @@ def test_a_trigger_that_is_refused_explains_that_without_a_daemon(home, write, r
     assert explained["waitsFor"] is None
     assert "did you mean «deal-process»" in explained["inTheWay"][0]
     assert "no daemon serves this home" in run_json("trigger", "explain", "auto-process-deal", home=home)["inTheWay"][0]
+
+
+def test_the_owner_hands_in_a_request_without_its_auth_and_the_event_says_so(home, write, run, run_json, serve):
+    section = {"type": "webhook", "path": "/orders/:id", "auth": {"type": "bearer", "secret": {"env": "NO_SUCH_TOKEN"}}}
+    write(
+        home,
+        "triggers/orders.json",
+        {
+            "trigger": section | {"filter": "$.type === 'order.paid' && $.headers['x-n'] === '5'"},
+            "flow": "deal-process",
+            "inputMapping": {"companyName": "{{$.params.id}} {{$.query.q}} {{$.body}}"},
+        },
+    )
+    alone = run("event", "send", "/orders/7", home=home)
+    serve(home)
+
+    options = ("--body", '"b"', "-H", "X-N: 5", "--query", "q=x", "--type", "order.paid", "--subject", "s")
+    sent = run_json("event", "send", "orders/7", *options, "--follow-run", home=home)
+    event = run_json("event", "show", sent["event"], home=home)
+    quiet = run("event", "send", "/orders/7", home=home)
+
+    assert alone.returncode == 5
+    assert sent["ended"][0]["output"] == "Hello 7 x b"
+    assert (event["source"], event["address"], event["subject"]) == ("webhook", "/orders/:id", "s")
+    assert event["document"]["auth"] == "owner"
+    assert (quiet.returncode, "filter_false" in quiet.stdout) == (6, True)
+    assert "takes POST" in run("event", "send", "/orders/7", "--method", "DELETE", home=home).stderr
+    assert run("event", "send", "/order/7", home=home).returncode == 4
+    assert run_json(
+        "trigger",
+        "test",
+        "orders",
+        "--path",
+        "/orders/8",
+        "--event",
+        "-",
+        home=home,
+        stdin=json.dumps({"type": "order.paid", "headers": {"X-N": 5}, "query": {"q": ""}}),
+    )["inputs"] == {"companyName": "8  "}

@@ -58,7 +58,9 @@ class Bench:
         self.flows = {flow.key: flow for flow in flows}
         self.dispatch = LocalDispatch()
         self.worker = Worker(store, a_world(*flows), lambda: self.flows)
-        self.live = LiveDaemon(store, self.dispatch, self.worker, no_events, started_at=0.0, version="0")
+        self.live = LiveDaemon(
+            store, self.dispatch, self.worker, no_events, lambda _path, _given: None, started_at=0.0, version="0"
+        )
         self.consuming = asyncio.ensure_future(self.dispatch.consume("runs", 4, self.worker.handle))
 
     async def run(self, flow, **inputs):

@@ -6,16 +6,17 @@ import socket
 import time as clocks
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from triggers.bodies.refused import Refused
 from triggers.by_hand import ByHand
+from triggers.event import Event
 from triggers.http_answer import Answer, error_answer
 from triggers.source import Emit, Model, SourceError
 from triggers.sources.webhook_answers import method_answer
-from triggers.sources.webhook_by_hand import request_by_hand
+from triggers.sources.webhook_by_hand import below_hooks, handed_in, request_by_hand
 from triggers.sources.webhook_hook import FindSecret, Hook
 from triggers.sources.webhook_path import PREFIX
 from triggers.sources.webhook_receiver import Arrived, Overtaken, Place, Receiver
@@ -62,6 +63,11 @@ class WebhookSource:
     @staticmethod
     def by_hand(key: str, spec: WebhookSpec, given: Mapping[str, Any], *, now: datetime) -> ByHand:  # noqa: ARG004 - as above
         return request_by_hand(spec, given, now)
+
+    def handed_in(self, path: str, given: Mapping[str, Any]) -> Event | None:
+        """The event of a request that the owner hands in. None: nobody listens there. Raises LookupError: the methods it takes."""
+        found = self._routes.find(below_hooks(path))
+        return None if found is None else handed_in(found, given, datetime.now(UTC))
 
     @property
     def url(self) -> str:

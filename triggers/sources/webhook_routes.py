@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
+from urllib.parse import quote
 
 from triggers.sources.webhook_hook import Hook
 from triggers.sources.webhook_path import PREFIX, Parameter, decoded_parts, parts_of
@@ -99,3 +100,21 @@ class Routes:
 
     def _params(self, hook: Hook, parts: Sequence[str]) -> dict[str, str]:
         return {part.name: "/".join(parts[at:]) if part.rest else parts[at] for at, part in self._names[hook.path]}
+
+
+def taken_away(path: str, paths: Iterable[str]) -> list[str]:
+    """Which of the others' paths take requests that a path with parameters would have got: the more specific ones, in order."""
+    mine, others = Routes([bare_hook(path)]), sorted(set(paths) - {path})
+    every = Routes([bare_hook(each) for each in (path, *others)])
+    found = []
+    for other in others:
+        like = PREFIX + "".join(f"/{quote('-' if isinstance(part, Parameter) else part, safe='')}" for part in parts_of(other))
+        got = every.find(like)
+        if got is not None and got.hook.path == other and mine.find(like) is not None:
+            found.append(other)
+    return found
+
+
+def bare_hook(path: str) -> Hook:
+    """A hook for looking its path up, and nothing else."""
+    return Hook(path, {}, b"", ())

@@ -77,6 +77,14 @@ SCHEMAS = {
 }
 
 
+Wait = bool | Annotated[float, Field(ge=0, le=MAX_WAIT_S)]
+WAITS = "answer at the run's end: true, or at most so many seconds"
+
+
+def wait_s(wait: bool | float) -> float:  # noqa: FBT001 - it is what a body says
+    return MAX_WAIT_S * wait if isinstance(wait, bool) else wait
+
+
 class Tests(BaseModel):
     """Which triggers are tested."""
 
@@ -96,9 +104,32 @@ class Made(BaseModel):
 class Fired(Made):
     """The same, and whether its run is waited for."""
 
-    wait: bool | Annotated[float, Field(ge=0, le=MAX_WAIT_S)] = Field(
-        default=False, description="answer at the run's end: true, or at most so many seconds"
-    )
+    wait: Wait = Field(default=False, description=WAITS)
+
+
+class Sent(BaseModel):
+    """A request that is handed in to a hook. With `type`, `source` or `subject` it is a CloudEvent's."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    path: str = Field(description="the hook's path, with or without /hooks")
+    method: str = Field(default="", description="what the hook takes, otherwise")
+    headers: dict[str, str] = Field(default={})
+    query: dict[str, str] = Field(default={})
+    body: Any = Field(default=None, description="any JSON")
+    type: str | None = Field(default=None, description="`$.type`")
+    source: str | None = Field(default=None, description="`$.source`")
+    subject: str | None = Field(default=None, description="`$.subject`")
+    wait: Wait = Field(default=False, description=WAITS)
+
+    def given(self) -> dict[str, Any]:
+        """The part of the event's document that was said."""
+        return {name: getattr(self, name) for name in self.model_fields_set - {"path", "wait"}}
+
+
+async def send_event(asked: Asked) -> Reply:
+    sent: Sent = asked.body
+    return Reply(await asked.operations.send_event(sent.path, sent.given(), wait_s=wait_s(sent.wait)))
 
 
 async def test_triggers(asked: Asked) -> Reply:
@@ -111,14 +142,22 @@ async def test_trigger(asked: Asked) -> Reply:
 
 async def fire_trigger(asked: Asked) -> Reply:
     fired: Fired = asked.body
-    wait_s = MAX_WAIT_S * fired.wait if isinstance(fired.wait, bool) else fired.wait
-    return Reply(await asked.operations.fire_trigger(asked.key, fired.event, wait_s=wait_s))
+    return Reply(await asked.operations.fire_trigger(asked.key, fired.event, wait_s=wait_s(fired.wait)))
 
 
 async def explain_trigger(asked: Asked) -> Reply:
     return Reply(await asked.operations.explain_trigger(asked.key, last=asked.query["last"]))
 
 
+SEND = Route(
+    "POST",
+    "/v1/events",
+    "hand in a request to a hook as the owner: no auth is asked, and the event says so",
+    send_event,
+    {200: Answer("what became of it", ref("HandedIn"))},
+    body=Body("The request, and whether to wait.", model=Sent, example={"path": "/deal-created", "body": {"source": "email"}}),
+    refuses=("NOT_FOUND", "DEFINITION", "STORE", "UNAVAILABLE", "UNREACHABLE"),
+)
 EXAMPLE = {"event": {"body": {"source": "email"}}}
 ROUTES = (
     Route(
@@ -157,4 +196,5 @@ ROUTES = (
         query=(Parameter("last", "how many events", Whole(1, MOST_EXPLAINED), default=10),),
         refuses=("NOT_FOUND", "STORE"),
     ),
+    SEND,
 )
