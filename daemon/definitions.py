@@ -15,6 +15,7 @@ from flows.document import locate
 from flows.errors import DefinitionError, Problem
 from flows.flow import Flow
 from triggers.match import TriggerSet
+from triggers.suspension import Suspension
 from triggers.trigger import Trigger
 
 
@@ -39,6 +40,7 @@ class Definitions:
     flows: Mapping[str, Flow]
     problems: tuple[Problem, ...] = ()  # what was left out and why, and warnings
     files: Mapping[Path, Loaded] = field(default_factory=dict, repr=False)
+    suspended: Mapping[str, Suspension] = field(default_factory=dict)  # by trigger: an operator's switches, kept in the store
     missing: frozenset[Path] = frozenset()  # files that are not there, and whose definitions stay for a moment
 
     @property
@@ -86,7 +88,10 @@ def assemble(home: Path, loads: Iterable[Loaded], *, before: Definitions | None 
     triggers, found = _triggers(loaded_triggers, flows, broken, good)
     problems += found
     kept = tuple(triggers.values())
-    return Definitions(home, kept, TriggerSet(kept, before.set if before else None), flows, tuple(problems), files)
+    suspended = before.suspended if before else {}
+    return Definitions(
+        home, kept, TriggerSet(kept, before.set if before else None, suspended), flows, tuple(problems), files, suspended
+    )
 
 
 def _flows(loads: list[Loaded], good: Definitions | None) -> tuple[dict[str, Flow], set[str], list[Problem]]:
@@ -115,6 +120,11 @@ def _triggers(
         if stand_in is not None and stand_in.flow in flows:
             checked[key] = stand_in
     return checked, problems
+
+
+def with_suspended(definitions: Definitions, suspended: Mapping[str, Suspension]) -> Definitions:
+    """The same set with these switches. In a thread, where it is large."""
+    return replace(definitions, set=TriggerSet(definitions.triggers, definitions.set, suspended), suspended=suspended)
 
 
 def with_trigger(definitions: Definitions, trigger: Trigger, file: Path) -> Definitions:

@@ -8,6 +8,7 @@ import os
 import re
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,45 @@ def remove_trigger(definitions: Definitions, key: str) -> Path:
             sync_folder(file.parent)
             return file
     raise NotFound(f"there is no trigger «{key}»", "camshaft trigger list")
+
+
+def read_text(file: Path) -> str:
+    """A definition's text with its line ends. Raises HomeError."""
+    try:
+        return file.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise HomeError(f"{file} is not UTF-8", "save it as UTF-8") from error
+    except OSError as error:
+        raise HomeError(f"cannot read {file}: {error.strerror}") from error
+
+
+def replace_text(file: Path, before: str, after: str) -> None:
+    """Put another text into a file, whole or not at all; a link stays one, and the file keeps its mode and owner.
+
+    Raises Conflict where the file does not hold `before`, HomeError.
+    """
+    real = Path(os.path.realpath(file))
+    name = ""
+    try:
+        status = real.stat()
+        descriptor, name = tempfile.mkstemp(dir=real.parent, prefix=f".{real.name}.", suffix=".part")
+        with os.fdopen(descriptor, "wb") as part:
+            part.write(after.encode())
+            part.flush()
+            os.fchmod(part.fileno(), status.st_mode & 0o7777)
+            if (status.st_uid, status.st_gid) != (os.geteuid(), os.getegid()):
+                with suppress(PermissionError):
+                    os.fchown(part.fileno(), status.st_uid, status.st_gid)
+            os.fsync(part.fileno())
+        if real.read_bytes() != before.encode():
+            raise Conflict(f"{file} was changed meanwhile", "try again")
+        Path(name).replace(real)
+    except OSError as error:
+        raise HomeError(f"cannot write {file}: {error.strerror}") from error
+    finally:
+        if name:
+            Path(name).unlink(missing_ok=True)
+    sync_folder(real.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -20,9 +20,9 @@ def read_file(file: Path) -> Document:
         with file.open("rb") as opened:
             return read_document(opened.read(MAX_TEXT_BYTES + 1), suffix=file.suffix)
     except DefinitionError as error:
-        raise _in_file(error, file) from error
+        raise in_file(error, file) from error
     except OSError as error:
-        raise _in_file(DefinitionError.at((), f"it cannot be read: {error.strerror}"), file) from error
+        raise in_file(DefinitionError.at((), f"it cannot be read: {error.strerror}"), file) from error
 
 
 def load_file(file: Path, load: Callable[[Path, Document], Trigger | Flow]) -> Trigger | Flow:
@@ -34,5 +34,6 @@ def load_file(file: Path, load: Callable[[Path, Document], Trigger | Flow]) -> T
         raise DefinitionError(*(locate(problem, document, str(file)) for problem in error.problems)) from error
 
 
-def _in_file(error: DefinitionError, file: Path) -> DefinitionError:
+def in_file(error: DefinitionError, file: Path) -> DefinitionError:
+    """The same, with the file in which it stands."""
     return DefinitionError(*(replace(problem, file=str(file)) for problem in error.problems))

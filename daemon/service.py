@@ -28,7 +28,7 @@ from daemon.advice import Advice
 from daemon.config import Config
 from daemon.counters import Counters
 from daemon.credentials import Credentials
-from daemon.definitions import Definitions, Holder
+from daemon.definitions import Definitions, Holder, with_suspended
 from daemon.dispatch import Job
 from daemon.dispatch.local import LocalDispatch
 from daemon.follow import Follower
@@ -39,6 +39,7 @@ from daemon.live import LiveDaemon
 from daemon.measures import Measures
 from daemon.notify import Notifier, extended
 from daemon.operations import Operations
+from daemon.operations.switches import SUSPENDED, keep_lifting, read_suspensions
 from daemon.reloading import followed, reload_when
 from daemon.source_state import StoredState
 from daemon.sources import Sources
@@ -141,6 +142,8 @@ async def open_daemon(
         store = await stack.enter_async_context(open_store(config.database, token=token, synchronous=config.store.synchronous))
         due = store.reconcile(time.time())
         await keep_versions(store, holder.current)
+        memory = StoredState(store, SUSPENDED)
+        holder.current = with_suspended(holder.current, read_suspensions(await memory.load(), time.time()))
         dispatch, stream, counters = LocalDispatch(), Stream(), Counters()
         world = make_world(kinds, lambda: holder.current.flows, credentials, config.env_values)
         worker = Worker(store, world, lambda: holder.current.flows, stream=stream, counters=counters)
@@ -173,6 +176,7 @@ async def open_daemon(
             store=store,
             live=live,
             on_change=partial(_prepared, store, sources, holder),
+            memory=memory,
             made=gc.freeze,
             reloading=notifier.reloading,
             reloaded=counters.reload,
@@ -273,12 +277,16 @@ async def _up_to_date(config: Config, operations: Operations, asked: asyncio.Eve
     """Follow the home's files; on leaving, the set in force stays what it is."""
     operations.seen.begin(config.home, operations.definitions.current)
     async with followed(operations, config.home, watch=config.reload.watch, poll_s=config.reload.poll_s):
-        asking = asyncio.create_task(reload_when(asked, operations), name="reload")
+        tasks = [
+            asyncio.create_task(reload_when(asked, operations), name="reload"),
+            asyncio.create_task(keep_lifting(operations), name="suspensions"),
+        ]
         try:
             yield
         finally:
-            asking.cancel()
-            await asyncio.wait((asking,))
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
 
 
 def _hang_up(stop: asyncio.Event, reload: asyncio.Event, *, terminal: bool) -> None:

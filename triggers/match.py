@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from operator import is_
+from types import MappingProxyType
 from typing import Any, cast
 
 from flows.errors import ExpressionError, SelectorError
@@ -22,6 +23,7 @@ from triggers.explain import Why, filter_failed, redacted, value_text
 from triggers.literals import Group, grouped
 from triggers.mapping import MappingError
 from triggers.sources import source_class
+from triggers.suspension import Suspension
 from triggers.trigger import Trigger
 from triggers.verdict import Verdict, VerdictName
 
@@ -45,16 +47,17 @@ _WHOLE = re.compile(r"trigger|\$(?![.\w]|$)|\$$|\$\.[.*]")
 class Ready:
     """A trigger with all that can be known before an event comes."""
 
-    __slots__ = ("dispatched", "key", "make", "off", "test", "trigger", "wants_key", "why")
+    __slots__ = ("dispatched", "key", "make", "off", "suspension", "test", "trigger", "wants_key", "why")
 
-    def __init__(self, trigger: Trigger) -> None:
+    def __init__(self, trigger: Trigger, suspension: Suspension | None = None) -> None:
         self.trigger = trigger
+        self.suspension = suspension
         self.key = trigger.key
         self.test: Callable[[Mapping[str, Any]], bool] | None = None if trigger.filter is None else trigger.filter.test
         self.why = None if trigger.filter is None else Why(trigger.key, trigger.filter)
         self.make = unmapped_inputs if trigger.mapping is None else trigger.mapping.make
         self.dispatched = Verdict(trigger.key, "dispatched")
-        self.off = Match(trigger, Verdict(trigger.key, "disabled", "it is switched off in its definition"))
+        self.off = _off(trigger, suspension)
         self.wants_key = _reads_its_key(trigger)
 
 
@@ -65,18 +68,25 @@ class Listeners:
     every: tuple[Ready, ...]
     each: tuple[Ready, ...]  # those that are evaluated one by one
     groups: tuple[Group[Ready], ...]  # those that a literal finds
-    off: tuple[Ready, ...]
+    off: Mapping[VerdictName, list[Match]]  # what those that are switched off are told, by verdict
 
 
 class TriggerSet:
     """The triggers in force. Never changed: a reload makes another one."""
 
-    def __init__(self, triggers: Iterable[Trigger] = (), before: TriggerSet | None = None) -> None:
-        """`before`: the set that this one follows; what has not changed since is taken from it."""
+    def __init__(
+        self,
+        triggers: Iterable[Trigger] = (),
+        before: TriggerSet | None = None,
+        suspended: Mapping[str, Suspension] = MappingProxyType({}),
+    ) -> None:
+        """`before`: the set that this one follows; what has not changed since is taken from it. `suspended`: by key."""
         self.triggers = tuple(triggers)
         self.by_key: dict[str, Trigger] = {trigger.key: trigger for trigger in self.triggers}
         known: dict[str, Ready] = before.readies if before is not None else {}
-        self.readies: dict[str, Ready] = {trigger.key: _ready(trigger, known.get(trigger.key)) for trigger in self.triggers}
+        self.readies: dict[str, Ready] = {
+            trigger.key: _ready(trigger, known.get(trigger.key), suspended.get(trigger.key)) for trigger in self.triggers
+        }
         found: dict[tuple[str, str], list[Ready]] = {}
         for ready in self.readies.values():
             trigger = ready.trigger
@@ -108,16 +118,30 @@ class TriggerSet:
         return self.listening.get((kind, address))
 
 
-def _ready(trigger: Trigger, known: Ready | None) -> Ready:
-    return known if known is not None and known.trigger is trigger else Ready(trigger)
+def _ready(trigger: Trigger, known: Ready | None, suspension: Suspension | None) -> Ready:
+    same = known is not None and known.trigger is trigger and known.suspension == suspension
+    return known if known is not None and same else Ready(trigger, suspension)
+
+
+def _off(trigger: Trigger, suspension: Suspension | None) -> Match | None:
+    """What is said of every event where a trigger is switched off; None: it is not."""
+    if not trigger.enabled:
+        return Match(trigger, Verdict(trigger.key, "disabled", "it is switched off in its definition"))
+    if suspension is None:
+        return None
+    return Match(trigger, Verdict(trigger.key, "suspended", suspension.sentence, suspension.to_json()))
 
 
 def _listeners(readies: list[Ready], known: Listeners | None = None) -> Listeners:
     if known is not None and len(known.every) == len(readies) and all(map(is_, known.every, readies)):
         return known
-    on = [ready for ready in readies if ready.trigger.enabled]
+    on = [ready for ready in readies if ready.off is None]
+    off: dict[VerdictName, list[Match]] = {}
+    for ready in readies:
+        if ready.off is not None:
+            off.setdefault(ready.off.verdict.verdict, []).append(ready.off)
     groups, each = grouped(on, lambda ready: () if ready.trigger.filter is None else ready.trigger.filter.equality)
-    return Listeners(tuple(readies), tuple(each), groups, tuple(ready for ready in readies if not ready.trigger.enabled))
+    return Listeners(tuple(readies), tuple(each), groups, off)
 
 
 def match(triggers: TriggerSet, event: Event) -> list[Match]:
@@ -137,19 +161,19 @@ def match(triggers: TriggerSet, event: Event) -> list[Match]:
             found.append(_ruled_out(group, value, len(group.members) - len(fitting)))
         else:
             found += [_evaluate(ready, event.document, names) for ready in group.members if ready not in fitting]
-    if listeners.off:
-        found += _told("disabled", [ready.off for ready in listeners.off])
+    for name, matches in listeners.off.items():
+        found += _told(name, matches)
     return found
 
 
 def _match_barred(listeners: Listeners, event: Event, names: dict[str, Any]) -> list[Match]:
     """The same where the source already says no to some: their auth failed, their slot was missed, …"""
-    barred: dict[VerdictName, list[Match]] = {}
+    barred = {name: list(matches) for name, matches in listeners.off.items()}
     free = []
     for ready in listeners.every:
-        if not ready.trigger.enabled:
-            barred.setdefault("disabled", []).append(ready.off)
-        elif ready.key in event.failed_auth:
+        if ready.off is not None:
+            continue
+        if ready.key in event.failed_auth:
             verdict = Verdict(ready.key, "auth_failed", event.failed_auth[ready.key])
             barred.setdefault("auth_failed", []).append(Match(ready.trigger, verdict))
         elif ready.key in event.withheld:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from daemon.advice import Advice
 from daemon.config import Config, read_config
 from daemon.credentials import Credentials
-from daemon.definitions import Definitions, Holder
+from daemon.definitions import Definitions, Holder, with_suspended
 from daemon.errors import BadRequest, DaemonError
 from daemon.home import Kinds, read_home
 from daemon.kinds import configured_kinds
 from daemon.operations import Operations
+from daemon.operations.switches import SUSPENDED, read_suspensions
+from daemon.store import open_store
 from daemon.store.errors import Ambiguous, StoreError
 from daemon.store.reads import Reads
 from daemon.store.schema import prepare_for_reading
@@ -65,15 +70,32 @@ async def _opened(config: Config, kinds: Kinds) -> AsyncIterator[Operations]:
             file=sys.stderr,
         )
     operations = Operations(config.home, Holder(definitions), kinds, Advice(lambda: base_url(config)), timezone=config.timezone)
+    operations.memory = Switchboard(config)
     if not config.database.is_file():
         yield operations
         return
     await asyncio.to_thread(prepare_for_reading, config.database)
     operations.store = rows = Reads(config.database)
     try:
+        operations.definitions.current = with_suspended(definitions, read_suspensions(await rows.state(SUSPENDED), time.time()))
         yield operations
     finally:
         await rows.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Switchboard:
+    """Where suspensions are kept, opened when one is written."""
+
+    config: Config
+
+    async def load(self) -> dict[str, Any]:
+        return {}  # they are read with the other rows
+
+    async def save(self, changes: Mapping[str, Any]) -> None:
+        self.config.state.mkdir(mode=0o700, exist_ok=True)
+        async with open_store(self.config.database, token=f"command-{os.getpid()}", leased=True) as store:
+            await store.save_state(SUSPENDED, changes)
 
 
 def base_url(config: Config) -> str:

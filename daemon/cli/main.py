@@ -29,7 +29,7 @@ COMMANDS = (
     ("init", "daemon.cli.init:init", "Make a small working home in a folder."),
     ("validate", "daemon.cli.validate:validate", "Check definitions without running anything."),
     ("reload", "daemon.cli.reload:reload", "Have the daemon read its definitions again."),
-    ("trigger", "daemon.cli.trigger:app", "Add, list, show, test, fire, explain and remove triggers."),
+    ("trigger", "daemon.cli.trigger:app", "Add, list, show, test, fire, explain, switch, edit and remove triggers."),
     ("flow", "daemon.cli.flow:app", "List, show and execute flows."),
     ("run", "daemon.cli.run:app", "List and show runs."),
     ("event", "daemon.cli.event:app", "List, show, explain and send events."),

@@ -12,16 +12,18 @@ from daemon.cli.client import part
 from daemon.cli.home_access import ask
 from daemon.cli.options import Fields, Home, Output
 from daemon.cli.output import show_rows, show_value, write
+from daemon.cli.trigger_switch import add_to
 from daemon.errors import BadRequest
 from flows.errors import DefinitionError
 
 if TYPE_CHECKING:
     from daemon.operations import Operations
 
-app = App(name="trigger", help="Add, list, show, test, fire, explain and remove triggers.")
+app = App(name="trigger", help="Add, list, show, test, fire, explain, switch, edit and remove triggers.")
 app.command(trial.try_out, name="test")
 app.command(trial.fire)
 app.command(trial.explain)
+add_to(app)
 
 
 @app.command(name="list")
@@ -31,7 +33,7 @@ def list_(*, home: Home = None, fields: Fields = None, output: Output = "table")
     async def alone(operations: Operations) -> Any:
         return operations.list_triggers()
 
-    show_rows(ask(home, "GET", "/v1/triggers", alone), ("key", "type", "flow", "enabled", "next"), output, fields)
+    show_rows(ask(home, "GET", "/v1/triggers", alone), ("key", "type", "flow", "state", "next"), output, fields)
 
 
 @app.command

@@ -110,10 +110,10 @@ class Changes(Given):
             swap()  # in one turn of the loop with the line above: no event sees a half of each set
         await asyncio.to_thread(let_go, before)
 
-    def _refuse(self, after: Definitions, file: Path) -> None:
-        """Raise where the trigger in `file`, or the home as a whole, is refused."""
+    def _refuse(self, after: Definitions, file: Path, *, alone: bool = False) -> None:
+        """Raise where the trigger in `file`, or the home as a whole, is refused. `alone`: never mind the rest of the home."""
         own = [problem for problem in after.refused if problem.file == str(file)]
-        others = [problem for problem in after.refused if problem not in own and not self.keep_going]
+        others = [problem for problem in after.refused if problem not in own and not (alone or self.keep_going)]
         if own or others:  # its own are told without the file: it is not there
             raise DefinitionError(*(replace(problem, file=None, line=None, column=None) for problem in own), *others)
 

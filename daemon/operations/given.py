@@ -15,6 +15,7 @@ from daemon.errors import BadRequest, Unreachable
 from daemon.home import Kinds
 from daemon.operations.seen import Seen
 from flows.flow import Flow
+from triggers.source import State
 
 if TYPE_CHECKING:
     from daemon.store.lists import Page
@@ -97,6 +98,8 @@ class Given:
     made: Callable[[], None] = _nothing  # told in the thread that has made a set, before garbage is looked for again
     reloading: Callable[[], AbstractContextManager[None]] = nullcontext  # around each reload: for a service manager
     reloaded: Callable[[str], None] = _ignore  # told what came of each: ok, refused, failed
+    memory: State | None = None  # where suspensions are kept; None: nowhere
+    suspended: asyncio.Event = field(default_factory=asyncio.Event)  # set when a suspension came or went
     seen: Seen = field(default_factory=Seen)
     keep_going: bool = False  # True: a broken file elsewhere in the home does not stop a change
     _changing: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from time import time
 from typing import Any
 
-from daemon.definitions import Definitions, with_trigger, without_trigger
-from daemon.errors import Conflict, NotFound
-from daemon.home import read_home
+from daemon import shapes
+from daemon.definitions import Definitions, with_suspended, with_trigger, without_trigger
+from daemon.errors import Conflict, DaemonError, NotFound
 from daemon.home_files import remove_trigger, write_trigger
 from daemon.operations.changes import Changes
 from flows.suggest import did_you_mean
 from triggers.load import load_trigger
+from triggers.suspension import Suspension
 from triggers.trigger import Trigger
 
 
@@ -55,6 +57,8 @@ class Triggers(Changes):
             if after.refused and not self.keep_going:  # a file elsewhere is broken: what is in force stays, but for this trigger
                 after = without_trigger(self.definitions.current, key)
             await self._swap(after)
+            if key in after.suspended and self.memory is not None:
+                await self._set_suspended({name: one for name, one in after.suspended.items() if name != key}, {key: None})
         return {"key": key, "file": str(file), "removed": True}
 
     def _written(self, trigger: Trigger, *, overwrite: bool) -> Definitions:
@@ -68,7 +72,15 @@ class Triggers(Changes):
             raise Conflict(f"the trigger «{trigger.key}» stands in {taken.file}", "change that file, or remove the trigger first")
         self._refuse(with_trigger(now, trigger, file), file)
         write_trigger(self.home, with_key(trigger), key=trigger.key, overwrite=overwrite)
-        return read_home(self.home, self.kinds, timezone=self.timezone, previous=now)
+        return self._read()
+
+    async def _set_suspended(self, suspended: Mapping[str, Suspension], changes: Mapping[str, Any]) -> None:
+        """On return the operator's switches are on disk, and in force."""
+        if self.memory is None:
+            raise DaemonError("there is no database to keep a suspension in")
+        await self.memory.save(changes)
+        self.definitions.current = await asyncio.to_thread(with_suspended, self.definitions.current, suspended)
+        self.suspended.set()
 
     def _trigger(self, key: str) -> Trigger:
         current = self.definitions.current
@@ -78,11 +90,14 @@ class Triggers(Changes):
         return trigger
 
     def _trigger_listed(self, trigger: Trigger, now: float) -> dict[str, Any]:
+        suspension = self.definitions.current.suspended.get(trigger.key)
         return {
             "key": trigger.key,
             "type": trigger.type,
             "flow": trigger.flow,
             "enabled": trigger.enabled,
+            "state": "disabled" if not trigger.enabled else "enabled" if suspension is None else suspension.sentence,
+            "suspended": None if suspension is None else _suspended(suspension),
             "next": self.advice.next_times(trigger, now) if trigger.enabled else [],
         }
 
@@ -94,6 +109,11 @@ class Triggers(Changes):
             "file": str(trigger.file) if trigger.file is not None else None,
             **self.advice.of(trigger, self.definitions.current.flows.get(trigger.flow)),
         }
+
+
+def _suspended(suspension: Suspension) -> dict[str, Any]:
+    since, until = shapes.instant(suspension.since), shapes.instant(suspension.until)
+    return {"since": since, "until": until, "reason": suspension.reason}
 
 
 def with_key(trigger: Trigger) -> dict[str, Any]:

@@ -11,10 +11,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
+from daemon.store.codec import decode
 from daemon.store.errors import Ambiguous, StoreError
 from daemon.store.lists import MOST_ROWS, SCAN_ROWS, Item, Narrowed, Page, narrowed_events, narrowed_runs
 from daemon.store.rows import LIVE, EventRow, Run, Version, attempt_from, event_from, run_from, verdict_from, version_from
-from daemon.store.tables import FOLLOWING, attempts, definitions, events, runs, verdicts
+from daemon.store.tables import FOLLOWING, attempts, definitions, events, runs, source_state, verdicts
 
 Row = dict[str, Any]
 
@@ -65,6 +66,13 @@ class Reads:
     async def definition(self, digest: str) -> Version | None:
         rows = await self._rows(select(definitions).where(definitions.c.digest == digest))
         return version_from(rows[0]) if rows else None
+
+    async def state(self, source: str) -> dict[str, Any]:
+        """A source's memory, for a process that only reads."""
+        wanted = select(source_state.c.key, source_state.c.value).where(
+            source_state.c.source == source, source_state.c.value.is_not(None)
+        )
+        return {row["key"]: decode(row["value"]) for row in await self._rows(wanted)}
 
     async def versions(self, noun: str, key: str) -> list[tuple[str, float]]:
         wanted = select(definitions.c.digest, definitions.c.saved_at).where(definitions.c.noun == noun, definitions.c.key == key)

@@ -32,6 +32,15 @@ class Document:
         at = place.key if of_key and exact and place.key is not None else place.start
         return line_and_column(self.text, at)
 
+    def span(self, path: tuple[str | int, ...]) -> tuple[int, int] | None:
+        """Where in the text the value at exactly this path begins, and where it has ended."""
+        place, exact = find_place(self._root(), path)
+        return (place.start, place.end) if exact else None
+
+    def first_key(self) -> int | None:
+        """Where in the text the first key of an object begins; None: there is none."""
+        return min((inner.key for inner in self._root().inside.values() if inner.key is not None), default=None)
+
     def place_inside(self, path: tuple[str | int, ...], offset: int) -> tuple[int, int] | None:
         """Line and column of a character of the text value at the path; None where that cannot be told."""
         place, exact = find_place(self._root(), path)

@@ -368,7 +368,9 @@ def test_every_exit_status_of_our_errors_is_in_the_table():
 
 
 def test_the_table_of_routes_is_the_admin_api_s():
-    said = re.findall(r"^\| (GET|POST|DELETE) \| `([^`]+)` \|", section("docs/operations.md", "## The admin API"), re.MULTILINE)
+    said = re.findall(
+        r"^\| (GET|POST|PUT|DELETE) \| `([^`]+)` \|", section("docs/operations.md", "## The admin API"), re.MULTILINE
+    )
 
     assert said == [(route.method, route.path) for route in ROUTES]
 

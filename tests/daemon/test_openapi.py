@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,8 @@ FLOW = {
 SLOW = {"steps": [{"id": "wait", "type": "bash", "bash": {"command": "sleep 2"}}]}
 HOOK = {"key": "hook", "trigger": {"type": "webhook", "path": "/a", "filter": "$.body.ok"}, "flow": "greet"}
 DAILY = {"key": "daily", "trigger": {"type": "schedule", "cron": "0 9 * * *"}, "flow": "greet"}
+TO_EDIT = DAILY | {"key": "edited"}
+EDITED = {"text": json.dumps(TO_EDIT | {"priority": 1}), "sha256": sha256(json.dumps(TO_EDIT).encode()).hexdigest()}
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,11 @@ ANSWERS = (
     Ask("POST /v1/triggers/{key}/fire", path="/v1/triggers/daily/fire"),
     Ask("POST /v1/events", body={"path": "/a", "body": {"ok": True}, "headers": {"X-A": "b"}, "type": "t", "wait": 30}),
     Ask("GET /v1/triggers/{key}/explain", query="?last=3", path="/v1/triggers/hook/explain"),
+    Ask("POST /v1/triggers/{key}/disable", path="/v1/triggers/switched/disable"),
+    Ask("POST /v1/triggers/{key}/enable", path="/v1/triggers/switched/enable"),
+    Ask("POST /v1/triggers/{key}/suspend", body={"for": "2h", "reason": "r"}, path="/v1/triggers/switched/suspend"),
+    Ask("GET /v1/triggers/{key}/source", path="/v1/triggers/hook/source"),
+    Ask("PUT /v1/triggers/{key}/source", body=EDITED, path="/v1/triggers/edited/source"),
     Ask("GET /v1/flows"),
     Ask("GET /v1/flows/{key}", path="/v1/flows/greet"),
     Ask("POST /v1/flows/{key}/execute", 200, body={"inputs": {"who": "x"}, "wait": 30}, path="/v1/flows/greet/execute"),
@@ -92,6 +100,9 @@ REFUSALS = (
     Ask("POST /v1/triggers", 409, body=HOOK),
     Ask("POST /v1/triggers", 422, body={"key": "x", "trigger": {"type": "webhook", "path": "/x"}, "flow": "gret"}),
     Ask("POST /v1/triggers", 413, body=" " * (17 * 1024 * 1024)),
+    Ask("POST /v1/triggers/{key}/suspend", 400, body={"for": "soon"}, path="/v1/triggers/hook/suspend"),
+    Ask("POST /v1/triggers/{key}/enable", 404, path="/v1/triggers/none/enable"),
+    Ask("PUT /v1/triggers/{key}/source", 409, body={"text": "{}", "sha256": ""}, path="/v1/triggers/hook/source"),
     Ask("DELETE /v1/triggers/{key}", 404, path="/v1/triggers/none"),
     Ask("POST /v1/tests", 404, body={"triggers": ["none"]}),
     Ask("POST /v1/triggers/{key}/test", 400, body={"event": []}, path="/v1/triggers/hook/test"),
@@ -145,7 +156,12 @@ class Served:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     home = tmp_path_factory.mktemp("served") / "home"
     home_of = {"flows/greet": FLOW, "flows/slow": SLOW, "triggers/hook": HOOK, "triggers/daily": DAILY}
-    for name, definition in {**home_of, "triggers/gone": DAILY | {"key": "gone"}}.items():
+    for name, definition in {
+        **home_of,
+        "triggers/gone": DAILY | {"key": "gone"},
+        "triggers/edited": TO_EDIT,
+        "triggers/switched": DAILY | {"key": "switched"},
+    }.items():
         (home / name).parent.mkdir(parents=True, exist_ok=True)
         (home / f"{name}.json").write_text(json.dumps(definition))
     command = [str(Path(sys.executable).with_name("camshaft")), "serve", "--home", str(home), "--drain", "0"]
