@@ -1,4 +1,4 @@
-"""`python -m benchmarks [hooks|language|process …]`: all of them, or those that are named."""
+"""`python -m benchmarks [language|executor|process|hooks …]`: all of them, or those that are named."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import os
 import platform
 import sys
 
-from benchmarks import hooks, language, process
+from benchmarks import executor, hooks, language, process
 
-PARTS = {"language": language.main, "process": process.main, "hooks": hooks.main}
+PARTS = {"language": language.main, "executor": executor.main, "process": process.main, "hooks": hooks.main}
 
 
 def main(names: list[str]) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from typing import Any, Protocol
 
 from daemon.counters import Counts
 from daemon.store.rows import Run
 from daemon.stream import Stream
 from daemon.told import step_told
 from flows.attempt import Attempt
+
+BEGUN_S = 0.25  # a step that takes longer than this is worth a flush of its own, to be seen after a crash
 
 
 class Records(Protocol):
@@ -20,7 +22,11 @@ class Records(Protocol):
 
 
 class Recorder:
-    """One run's records on their way to the store: pure steps' wait for the next effectful one, or for the end."""
+    """One run's records on their way to the store.
+
+    Those of pure steps wait for the next effectful one, or for the end. That an effectful step has begun waits for its end, and
+    no longer than BEGUN_S: so that a quick step costs one flush. Who must have that on disk before awaits what it is given.
+    """
 
     def __init__(
         self, store: Records, run: Run, leaving: Callable[[], bool], stream: Stream, ended: Mapping[str, Counts]
@@ -35,6 +41,7 @@ class Recorder:
         self._told_running = bool(run.attempts)
         self.attempts: list[Attempt] = list(run.attempts)
         self.waiting: list[Attempt] = []
+        self._timer: asyncio.TimerHandle | None = None
 
     def __call__(self, attempt: Attempt) -> Awaitable[None] | None:
         if attempt.status == "cancelled" and self._leaving():
@@ -45,14 +52,48 @@ class Recorder:
             self._ended[attempt.kind][attempt.status] += 1
         if self._stream.tell is not None:
             self._stream.tell("step", step_told(self._of, attempt))
-        if not attempt.effects:
+        if not attempt.effects or attempt.last:
             return None
+        if attempt.status != "running":
+            return self.write()
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(BEGUN_S, self.write)
+        return _Begun(self)
+
+    def rest(self) -> list[Attempt]:
+        """What is not written yet, for who writes it with the run's end."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         waiting, self.waiting = self.waiting, []
+        return _latest(waiting)
+
+    def write(self) -> asyncio.Future[None]:
+        """Hand over what waits. Done when it is on disk."""
+        waiting = self.rest()
         starts_at = None if self._told_running else self.started_at
         self._told_running = True
         written = self._store.record(self._run, waiting, starts_run_at=starts_at)
         written.add_done_callback(_heard)
         return written
+
+
+class _Begun:
+    """The record that a step has begun: written at once when somebody waits for it."""
+
+    __slots__ = ("_recorder",)
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    def __await__(self) -> Generator[Any, None, None]:
+        return self._recorder.write().__await__()
+
+
+def _latest(attempts: list[Attempt]) -> list[Attempt]:
+    """Without the beginnings of those whose end is there as well: one row is written, not two."""
+    ended = {(attempt.path, attempt.number) for attempt in attempts if attempt.status != "running"}
+    return [attempt for attempt in attempts if attempt.status != "running" or (attempt.path, attempt.number) not in ended]
 
 
 def _heard(future: asyncio.Future[None]) -> None:

@@ -198,6 +198,8 @@ class Worker:
         except asyncio.CancelledError:
             if self.stopping:
                 del self._recorders[run.id]
+                if recorder.waiting:
+                    recorder.write()
                 log.info("run.left", run_id=run.id, flow=run.flow)
                 return
             ended = CANCELLED
@@ -222,7 +224,7 @@ class Worker:
         run.attempts = recorder.attempts
         self._finishing.add(run.id)
         follow_ups = self._follow(run)
-        self._store.finish(run, recorder.waiting, partial(self._finished, run), follow_ups, partial(self.followed, follow_ups))
+        self._store.finish(run, recorder.rest(), partial(self._finished, run), follow_ups, partial(self.followed, follow_ups))
 
     def _follow(self, run: Run) -> Sequence[FollowUp]:
         try:

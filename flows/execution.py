@@ -197,6 +197,8 @@ class Execution:
             trial.run_body = partial(self._run_body, trial)
             trial.show = partial(self._show, step.id)
             trial.find_flow = self._find_flow
+        elif trial.kind.effects and stand_in is None and not self._prefix and self._leads_nowhere(position):
+            trial.is_last = self._is_last
         return trial
 
     def _find_flow(self, key: str) -> Flow:
@@ -346,6 +348,13 @@ class Execution:
     def _put_all(self, results: Mapping[str, Result]) -> None:
         self._view.steps.update(results)
         self.results.update(results)
+
+    def _leads_nowhere(self, position: int) -> bool:
+        return not (self._graph.targets[position] or self._graph.branches[position])
+
+    def _is_last(self) -> bool:
+        """Whether the step that asks, which nothing waits for, is all that is left of the run."""
+        return len(self._tasks) == 1 and not self._front.ready
 
     def _show(self, name: str, output: Any) -> None:
         """Until its own result takes the place: what a step that is under way has given so far."""

@@ -28,8 +28,8 @@ class Trial:
     """A step from its first attempt to its last. `number` is that of the attempt under way or next."""
 
     __slots__ = (
-        "bodies", "failures", "find_flow", "first_at", "folder", "kind", "names", "number", "path", "run", "run_body", "show",
-        "started_at", "step",
+        "bodies", "failures", "find_flow", "first_at", "folder", "is_last", "kind", "names", "number", "path", "record", "run",
+        "run_body", "show", "started_at", "step",
     )  # fmt: skip
 
     def __init__(self, run: Run, step: Step, path: str, names: dict[str, Any], folder: Path) -> None:
@@ -41,6 +41,8 @@ class Trial:
         self.run_body: RunBody = no_body
         self.show: Callable[[Any], None] | None = None
         self.find_flow = run.world.find_flow
+        self.is_last: Callable[[], bool] | None = None  # asked when it has succeeded: does nothing of its run follow?
+        self.record: Awaitable[None] | None = None  # of the failure that was noted last
         self.bodies: tuple[Execution, ...] = ()  # in the order they were started, of the attempt under way or last
         self.kind = run.world.kinds[step.kind]
         self.number = 1
@@ -104,6 +106,7 @@ class Trial:
                 return given
             error = given
             if not self.again(error):
+                await self.run.saved(self.record)  # what goes on after it must find it recorded
                 return error
             self.number += 1
 
@@ -162,7 +165,7 @@ class Trial:
         error = as_step_error(raised, self.names["steps"])
         self.failures += 1
         final = self.step.fallback is None and not self.again(error)
-        self.note("timeout" if error.timed_out else "failed", error=error, final=final)
+        self.record = self.note("timeout" if error.timed_out else "failed", error=error, final=final)
         return error
 
     def note(
@@ -195,6 +198,7 @@ class Trial:
                 final,
                 kind.effects,
                 kind.container,
+                status == "success" and self.is_last is not None and self.is_last(),
             )
         )
 
