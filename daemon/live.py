@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,12 +38,16 @@ class LiveDaemon:
 
     async def start(self, flow: Flow, inputs: Mapping[str, Any]) -> str:
         run = queued_run(flow, inputs, owner=self.store.token)
-        await self.store.enqueue(run)
-        if self.stream.tell is not None:
-            self.stream.tell("run", run_told(run))
-        self.worker.queued(None)
-        self.dispatch.put([Job(run.id, priority=run.priority)])
+        await self.store.enqueue(run, self._queued)
         return run.id
+
+    def _queued(self, runs: Sequence[Run]) -> None:
+        """A run is on disk, and is put to a worker: also where its person was told 503 before that was known."""
+        for run in runs:
+            if self.stream.tell is not None:
+                self.stream.tell("run", run_told(run))
+            self.worker.queued(None)
+            self.dispatch.put([Job(run.id, priority=run.priority)])
 
     async def accept(self, event: Event) -> Accepted:
         return await self.take(event)

@@ -44,8 +44,8 @@ from daemon.reloading import followed, reload_when
 from daemon.source_state import StoredState
 from daemon.sources import Sources
 from daemon.store import Store, open_store
+from daemon.store.home_lock import hold_home
 from daemon.store.rows import Due
-from daemon.store.sqlite import hold_home
 from daemon.stream import Stream
 from daemon.upkeep import keep_pruned, keep_rescuing, watch_overdue
 from daemon.versions import keep_versions
@@ -107,9 +107,12 @@ async def _serve(config: Config, notifier: Notifier, sockets: Inherited, *, keep
         _say(daemon)
         stopping = asyncio.create_task(stop.wait())
         assert daemon.consuming is not None  # open_daemon() began it
-        await asyncio.wait((stopping, daemon.sources.broken, daemon.consuming), return_when=asyncio.FIRST_COMPLETED)
+        ends = (stopping, daemon.sources.broken, daemon.consuming, daemon.store.lost)
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         failed = not stop.is_set()
+        if daemon.store.lost.done():
+            log.error("store.lost", error=str(daemon.store.lost.result()))
         runs = len(daemon.worker.under_way())
         log.info("service.stopping", runs=runs)
         notifier.stopping(f"stopping; {runs} runs may end within {config.worker.drain_s:g} s")
@@ -140,7 +143,7 @@ async def open_daemon(
         holder = Holder(_definitions(config, kinds, keep_going=keep_going))
         token = f"daemon-{secrets.token_hex(8)}"
         store = await stack.enter_async_context(open_store(config.database, token=token, synchronous=config.store.synchronous))
-        due = store.reconcile(time.time())
+        due = await store.reconcile(time.time())
         await keep_versions(store, holder.current)
         memory = StoredState(store, SUSPENDED)
         holder.current = with_suspended(holder.current, read_suspensions(await memory.load(), time.time()))

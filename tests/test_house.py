@@ -23,7 +23,10 @@ SHARED_LANGUAGE = ("errors", "expression", "selector", "template", "document", "
 
 LAZY = {
     # module → what it imports inside functions, because loading it costs time or memory that most uses do not need
-    "daemon.store.schema": {"daemon.store.migrate"},  # Alembic: only when a database's version differs
+    "daemon.store.sqlite.schema": {"daemon.store.sqlite.migration"},  # Alembic: only when a database's version differs
+    "daemon.store.postgresql.schema": {"daemon.store.postgresql.migration"},
+    "daemon.store.database": {"daemon.store.postgresql.database"},  # psycopg: only where [store] url names a server
+    "daemon.store.reading": {"daemon.store.postgresql.readable"},
     "triggers.sources.webhook": {"triggers.http_listener"},  # aiohttp: only who listens pays for it
 }
 
@@ -128,13 +131,14 @@ def test_only_the_schedule_source_knows_apscheduler_and_only_the_selector_knows_
         library: {
             module for module, file in MODULES.items() if any(name.split(".")[0] == library for name, *_ in imports_of(file))
         }
-        for library in ("apscheduler", "jsonpath_ng", "cronsim", "sqlalchemy", "alembic")
+        for library in ("apscheduler", "jsonpath_ng", "cronsim", "sqlalchemy", "alembic", "psycopg")
     }
 
     assert users["apscheduler"] == {"triggers.sources.schedule"}
     assert all(module.startswith("flows.selector") for module in users["jsonpath_ng"])
     assert users["cronsim"] == {"triggers.cron"}
     assert all(module.startswith("daemon.store") for module in users["sqlalchemy"] | users["alembic"])
+    assert all(module.startswith("daemon.store.postgresql") for module in users["psycopg"])
 
 
 def test_the_systemd_folder_is_no_package():

@@ -23,8 +23,8 @@ from daemon.operations import Operations
 from daemon.operations.switches import SUSPENDED, read_suspensions
 from daemon.store import open_store
 from daemon.store.errors import Ambiguous, StoreError
+from daemon.store.reading import readable
 from daemon.store.reads import Reads
-from daemon.store.schema import prepare_for_reading
 from daemon.world import make_world
 from flows.executor import World
 from flows.flow import Flow
@@ -71,10 +71,9 @@ async def _opened(config: Config, kinds: Kinds) -> AsyncIterator[Operations]:
         )
     operations = Operations(config.home, Holder(definitions), kinds, Advice(lambda: base_url(config)), timezone=config.timezone)
     operations.memory = Switchboard(config)
-    if not config.database.is_file():
+    if not await asyncio.to_thread(readable(config.database).exists):
         yield operations
         return
-    await asyncio.to_thread(prepare_for_reading, config.database)
     operations.store = rows = Reads(config.database)
     try:
         operations.definitions.current = with_suspended(definitions, read_suspensions(await rows.state(SUSPENDED), time.time()))

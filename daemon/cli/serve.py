@@ -14,7 +14,7 @@ from daemon.log import set_up_logs
 from daemon.service import serve as serve_home
 from daemon.store.errors import StoreError
 from flows.errors import DefinitionError
-from triggers.source import SourceError
+from triggers.source import SourceError, Unavailable
 
 log = structlog.get_logger()
 
@@ -61,7 +61,7 @@ def serve(
         return serve_home(config, keep_going=keep_going)
     except StoreError as error:
         raise DaemonError(str(error), error.hint) from error
-    except SourceError as error:
+    except (SourceError, Unavailable) as error:
         raise DaemonError(str(error)) from error
     except (DaemonError, DefinitionError, OSError):
         raise

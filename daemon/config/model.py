@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PrivateAttr,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from daemon.config.layers import Layers
+from daemon.location import Location, PostgresqlUrl
 from flows.errors import DefinitionError
 from triggers.zones import parse_zone
 
@@ -92,11 +102,32 @@ class HttpConfig(Section):
     )
 
 
+def _read_url(value: Any) -> Any:
+    if isinstance(value, PostgresqlUrl) or value is None:
+        return value
+    if not isinstance(value, str):
+        raise ValueError("url is no text")  # noqa: TRY004 - pydantic turns a ValueError into a problem, not a TypeError
+    return PostgresqlUrl(value)
+
+
+# In a problem, a dump or a log it is without its password.
+DatabaseUrl = Annotated[PostgresqlUrl, BeforeValidator(_read_url), PlainSerializer(str)]
+
+
 class StoreConfig(Section):
     """[store]: the database."""
 
     path: Path | None = Field(default=None, description="the SQLite file; relative to the home; state/camshaft.db by default")
+    url: DatabaseUrl | None = Field(
+        default=None, description="a PostgreSQL database instead: postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+    )
     synchronous: Literal["full", "normal"] = Field(default="full", description="full: an acknowledged event survives a power cut")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if self.path is not None and self.url is not None:
+            raise ValueError("path and url name two databases: leave one out")
+        return self
 
 
 class WorkerConfig(Section):
@@ -192,8 +223,8 @@ class Config(BaseSettings):
         return self.home / "state"
 
     @property
-    def database(self) -> Path:
-        return self.home / (self.store.path or Path("state/camshaft.db"))
+    def database(self) -> Location:
+        return self.store.url or self.home / (self.store.path or Path("state/camshaft.db"))
 
     @property
     def timezone(self) -> str:

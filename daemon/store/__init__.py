@@ -1,5 +1,6 @@
-"""The store: events, verdicts, runs and attempts, durable in SQLite (and, with a later release, PostgreSQL)."""
+"""The store: events, verdicts, runs and attempts, durable in SQLite or PostgreSQL."""
 
-from daemon.store.store import Store, open_store
+from daemon.store.opening import open_store
+from daemon.store.store import Store
 
 __all__ = ["Store", "open_store"]

@@ -1,4 +1,4 @@
-"""The hot statements and the schema as SQL for SQLite. Made by `python -m daemon.store.statements`; do not edit."""
+"""The hot statements and the schema as SQL for both databases. Made by `python -m daemon.store.statements`; do not edit."""
 
 from daemon.store.hot import Hot
 
@@ -21,99 +21,215 @@ SCHEMA = (
     'CREATE TABLE verdicts ( event VARCHAR(40) NOT NULL, "trigger" TEXT NOT NULL, trigger_digest VARCHAR(64), verdict VARCHAR(24) NOT NULL, reason TEXT, detail TEXT, run VARCHAR(40), PRIMARY KEY (event, "trigger") ) WITHOUT ROWID',
 )
 
+SCHEMA_POSTGRESQL = (
+    'CREATE TABLE alembic_version ( version_num TEXT COLLATE "C" NOT NULL, PRIMARY KEY (version_num) )',
+    'CREATE TABLE attempts ( run TEXT COLLATE "C" NOT NULL, path TEXT COLLATE "C" NOT NULL, number INTEGER NOT NULL, position BIGINT NOT NULL, step TEXT COLLATE "C" NOT NULL, kind TEXT COLLATE "C" NOT NULL, status TEXT COLLATE "C" NOT NULL, started_at BIGINT NOT NULL, duration_ms BIGINT, output TEXT, response TEXT, error TEXT, code TEXT COLLATE "C", usage TEXT, cost_label TEXT COLLATE "C", flags SMALLINT NOT NULL, PRIMARY KEY (run, path, number) )',
+    'CREATE TABLE causes ( scope TEXT COLLATE "C" NOT NULL, key TEXT COLLATE "C" NOT NULL, event TEXT COLLATE "C" NOT NULL, expires_at BIGINT, PRIMARY KEY (scope, key) )',
+    'CREATE INDEX causes_event ON causes (event)',
+    'CREATE TABLE definitions ( digest TEXT COLLATE "C" NOT NULL, noun TEXT COLLATE "C" NOT NULL, key TEXT COLLATE "C" NOT NULL, definition TEXT NOT NULL, folder TEXT NOT NULL, saved_at BIGINT NOT NULL, subflows TEXT, PRIMARY KEY (digest) )',
+    'CREATE INDEX definitions_key ON definitions (noun, key)',
+    'CREATE TABLE events ( id TEXT COLLATE "C" NOT NULL, source TEXT COLLATE "C" NOT NULL, address TEXT COLLATE "C" NOT NULL, subject TEXT COLLATE "C", time BIGINT NOT NULL, document TEXT NOT NULL, PRIMARY KEY (id) )',
+    "CREATE INDEX events_of_flows ON events (subject) WHERE source = 'flow'",
+    'CREATE TABLE runs ( id TEXT COLLATE "C" NOT NULL, event TEXT COLLATE "C", trigger TEXT COLLATE "C", trigger_digest TEXT COLLATE "C", flow TEXT COLLATE "C" NOT NULL, flow_digest TEXT COLLATE "C" NOT NULL, status TEXT COLLATE "C" NOT NULL, priority SMALLINT NOT NULL, epoch INTEGER NOT NULL, owner TEXT COLLATE "C", lease_until BIGINT, created_at BIGINT NOT NULL, started_at BIGINT, finished_at BIGINT, inputs TEXT NOT NULL, output TEXT, error TEXT, code TEXT COLLATE "C", chain TEXT COLLATE "C", depth INTEGER, PRIMARY KEY (id) )',
+    'CREATE INDEX runs_chain ON runs (chain, id) WHERE depth > 0',
+    "CREATE INDEX runs_live ON runs (trigger, id) WHERE status IN ('queued', 'running', 'waiting', 'paused')",
+    'CREATE TABLE source_state ( source TEXT COLLATE "C" NOT NULL, key TEXT COLLATE "C" NOT NULL, value TEXT, PRIMARY KEY (source, key) )',
+    'CREATE TABLE verdicts ( event TEXT COLLATE "C" NOT NULL, trigger TEXT COLLATE "C" NOT NULL, trigger_digest TEXT COLLATE "C", verdict TEXT COLLATE "C" NOT NULL, reason TEXT, detail TEXT, run TEXT COLLATE "C", PRIMARY KEY (event, trigger) )',
+)
+
 SAVE_DEFINITION = Hot(
     0,
     'INSERT INTO definitions (digest, noun, "key", definition, folder, saved_at, subflows) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING',
+    b'INSERT INTO definitions (digest, noun, key, definition, folder, saved_at, subflows) VALUES (%s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR, %s::VARCHAR, %s::BIGINT, %s::VARCHAR) ON CONFLICT (digest) DO NOTHING',
     ('digest', 'noun', 'key', 'definition', 'folder', 'saved_at', 'subflows'),
     fenced=False,
 )
 CLAIM_CAUSE = Hot(
     5,
     'INSERT INTO causes (scope, "key", event, expires_at) VALUES (?, ?, ?, ?) ON CONFLICT (scope, "key") DO UPDATE SET event = excluded.event, expires_at = excluded.expires_at WHERE causes.expires_at IS NOT NULL AND causes.expires_at <= ?',
+    b'INSERT INTO causes (scope, key, event, expires_at) VALUES (%s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::BIGINT) ON CONFLICT (scope, key) DO UPDATE SET event = excluded.event, expires_at = excluded.expires_at WHERE causes.expires_at IS NOT NULL AND causes.expires_at <= %s::BIGINT',
     ('scope', 'key', 'event', 'expires_at', 'now_'),
     fenced=False,
 )
 INSERT_EVENT = Hot(
     10,
     'INSERT INTO events (id, source, address, subject, time, document) VALUES (?, ?, ?, ?, ?, ?)',
+    b'INSERT INTO events (id, source, address, subject, time, document) VALUES (%s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::BIGINT, %s::VARCHAR)',
     ('id', 'source', 'address', 'subject', 'time', 'document'),
     fenced=False,
 )
 INSERT_VERDICT = Hot(
     20,
     'INSERT INTO verdicts (event, "trigger", trigger_digest, verdict, reason, detail, run) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    b'INSERT INTO verdicts (event, trigger, trigger_digest, verdict, reason, detail, run) VALUES (%s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR, %s::VARCHAR, %s::VARCHAR COLLATE "C")',
     ('event', 'trigger', 'trigger_digest', 'verdict', 'reason', 'detail', 'run'),
     fenced=False,
 )
 INSERT_RUN = Hot(
     30,
     'INSERT INTO runs (id, event, "trigger", trigger_digest, flow, flow_digest, status, priority, epoch, owner, lease_until, created_at, inputs, chain, depth) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    b'INSERT INTO runs (id, event, trigger, trigger_digest, flow, flow_digest, status, priority, epoch, owner, lease_until, created_at, inputs, chain, depth) VALUES (%s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::SMALLINT, %s::INTEGER, %s::VARCHAR COLLATE "C", %s::BIGINT, %s::BIGINT, %s::VARCHAR, %s::VARCHAR COLLATE "C", %s::INTEGER)',
     ('id', 'event', 'trigger', 'trigger_digest', 'flow', 'flow_digest', 'status', 'priority', 'epoch', 'owner', 'lease_until', 'created_at', 'inputs', 'chain', 'depth'),
     fenced=False,
 )
 RECORD_ATTEMPT = Hot(
     40,
-    'INSERT INTO attempts (run, path, number, position, step, kind, status, started_at, duration_ms, output, response, error, code, usage, cost_label, flags) SELECT ? AS anon_1, ? AS anon_2, ? AS anon_3, ? AS anon_4, ? AS anon_5, ? AS anon_6, ? AS anon_7, ? AS anon_8, ? AS anon_9, ? AS anon_10, ? AS anon_11, ? AS anon_12, ? AS anon_13, ? AS anon_14, ? AS anon_15, ? AS anon_16 WHERE EXISTS (SELECT * FROM runs WHERE runs.id = ? AND runs.owner = ?) ON CONFLICT (run, path, number) DO UPDATE SET step = excluded.step, kind = excluded.kind, status = excluded.status, started_at = excluded.started_at, duration_ms = excluded.duration_ms, output = excluded.output, response = excluded.response, error = excluded.error, code = excluded.code, usage = excluded.usage, cost_label = excluded.cost_label, flags = excluded.flags',
+    'INSERT INTO attempts (run, path, number, position, step, kind, status, started_at, duration_ms, output, response, error, code, usage, cost_label, flags) SELECT ? AS anon_1, ? AS anon_2, ? AS anon_3, ? AS anon_4, ? AS anon_5, ? AS anon_6, ? AS anon_7, ? AS anon_8, ? AS anon_9, ? AS anon_10, ? AS anon_11, ? AS anon_12, ? AS anon_13, ? AS anon_14, ? AS anon_15, ? AS anon_16 WHERE EXISTS (SELECT 1 FROM runs WHERE runs.id = ? AND runs.owner = ?) ON CONFLICT (run, path, number) DO UPDATE SET step = excluded.step, kind = excluded.kind, status = excluded.status, started_at = excluded.started_at, duration_ms = excluded.duration_ms, output = excluded.output, response = excluded.response, error = excluded.error, code = excluded.code, usage = excluded.usage, cost_label = excluded.cost_label, flags = excluded.flags',
+    b'INSERT INTO attempts (run, path, number, position, step, kind, status, started_at, duration_ms, output, response, error, code, usage, cost_label, flags) SELECT %s::VARCHAR COLLATE "C" AS anon_1, %s::VARCHAR COLLATE "C" AS anon_2, %s::INTEGER AS anon_3, %s::BIGINT AS anon_4, %s::VARCHAR COLLATE "C" AS anon_5, %s::VARCHAR COLLATE "C" AS anon_6, %s::VARCHAR COLLATE "C" AS anon_7, %s::BIGINT AS anon_8, %s::BIGINT AS anon_9, %s::VARCHAR AS anon_10, %s::VARCHAR AS anon_11, %s::VARCHAR AS anon_12, %s::VARCHAR COLLATE "C" AS anon_13, %s::VARCHAR AS anon_14, %s::VARCHAR COLLATE "C" AS anon_15, %s::SMALLINT AS anon_16 WHERE EXISTS (SELECT 1 FROM runs WHERE runs.id = %s::VARCHAR COLLATE "C" AND runs.owner = %s::VARCHAR COLLATE "C" FOR SHARE) ON CONFLICT (run, path, number) DO UPDATE SET step = excluded.step, kind = excluded.kind, status = excluded.status, started_at = excluded.started_at, duration_ms = excluded.duration_ms, output = excluded.output, response = excluded.response, error = excluded.error, code = excluded.code, usage = excluded.usage, cost_label = excluded.cost_label, flags = excluded.flags',
     ('run', 'path', 'number', 'position', 'step', 'kind', 'status', 'started_at', 'duration_ms', 'output', 'response', 'error', 'code', 'usage', 'cost_label', 'flags', 'run_', 'owner_'),
     fenced=True,
 )
 RECORD_PLAIN = Hot(
     40,
     'INSERT INTO attempts (run, path, number, position, step, kind, status, started_at, duration_ms, output, flags) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run, path, number) DO NOTHING',
+    b'INSERT INTO attempts (run, path, number, position, step, kind, status, started_at, duration_ms, output, flags) VALUES (%s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::INTEGER, %s::BIGINT, %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::BIGINT, %s::BIGINT, %s::VARCHAR, %s::SMALLINT) ON CONFLICT (run, path, number) DO NOTHING',
     ('run', 'path', 'number', 'position', 'step', 'kind', 'status', 'started_at', 'duration_ms', 'output', 'flags'),
     fenced=False,
 )
 START_RUN = Hot(
     50,
     "UPDATE runs SET status=?, started_at=? WHERE runs.id = ? AND runs.owner = ? AND runs.status IN ('queued', 'running', 'waiting', 'paused')",
+    b'UPDATE runs SET status=%s::VARCHAR COLLATE "C", started_at=%s::BIGINT WHERE runs.id = %s::VARCHAR COLLATE "C" AND runs.owner = %s::VARCHAR COLLATE "C" AND runs.status IN (\'queued\', \'running\', \'waiting\', \'paused\')',
     ('status', 'started_at', 'id_', 'owner_'),
     fenced=False,
 )
 FINISH_RUN = Hot(
     60,
     "UPDATE runs SET status=?, started_at=?, finished_at=?, output=?, error=?, code=? WHERE runs.id = ? AND runs.owner = ? AND runs.status IN ('queued', 'running', 'waiting', 'paused')",
+    b'UPDATE runs SET status=%s::VARCHAR COLLATE "C", started_at=%s::BIGINT, finished_at=%s::BIGINT, output=%s::VARCHAR, error=%s::VARCHAR, code=%s::VARCHAR COLLATE "C" WHERE runs.id = %s::VARCHAR COLLATE "C" AND runs.owner = %s::VARCHAR COLLATE "C" AND runs.status IN (\'queued\', \'running\', \'waiting\', \'paused\')',
     ('status', 'started_at', 'finished_at', 'output', 'error', 'code', 'id_', 'owner_'),
     fenced=True,
 )
 SAVE_STATE = Hot(
     70,
     'INSERT INTO source_state (source, "key", value) VALUES (?, ?, ?) ON CONFLICT (source, "key") DO UPDATE SET value = excluded.value',
+    b'INSERT INTO source_state (source, key, value) VALUES (%s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR) ON CONFLICT (source, key) DO UPDATE SET value = excluded.value',
     ('source', 'key', 'value'),
     fenced=False,
 )
 RENEW_LEASE = Hot(
     80,
     "UPDATE runs SET lease_until=? WHERE runs.owner = ? AND runs.status IN ('queued', 'running', 'waiting', 'paused')",
+    b'UPDATE runs SET lease_until=%s::BIGINT WHERE runs.owner = %s::VARCHAR COLLATE "C" AND runs.status IN (\'queued\', \'running\', \'waiting\', \'paused\')',
     ('lease_until', 'owner_'),
     fenced=False,
 )
 RECONCILE = Hot(
     90,
     'UPDATE runs SET epoch=(runs.epoch + 1), owner=?, lease_until=NULL WHERE runs.status IN (\'queued\', \'running\', \'waiting\', \'paused\') AND (runs.lease_until IS NULL OR runs.lease_until < ?) RETURNING id, epoch, priority, "trigger"',
+    b'UPDATE runs SET epoch=(runs.epoch + 1), owner=%s::VARCHAR COLLATE "C", lease_until=NULL WHERE runs.status IN (\'queued\', \'running\', \'waiting\', \'paused\') AND (runs.lease_until IS NULL OR runs.lease_until < %s::BIGINT) RETURNING runs.id, runs.epoch, runs.priority, runs.trigger',
     ('owner', 'now_'),
     fenced=False,
 )
 RESCUE = Hot(
     90,
     'UPDATE runs SET epoch=(runs.epoch + 1), owner=?, lease_until=NULL WHERE runs.status IN (\'queued\', \'running\', \'waiting\', \'paused\') AND runs.lease_until < ? RETURNING id, epoch, priority, "trigger"',
+    b'UPDATE runs SET epoch=(runs.epoch + 1), owner=%s::VARCHAR COLLATE "C", lease_until=NULL WHERE runs.status IN (\'queued\', \'running\', \'waiting\', \'paused\') AND runs.lease_until < %s::BIGINT RETURNING runs.id, runs.epoch, runs.priority, runs.trigger',
     ('owner', 'now_'),
     fenced=False,
 )
 LOAD_STATE = Hot(
     90,
     'SELECT source_state."key", source_state.value FROM source_state WHERE source_state.source = ? AND source_state.value IS NOT NULL',
+    b'SELECT source_state.key, source_state.value FROM source_state WHERE source_state.source = %s::VARCHAR COLLATE "C" AND source_state.value IS NOT NULL',
     ('source',),
     fenced=False,
 )
 KEPT_DIGESTS = Hot(
     90,
     'SELECT definitions.digest FROM definitions',
+    b'SELECT definitions.digest FROM definitions',
     (),
     fenced=False,
 )
 CAUSE_EVENT = Hot(
     90,
     'SELECT causes.event FROM causes WHERE causes.scope = ? AND causes."key" = ?',
+    b'SELECT causes.event FROM causes WHERE causes.scope = %s::VARCHAR COLLATE "C" AND causes.key = %s::VARCHAR COLLATE "C"',
     ('scope', 'key'),
+    fenced=False,
+)
+ENDED_EVENTS = Hot(
+    90,
+    "SELECT events.id, events.time FROM events WHERE NOT (EXISTS (SELECT 1 FROM verdicts JOIN runs ON runs.id = verdicts.run WHERE verdicts.event = events.id AND runs.status IN ('queued', 'running', 'waiting', 'paused'))) ORDER BY events.id LIMIT ? OFFSET 0",
+    b"SELECT events.id, events.time FROM events WHERE (events.id NOT IN (SELECT runs.event FROM runs WHERE runs.status IN ('queued', 'running', 'waiting', 'paused') AND runs.event IS NOT NULL)) ORDER BY events.id LIMIT %s OFFSET 0",
+    ('limit',),
+    fenced=False,
+)
+EVENT_BEYOND = Hot(
+    90,
+    'SELECT events.id FROM events ORDER BY events.id DESC LIMIT 1 OFFSET ?',
+    b'SELECT events.id FROM events ORDER BY events.id DESC LIMIT 1 OFFSET %s',
+    ('rows',),
+    fenced=False,
+)
+PRUNE_ATTEMPTS = Hot(
+    90,
+    'DELETE FROM attempts WHERE attempts.run IN (SELECT verdicts.run FROM verdicts WHERE verdicts.event = ?)',
+    b'DELETE FROM attempts WHERE attempts.run IN (SELECT verdicts.run FROM verdicts WHERE verdicts.event = %s::VARCHAR COLLATE "C")',
+    ('event_',),
+    fenced=False,
+)
+PRUNE_RUNS = Hot(
+    90,
+    'DELETE FROM runs WHERE runs.id IN (SELECT verdicts.run FROM verdicts WHERE verdicts.event = ?)',
+    b'DELETE FROM runs WHERE runs.id IN (SELECT verdicts.run FROM verdicts WHERE verdicts.event = %s::VARCHAR COLLATE "C")',
+    ('event_',),
+    fenced=False,
+)
+PRUNE_VERDICTS = Hot(
+    90,
+    'DELETE FROM verdicts WHERE verdicts.event = ?',
+    b'DELETE FROM verdicts WHERE verdicts.event = %s::VARCHAR COLLATE "C"',
+    ('event_',),
+    fenced=False,
+)
+PRUNE_CAUSES = Hot(
+    90,
+    'DELETE FROM causes WHERE causes.event = ?',
+    b'DELETE FROM causes WHERE causes.event = %s::VARCHAR COLLATE "C"',
+    ('event_',),
+    fenced=False,
+)
+PRUNE_EVENTS = Hot(
+    90,
+    'DELETE FROM events WHERE events.id = ?',
+    b'DELETE FROM events WHERE events.id = %s::VARCHAR COLLATE "C"',
+    ('event_',),
+    fenced=False,
+)
+RUNS_BY_HAND = Hot(
+    90,
+    'SELECT runs.id FROM runs WHERE runs.event IS NULL AND runs.finished_at < ? ORDER BY runs.id LIMIT ? OFFSET 0',
+    b'SELECT runs.id FROM runs WHERE runs.event IS NULL AND runs.finished_at < %s::BIGINT ORDER BY runs.id LIMIT %s OFFSET 0',
+    ('before', 'limit'),
+    fenced=False,
+)
+PRUNE_ATTEMPTS_OF_RUN = Hot(
+    90,
+    'DELETE FROM attempts WHERE attempts.run = ?',
+    b'DELETE FROM attempts WHERE attempts.run = %s::VARCHAR COLLATE "C"',
+    ('run_',),
+    fenced=False,
+)
+PRUNE_RUN = Hot(
+    90,
+    'DELETE FROM runs WHERE runs.id = ?',
+    b'DELETE FROM runs WHERE runs.id = %s::VARCHAR COLLATE "C"',
+    ('run_',),
+    fenced=False,
+)
+FORGET_CAUSES = Hot(
+    90,
+    'DELETE FROM causes WHERE causes.expires_at IS NOT NULL AND causes.expires_at <= ?',
+    b'DELETE FROM causes WHERE causes.expires_at IS NOT NULL AND causes.expires_at <= %s::BIGINT',
+    ('now_',),
+    fenced=False,
+)
+FORGET_STATE = Hot(
+    90,
+    'DELETE FROM source_state WHERE source_state.value IS NULL',
+    b'DELETE FROM source_state WHERE source_state.value IS NULL',
+    (),
     fenced=False,
 )

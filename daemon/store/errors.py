@@ -2,8 +2,9 @@
 
 StoreError
 ├── StoreUnusable   the database cannot be opened: corrupt, newer than this program, no permission. With a hint
-├── HomeInUse       another daemon holds this home
+├── HomeInUse       another daemon holds this home, or serves this database
 ├── Ambiguous       an id's prefix fits several rows
+├── Rejected        the database refused one operation: a key that is there, a value it cannot hold
 └── Fenced          a run was written by a process that no longer owns it
 """
 
@@ -23,7 +24,7 @@ class StoreUnusable(StoreError):  # noqa: N818 - a state
 
 
 class HomeInUse(StoreError):  # noqa: N818 - a state
-    """Another daemon holds this home."""
+    """Another daemon holds this home, or serves this database."""
 
 
 class Ambiguous(StoreError):  # noqa: N818 - a state
@@ -32,6 +33,10 @@ class Ambiguous(StoreError):  # noqa: N818 - a state
     def __init__(self, prefix: str, matches: list[str]) -> None:
         self.matches = matches
         super().__init__(f"«{prefix}» is the beginning of several ids: {', '.join(matches)}", "give more of it")
+
+
+class Rejected(StoreError):  # noqa: N818 - a state
+    """The database refused one operation; nothing of it was kept, and others are not concerned."""
 
 
 class Fenced(StoreError):  # noqa: N818 - a state

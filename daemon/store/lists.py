@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, CompoundSelect, Select, Table, or_, select, text, union_all
 
+from daemon.store.codec import plain
 from daemon.store.rows import LIVE
 from daemon.store.tables import FOLLOWING, LIVE_RUNS, OF_FLOWS, events, runs, verdicts
 from triggers.ids import first_id
@@ -61,9 +62,9 @@ def narrowed_runs(
             )  # the index's own words, and in a question of its own: else it is not taken
             query, scans = query.where(runs.c.id.in_(live)), False
     if event is not None:
-        query, scans = query.where(runs.c.id.in_(select(verdicts.c.run).where(verdicts.c.event == event))), False
+        query, scans = query.where(runs.c.id.in_(select(verdicts.c.run).where(verdicts.c.event == plain(event)))), False
     if chain is not None:
-        query, scans = query.where(runs.c.id.in_(_runs_of(chain))), False
+        query, scans = query.where(runs.c.id.in_(_runs_of(plain(chain) or ""))), False
     return Narrowed(runs, query, _between(runs, "run", since, until), scans)
 
 
@@ -88,6 +89,7 @@ def narrowed_events(
         query = query.where(said.exists())
     scans = not (source is address is subject is trigger is verdict is None)
     if chain is not None:
+        chain = plain(chain) or ""
         ends = select(events.c.id).where(text(OF_FLOWS), events.c.subject.in_(_runs_of(chain)))
         query, scans = query.where(or_(events.c.id == chain, events.c.id.in_(ends))), False
     return Narrowed(events, query, _between(events, "evt", since, until), scans)
@@ -107,7 +109,7 @@ def _of_ended_run(column: ColumnElement[Any], name: str) -> ColumnElement[Any]:
 
 
 def _equal(table: Table, wanted: dict[str, str | None]) -> list[ColumnElement[bool]]:
-    return [table.c[name] == value for name, value in wanted.items() if value is not None]
+    return [table.c[name] == plain(value) for name, value in wanted.items() if value is not None]
 
 
 def _between(table: Table, prefix: str, since: float | None, until: float | None) -> list[ColumnElement[bool]]:

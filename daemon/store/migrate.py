@@ -1,10 +1,8 @@
-"""Migrations by Alembic, in one transaction, after a backup. Imported only when a database's version differs."""
+"""Migrations by Alembic, in one transaction. Imported only when a database's version differs."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from alembic import command
@@ -12,46 +10,38 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import StaticPool
 
+from daemon.location import Location
 from daemon.store.errors import StoreUnusable
 
 SCRIPTS = Path(__file__).parent / "migrations"
 
 
-def migrate(connection: sqlite3.Connection, path: Path, found: str) -> None:
-    """Bring the database from version `found` to the newest one, after a backup beside it.
+def migrate(
+    engine: Engine, begin: Sequence[str], location: Location, found: str, before: Callable[[], None] = lambda: None
+) -> None:
+    """Bring the database from version `found` to the newest one. `before` is done first, when everybody else is kept out.
 
-    Raises StoreUnusable for a version this program does not know (a newer program wrote it), and nothing is changed then.
+    Raises StoreUnusable for a version this program does not know (a newer program wrote it), or where it cannot be done. Nothing
+    is changed then.
     """
     config = configuration()
     try:
         ScriptDirectory.from_config(config).get_revision(found)
     except CommandError as error:
         raise StoreUnusable(
-            f"{path}: its schema is at version {found}, which this camshaft does not know",
-            "a newer camshaft wrote it: upgrade this one, or put back the backup that the upgrade made beside it",
+            f"{location}: its schema is at version {found}, which this camshaft does not know",
+            "a newer camshaft wrote it: upgrade this one, or put back the backup that was made before the upgrade",
         ) from error
     try:
-        upgrade(connection, config, before=lambda: _back_up(path, found))
+        upgrade(engine, begin, before=before)
     except (OSError, DBAPIError) as error:
         raise StoreUnusable(
-            f"{path}: its schema could not be brought from version {found} to the newest: {getattr(error, 'orig', error)}",
-            "nothing of it was changed: check the disk, and that this user may write to the folder",
+            f"{location}: its schema could not be brought from version {found} to the newest: {getattr(error, 'orig', error)}",
+            "nothing of it was changed: check the disk, and that this user may change the database and write beside it",
         ) from error
-
-
-def _back_up(path: Path, version: str) -> None:
-    """A copy beside the database, whole or not there. On a connection of its own: one that is about to write cannot be copied."""
-    made = path.with_name(f"{path.name}.{version}.backup")
-    unfinished = made.with_suffix(".unfinished")
-    unfinished.unlink(missing_ok=True)
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(unfinished)) as target:
-        unfinished.chmod(0o600)
-        source.backup(target)
-    unfinished.rename(made)
 
 
 def configuration() -> Config:
@@ -61,17 +51,17 @@ def configuration() -> Config:
     return config
 
 
-def upgrade(
-    connection: sqlite3.Connection, config: Config, revision: str = "head", before: Callable[[], None] = lambda: None
-) -> None:
-    """Run the migrations on this very connection, all in one transaction; `before` is done first, with everybody else kept out."""
-    engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
+def upgrade(engine: Engine, begin: Sequence[str], revision: str = "head", before: Callable[[], None] = lambda: None) -> None:
+    """Run the migrations in one transaction. `begin`: the statements that open it and keep everybody else out."""
+    config = configuration()
     with engine.connect() as bound:
-        bound.exec_driver_sql("BEGIN IMMEDIATE")
+        for statement in begin:
+            bound.exec_driver_sql(statement)
         try:
             if not _done(bound, config):  # by another process, while this one waited for its turn
                 before()
-                _run(bound, config, revision)
+                config.attributes["connection"] = bound
+                command.upgrade(config, revision)
         except BaseException:
             bound.exec_driver_sql("ROLLBACK")
             raise
@@ -81,8 +71,3 @@ def upgrade(
 def _done(bound: Connection, config: Config) -> bool:
     head = ScriptDirectory.from_config(config).get_current_head()
     return MigrationContext.configure(bound).get_current_revision() == head
-
-
-def _run(bound: Connection, config: Config, revision: str) -> None:
-    config.attributes["connection"] = bound
-    command.upgrade(config, revision)

@@ -1,35 +1,33 @@
-"""The readers: SQLAlchemy over aiosqlite, on connections of their own, for people and for what is resumed."""
+"""The readers: SQLAlchemy on connections of their own, for people and for what is resumed."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Select, event, func, select, text
+from sqlalchemy import Select, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from daemon.store.codec import decode
+from daemon.location import Location
+from daemon.store.codec import decode, plain
 from daemon.store.errors import Ambiguous, StoreError
 from daemon.store.lists import MOST_ROWS, SCAN_ROWS, Item, Narrowed, Page, narrowed_events, narrowed_runs
+from daemon.store.reading import readable
 from daemon.store.rows import LIVE, EventRow, Run, Version, attempt_from, event_from, run_from, verdict_from, version_from
 from daemon.store.tables import FOLLOWING, attempts, definitions, events, runs, source_state, verdicts
 
 Row = dict[str, Any]
 
-READERS = 2
+PATIENCE_S = 15.0  # longer than a busy database is waited for; a network that says nothing ends here
 
 
 class Reads:
     """Opened on the first question, closed with the store."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        address = URL.create("sqlite+aiosqlite", database=str(path))  # not as text: a folder's name may hold ? # and %
-        self._engine = create_async_engine(address, poolclass=AsyncAdaptedQueuePool, pool_size=READERS, max_overflow=0)
-        event.listen(self._engine.sync_engine, "connect", _read_only)
+    def __init__(self, location: Location) -> None:
+        self._location = location
+        self._engine = readable(location).engine()
 
     async def close(self) -> None:
         await self._engine.dispose()
@@ -82,7 +80,7 @@ class Reads:
     async def _page(self, narrowed: Narrowed, form: Callable[[Row], Item], limit: int, before: str | None) -> Page[Item]:
         """The newest that fit, and where to go on: after the last of them, or where this question stopped looking."""
         column = narrowed.table.c.id
-        bounds = [*narrowed.bounds, *([] if before is None else [column < before])]
+        bounds = [*narrowed.bounds, *([] if before is None else [column < plain(before)])]
         most = max(1, min(limit, MOST_ROWS))
         floor = None
         if narrowed.scans:
@@ -96,6 +94,7 @@ class Reads:
 
     async def _one(self, table: Any, prefix: str, *, exact: bool = False) -> Row | None:
         """The row whose id begins so. Raises Ambiguous where there are several and none is it exactly."""
+        prefix = plain(prefix) or ""
         if not prefix:
             return None
         wanted = (
@@ -111,14 +110,8 @@ class Reads:
     async def _rows(self, query: Select[Any]) -> list[Row]:
         """Raises StoreError where the database cannot be read."""
         try:
-            async with self._engine.connect() as connection:
+            async with asyncio.timeout(PATIENCE_S), self._engine.connect() as connection:
                 return [row._asdict() for row in await connection.execute(query)]
-        except SQLAlchemyError as error:
-            raise StoreError(f"{self._path}: cannot be read: {getattr(error, 'orig', None) or error}") from error
-
-
-def _read_only(connection: Any, _record: Any) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA busy_timeout = 5000")
-    cursor.execute("PRAGMA query_only = ON")
-    cursor.close()
+        except (SQLAlchemyError, TimeoutError, OSError) as error:
+            why = getattr(error, "orig", None) or error
+            raise StoreError(f"{self._location}: cannot be read: {why or 'no answer'}") from error

@@ -7,19 +7,21 @@ another process's token changes nothing and raises Fenced.
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, closing
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from daemon.location import Location
 from daemon.store import compiled as sql
 from daemon.store.causes import once, taken
 from daemon.store.codec import decode, encode, plain
+from daemon.store.database import Database
+from daemon.store.errors import StoreError
+from daemon.store.group import Connection, Row, Rows
 from daemon.store.hot import Hot
 from daemon.store.pruning import BITE, forget_expired, prune_bite
 from daemon.store.rows import (
@@ -36,12 +38,11 @@ from daemon.store.rows import (
     micros,
     plain_attempt_row,
     run_row,
+    state_row,
     verdict_row,
     version_row,
 )
-from daemon.store.schema import prepare
-from daemon.store.sqlite import connect, ready_for_loop
-from daemon.store.writer import Row, Writer
+from daemon.store.writer import Writer
 from triggers.source import Accepted
 
 if TYPE_CHECKING:
@@ -65,12 +66,12 @@ def _nobody(_runs: Sequence[Run]) -> None:
 class Store:
     """One open database. `token` names this process; made by open_store()."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, token: str, *, leased: bool) -> None:
-        self.path = path
+    def __init__(self, location: Location, database: Database, token: str, *, leased: bool) -> None:
+        self.location = location
         self.token = token
-        self._connection = connection
+        self._database = database
         self._leased = leased
-        self._writer = Writer(connection, [(sql.SAVE_STATE, _state_row("store", "written_by", token))])
+        self._writer = Writer(database, [(sql.SAVE_STATE, state_row("store", "written_by", token))])
         self._fresh: dict[str, Run] = {}
         self._position = time.time_ns() // 1000
         self._reads: Reads | None = None
@@ -93,7 +94,7 @@ class Store:
     def accept_all(self, events: Sequence[tuple[Event, Sequence[Candidate], Then]]) -> asyncio.Future[list[Accepted]]:
         """The same for events that stand or fall together, one after the other: of two copies the second is the duplicate."""
 
-        def decide(connection: sqlite3.Connection) -> tuple[Sequence[tuple[Hot, Row]], Any]:
+        def decide(connection: Connection) -> tuple[Rows, Any]:
             decisions = [self._decide(event, candidates, connection) for event, candidates, _ in events]
             return [row for rows, _ in decisions for row in rows], [decided for _, decided in decisions]
 
@@ -102,8 +103,8 @@ class Store:
         )
 
     def _decide(
-        self, event: Event, candidates: Sequence[Candidate], connection: sqlite3.Connection
-    ) -> tuple[Sequence[tuple[Hot, Row]], tuple[str, bool, Sequence[Candidate]]]:
+        self, event: Event, candidates: Sequence[Candidate], connection: Connection
+    ) -> tuple[Rows, tuple[str, bool, Sequence[Candidate]]]:
         """Where something must not happen twice the unique key decides, inside the transaction."""
         earlier = taken(connection, event.cause, event)
         if earlier is not None:
@@ -128,7 +129,7 @@ class Store:
         return rows
 
     def _state_rows(self, event: Event) -> list[tuple[Hot, Row]]:
-        return [(sql.SAVE_STATE, _state_row(event.source, key, value)) for key, value in (event.state or {}).items()]
+        return [(sql.SAVE_STATE, state_row(event.source, key, value)) for key, value in (event.state or {}).items()]
 
     def _accepted(self, event_id: str, candidates: Sequence[Candidate], then: Then | None) -> Accepted:
         runs = self._keep_fresh(candidates)
@@ -145,11 +146,15 @@ class Store:
                 self._fresh[run.id] = run
         return runs
 
-    async def enqueue(self, run: Run) -> None:
-        """Queue a run that no event made (`flow execute`)."""
-        await self._writer.submit([(sql.INSERT_RUN, run_row(run, self._lease()))])
-        if len(self._fresh) < FRESH_RUNS:
-            self._fresh[run.id] = run
+    async def enqueue(self, run: Run, then: Then = _nobody) -> None:
+        """Queue a run that no event made (`flow execute`). `then` is told of it as accept()'s is."""
+
+        def queued(_: Any) -> None:
+            if len(self._fresh) < FRESH_RUNS:
+                self._fresh[run.id] = run
+            then([run])
+
+        await self._writer.submit([(sql.INSERT_RUN, run_row(run, self._lease()))], then=queued)
 
     # -- a run's life -------------------------------------------------------------------------------------------------
 
@@ -190,9 +195,7 @@ class Store:
         else:
             self._writer.post(rows, told, told)
 
-    def _follow(
-        self, rows: Sequence[tuple[Hot, Row]], follow_ups: Sequence[FollowUp], connection: sqlite3.Connection
-    ) -> tuple[Sequence[tuple[Hot, Row]], list[Candidate]]:
+    def _follow(self, rows: Rows, follow_ups: Sequence[FollowUp], connection: Connection) -> tuple[Rows, list[Candidate]]:
         """The run's end and, each decided by itself, the events that follow from it."""
         queued: list[Candidate] = []
         written = list(rows)
@@ -228,18 +231,22 @@ class Store:
             rows.append((sql.RECORD_ATTEMPT, attempt_row(run_id, self.token, self._position, attempt)))
         return rows
 
-    def reconcile(self, now: float) -> list[Due]:
+    async def reconcile(self, now: float) -> list[Due]:
         """Take over every run that has not ended and whose owner is gone; called once, before anything else is written.
 
         The daemon holds the home's lock, so that runs without a lease are those of a daemon that is gone.
         """
-        rows = self._connection.execute(sql.RECONCILE.sql, (self.token, micros(now))).fetchall()
-        return sorted((Due(*row) for row in rows), key=lambda due: due.run)
+        return await self._take_over(sql.RECONCILE, now)
 
     async def rescue(self, now: float) -> list[Due]:
-        """Take over the runs whose owner let its lease run out: a command that was killed."""
-        rows = await self._inside(lambda connection: connection.execute(sql.RESCUE.sql, (self.token, micros(now))).fetchall())
-        return [Due(*row) for row in rows]
+        """Take over the runs whose owner let its lease run out: a command that was killed. A database that is away is waited for."""
+        return await self._take_over(sql.RESCUE, now, keep=True)
+
+    async def _take_over(self, hot: Hot, now: float, *, keep: bool = False) -> list[Due]:
+        """`keep`: where it is not known whether they were taken over, that is waited for, or nobody would work on them."""
+        row = (self.token, micros(now))
+        rows = await self._inside(lambda connection: connection.execute(hot, row).fetchall(), keep=keep)
+        return sorted((Due(*row) for row in rows), key=lambda due: due.run)
 
     def renew(self) -> asyncio.Future[None]:
         """Go on owning this process's runs for another lease."""
@@ -263,8 +270,9 @@ class Store:
         """
         missing = list(items)
         if len(missing) > SAVED_AT_ONCE:
-            kept = {row[0] for row in await asyncio.to_thread(_fetch, self.path, sql.KEPT_DIGESTS)}
+            kept = {row[0] for row in await asyncio.to_thread(self._database.fetch, sql.KEPT_DIGESTS)}
             missing = [(item, folder) for item, folder in missing if item.digest not in kept]
+        missing.sort(key=lambda one: one[0].digest)  # the same order in every process: none waits for one that waits for it
         now = micros(time.time())
         for first in range(0, len(missing), SAVED_AT_ONCE):
             part = missing[first : first + SAVED_AT_ONCE]
@@ -274,11 +282,12 @@ class Store:
             await self._writer.submit(rows)
 
     async def load_state(self, source: str) -> dict[str, Any]:
-        return await asyncio.to_thread(lambda: {key: decode(value) for key, value in _fetch(self.path, sql.LOAD_STATE, source)})
+        rows = await asyncio.to_thread(self._database.fetch, sql.LOAD_STATE, (source,))  # a ledger may have a hundred thousand
+        return {key: decode(value) for key, value in rows}
 
     async def save_state(self, source: str, changes: Mapping[str, Any]) -> None:
         if changes:
-            await self._writer.submit([(sql.SAVE_STATE, _state_row(source, key, value)) for key, value in changes.items()])
+            await self._writer.submit([(sql.SAVE_STATE, state_row(source, key, value)) for key, value in changes.items()])
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
@@ -286,7 +295,7 @@ class Store:
         """The readers, opened on first use: SQLAlchemy costs 0.2 s and 30 MB that a daemon need not have until somebody asks."""
         if self._reads is None:
             module = await asyncio.to_thread(import_module, "daemon.store.reads")  # in a thread: events go on meanwhile
-            self._reads = self._reads or module.Reads(self.path)  # type: ignore[redundant-expr]  # another task may have
+            self._reads = self._reads or module.Reads(self.location)  # type: ignore[redundant-expr]  # another task may have
         return self._reads
 
     async def runs(self, **filters: Any) -> Page[Run]:
@@ -323,6 +332,11 @@ class Store:
     # -- the rest -----------------------------------------------------------------------------------------------------
 
     @property
+    def lost(self) -> asyncio.Future[StoreError]:
+        """Done when another daemon serves this database: nothing can be written any more. Its result says who."""
+        return self._database.lost
+
+    @property
     def failing(self) -> bool:
         """True while nothing can be made durable."""
         return self._writer.failing
@@ -355,9 +369,9 @@ class Store:
             if bite < BITE:
                 return pruned
 
-    def _inside(self, work: Callable[[sqlite3.Connection], Any]) -> asyncio.Future[Any]:
+    def _inside(self, work: Callable[[Connection], Any], *, keep: bool = False) -> asyncio.Future[Any]:
         """Do something inside the writer's transaction."""
-        return self._writer.submit((), guard=lambda connection: ((), work(connection)))
+        return self._writer.submit((), guard=lambda connection: ((), work(connection)), keep=keep)
 
     async def answers(self) -> None:
         """Return when the writer's thread has answered, whether or not it can write."""
@@ -375,33 +389,3 @@ class Store:
 
 
 LEASE_S = 60.0  # for runs of a process without the home's lock; renewed every third of it
-
-
-@asynccontextmanager
-async def open_store(path: Path, *, token: str, leased: bool = False, synchronous: str = "full") -> AsyncIterator[Store]:
-    """Open, create or migrate the database at `path`. `leased`: this process does not hold the home's lock.
-
-    Raises StoreUnusable with the way out.
-    """
-    connection = connect(path, synchronous=synchronous)
-    try:
-        prepare(connection, path)
-        ready_for_loop(connection)
-    except BaseException:
-        connection.close()
-        raise
-    store = Store(path, connection, token, leased=leased)
-    try:
-        yield store
-    finally:
-        await store.close()
-
-
-def _fetch(path: Path, hot: Hot, *values: Any) -> list[Any]:
-    """On a connection of its own, in a thread: a ledger may have a hundred thousand rows."""
-    with closing(sqlite3.connect(path, timeout=5.0)) as connection:
-        return connection.execute(hot.sql, values).fetchall()
-
-
-def _state_row(source: str, key: str, value: Any) -> Row:
-    return (source, plain(key), None if value is None else encode(value))

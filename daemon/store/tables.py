@@ -1,23 +1,36 @@
 """The tables. Instants are INTEGER microseconds since the epoch, UTC; JSON is TEXT (codec.py); ids sort by time.
 
+PostgreSQL compares words as bytes too, whatever its database was made with: ids are found by ranges, and lists go by their order.
+
 Wide tables keep SQLite's rowid: with a 4 KB document WITHOUT ROWID costs a fifth more for each event. Narrow ones do without.
 """
 
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, PrimaryKeyConstraint, SmallInteger, String, Table, Text, text
+from sqlalchemy.types import TypeEngine
 
 HEAD = "0002"  # the migration this program's tables correspond to
 
 metadata = MetaData()
 
+_BYTES = Text(collation="C")
+
+
+def _word(length: int) -> TypeEngine[str]:
+    """A short word of ours. The length says what is meant; SQLite does not hold to it, and PostgreSQL need not."""
+    return String(length).with_variant(_BYTES, "postgresql")
+
+
+_NAME = Text().with_variant(_BYTES, "postgresql")  # a word of a person, or of an event
+
 events = Table(
     "events",
     metadata,
-    Column("id", String(40), primary_key=True),
-    Column("source", String(20), nullable=False),
-    Column("address", Text, nullable=False),
-    Column("subject", Text),
+    Column("id", _word(40), primary_key=True),
+    Column("source", _word(20), nullable=False),
+    Column("address", _NAME, nullable=False),
+    Column("subject", _NAME),
     Column("time", BigInteger, nullable=False),
     Column("document", Text, nullable=False),
 )
@@ -30,13 +43,13 @@ Index("events_of_flows", events.c.subject, sqlite_where=text(OF_FLOWS), postgres
 verdicts = Table(
     "verdicts",
     metadata,
-    Column("event", String(40), nullable=False),
-    Column("trigger", Text, nullable=False),
-    Column("trigger_digest", String(64)),
-    Column("verdict", String(24), nullable=False),
+    Column("event", _word(40), nullable=False),
+    Column("trigger", _NAME, nullable=False),
+    Column("trigger_digest", _word(64)),
+    Column("verdict", _word(24), nullable=False),
     Column("reason", Text),
     Column("detail", Text),
-    Column("run", String(40)),
+    Column("run", _word(40)),
     PrimaryKeyConstraint("event", "trigger"),
     sqlite_with_rowid=False,
 )
@@ -44,16 +57,16 @@ verdicts = Table(
 runs = Table(
     "runs",
     metadata,
-    Column("id", String(40), primary_key=True),
-    Column("event", String(40)),
-    Column("trigger", Text),
-    Column("trigger_digest", String(64)),
-    Column("flow", Text, nullable=False),
-    Column("flow_digest", String(64), nullable=False),
-    Column("status", String(12), nullable=False),
+    Column("id", _word(40), primary_key=True),
+    Column("event", _word(40)),
+    Column("trigger", _NAME),
+    Column("trigger_digest", _word(64)),
+    Column("flow", _NAME, nullable=False),
+    Column("flow_digest", _word(64), nullable=False),
+    Column("status", _word(12), nullable=False),
     Column("priority", SmallInteger, nullable=False),
     Column("epoch", Integer, nullable=False),
-    Column("owner", String(40)),
+    Column("owner", _word(40)),
     Column("lease_until", BigInteger),  # NULL: its owner holds the home's lock and needs no lease
     Column("created_at", BigInteger, nullable=False),
     Column("started_at", BigInteger),
@@ -61,14 +74,14 @@ runs = Table(
     Column("inputs", Text, nullable=False),
     Column("output", Text),
     Column("error", Text),
-    Column("code", Text),
-    Column("chain", Text),  # NULL: of a program before 0002; the run began its own chain
+    Column("code", _NAME),
+    Column("chain", _NAME),  # NULL: of a program before 0002; the run began its own chain
     Column("depth", Integer),
 )
 
 LIVE_RUNS = "status IN ('queued', 'running', 'waiting', 'paused')"
 # Small for ever: finished runs leave it. Recovery and overlap read it; history is read by primary key.
-Index("runs_live", runs.c.trigger, runs.c.id, sqlite_where=text(LIVE_RUNS))
+Index("runs_live", runs.c.trigger, runs.c.id, sqlite_where=text(LIVE_RUNS), postgresql_where=text(LIVE_RUNS))
 FOLLOWING = "depth > 0"
 # Small as well: only runs that other runs started. How far a chain has come is read from it.
 Index("runs_chain", runs.c.chain, runs.c.id, sqlite_where=text(FOLLOWING), postgresql_where=text(FOLLOWING))
@@ -76,21 +89,21 @@ Index("runs_chain", runs.c.chain, runs.c.id, sqlite_where=text(FOLLOWING), postg
 attempts = Table(
     "attempts",
     metadata,
-    Column("run", String(40), nullable=False),
-    Column("path", Text, nullable=False),
+    Column("run", _word(40), nullable=False),
+    Column("path", _NAME, nullable=False),
     Column("number", Integer, nullable=False),
     Column("position", BigInteger, nullable=False),  # in the order in which the executor told of them
-    Column("step", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("status", String(12), nullable=False),
+    Column("step", _NAME, nullable=False),
+    Column("kind", _NAME, nullable=False),
+    Column("status", _word(12), nullable=False),
     Column("started_at", BigInteger, nullable=False),
     Column("duration_ms", BigInteger),
     Column("output", Text),
     Column("response", Text),
     Column("error", Text),
-    Column("code", Text),
+    Column("code", _NAME),
     Column("usage", Text),
-    Column("cost_label", Text),
+    Column("cost_label", _NAME),
     Column("flags", SmallInteger, nullable=False),  # rows.py: track, final, effects, container
     PrimaryKeyConstraint("run", "path", "number"),
 )
@@ -99,9 +112,9 @@ attempts = Table(
 causes = Table(
     "causes",
     metadata,
-    Column("scope", Text, nullable=False),
-    Column("key", Text, nullable=False),
-    Column("event", String(40), nullable=False),
+    Column("scope", _NAME, nullable=False),
+    Column("key", _NAME, nullable=False),
+    Column("event", _word(40), nullable=False),
     Column("expires_at", BigInteger),
     PrimaryKeyConstraint("scope", "key"),
     sqlite_with_rowid=False,
@@ -112,8 +125,8 @@ Index("causes_event", causes.c.event)  # a cause goes with its event, when that 
 source_state = Table(
     "source_state",
     metadata,
-    Column("source", Text, nullable=False),
-    Column("key", Text, nullable=False),
+    Column("source", _NAME, nullable=False),
+    Column("key", _NAME, nullable=False),
     Column("value", Text),  # NULL: deleted, and swept by upkeep
     PrimaryKeyConstraint("source", "key"),
     sqlite_with_rowid=False,
@@ -122,9 +135,9 @@ source_state = Table(
 definitions = Table(
     "definitions",
     metadata,
-    Column("digest", String(64), primary_key=True),
-    Column("noun", String(8), nullable=False),  # flow | trigger
-    Column("key", Text, nullable=False),
+    Column("digest", _word(64), primary_key=True),
+    Column("noun", _word(8), nullable=False),  # flow | trigger
+    Column("key", _NAME, nullable=False),
     Column("definition", Text, nullable=False),
     Column("folder", Text, nullable=False),
     Column("saved_at", BigInteger, nullable=False),
@@ -133,4 +146,4 @@ definitions = Table(
 
 Index("definitions_key", definitions.c.noun, definitions.c.key)  # a flow's versions, among ten thousand
 
-schema_version = Table("alembic_version", metadata, Column("version_num", String(32), primary_key=True))
+schema_version = Table("alembic_version", metadata, Column("version_num", _word(32), primary_key=True))

@@ -6,13 +6,14 @@ import asyncio
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
 import aiohttp
 import pytest
+
+from tests.acceptance.database import ON_POSTGRESQL, URL, rows
 
 CAMSHAFT = Path(sys.executable).parent / "camshaft"
 PATIENCE_S = 30.0  # a guard, not a measure: two cores and other tests
@@ -73,12 +74,8 @@ class Daemon:
             return await self.process.wait()
 
     def rows(self, query: str, *values):
-        """Straight from the database file, as a stranger would look."""
-        connection = sqlite3.connect(f"file:{self.home / 'state' / 'camshaft.db'}?mode=ro", uri=True)
-        try:
-            return connection.execute(query, values).fetchall()
-        finally:
-            connection.close()
+        """Straight from the database, as a stranger would look."""
+        return rows(self.home, query, *values)
 
     async def until(self, query: str, *values) -> list:
         """Wait until a query finds something."""
@@ -92,6 +89,13 @@ class Daemon:
         await self.until(
             "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM runs WHERE status IN ('queued', 'running', 'waiting', 'paused'))"
         )
+
+
+@pytest.fixture(autouse=True)
+def _store(request, monkeypatch):
+    """Every command of the test has its store where CAMSHAFT_TEST_STORE says."""
+    if ON_POSTGRESQL:
+        monkeypatch.setenv(URL, request.getfixturevalue("postgresql"))
 
 
 @pytest.fixture

@@ -7,14 +7,14 @@ import os
 import shutil
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 from pathlib import Path
 
 import aiohttp
 import pytest
+
+from tests.acceptance.database import rows
 
 CAMSHAFT = Path(sys.executable).parent / "camshaft"
 PATIENCE_S = 30.0
@@ -79,11 +79,6 @@ async def managed(home):
             manager.process.kill()
             await manager.process.wait()
             manager.process._transport.close()
-
-
-def rows(home, query):
-    with closing(sqlite3.connect(f"file:{home / 'state' / 'camshaft.db'}?mode=ro", uri=True)) as database:
-        return database.execute(query).fetchall()
 
 
 async def test_restarts_under_load_refuse_nobody_lose_nothing_and_reset_no_connection(managed):

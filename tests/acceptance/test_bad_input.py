@@ -15,6 +15,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from tests.acceptance.database import ON_POSTGRESQL
+
 CAMSHAFT = Path(sys.executable).parent / "camshaft"
 DEAL = {"source": "email", "company": "Acme", "email": "a@b.c"}
 PATIENCE_S = 20.0
@@ -195,7 +197,8 @@ def nothing_is_half_done(daemon):
     assert daemon.rows(broken) == []
     assert daemon.rows("SELECT run FROM verdicts WHERE run IS NOT NULL AND run NOT IN (SELECT id FROM runs)") == []
     assert daemon.rows("SELECT id FROM runs WHERE event IS NOT NULL AND id NOT IN (SELECT run FROM verdicts WHERE run IS NOT NULL)") == []  # fmt: skip
-    assert daemon.rows("PRAGMA integrity_check") == [("ok",)]
+    if not ON_POSTGRESQL:
+        assert daemon.rows("PRAGMA integrity_check") == [("ok",)]
 
 
 async def test_every_malformed_request_gets_a_clear_answer_and_the_daemon_goes_on(guarded_home, daemon_of, run_json):

@@ -6,13 +6,14 @@ import json
 import os
 import shutil
 import socket
-import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
+from tests.acceptance.database import ON_POSTGRESQL
 
 CAMSHAFT = Path(sys.executable).parent / "camshaft"
 
@@ -577,4 +578,4 @@ async def test_what_a_home_s_database_holds_is_readable_by_nobody_else(daemon):
     modes = {file.name: oct(os.stat(file).st_mode & 0o077) for file in (daemon.home / "state").iterdir()}
 
     assert set(modes.values()) == {"0o0"}, modes
-    assert sqlite3.connect(daemon.home / "state" / "camshaft.db").execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert ON_POSTGRESQL or daemon.rows("PRAGMA journal_mode") == [("wal",)]

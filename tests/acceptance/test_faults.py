@@ -11,12 +11,13 @@ import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiohttp
 import pytest
+
+from tests.acceptance.database import about_the_file, change, rows
 
 CAMSHAFT = Path(sys.executable).parent / "camshaft"
 DEAL = {"source": "email", "company": "Acme", "email": "a@b.c"}
@@ -86,6 +87,7 @@ def test_a_home_that_may_only_be_read_is_refused_with_reason_and_way_out(read_on
     assert list((home / "state").iterdir()) == []
 
 
+@about_the_file
 async def test_on_a_full_disk_webhooks_are_told_to_come_again_and_nothing_acknowledged_is_lost(
     home, small_disk, daemon_of, client, run
 ):
@@ -135,6 +137,7 @@ def test_a_start_on_a_full_disk_says_where_it_failed(home, small_disk, run):
     assert "Traceback" not in refused.stderr
 
 
+@about_the_file
 async def test_a_stranger_who_locks_the_database_for_three_seconds_loses_nothing(daemon, client):
     stranger = sqlite3.connect(daemon.home / "state" / "camshaft.db", isolation_level=None)
     stranger.execute("BEGIN IMMEDIATE")
@@ -153,6 +156,7 @@ async def test_a_stranger_who_locks_the_database_for_three_seconds_loses_nothing
     assert (await post(client, daemon))[0] == 202
 
 
+@about_the_file
 async def test_a_damaged_database_stops_the_start_with_its_place_and_is_not_touched(home, run):
     (home / "state").mkdir()
     (home / "state" / "camshaft.db").write_bytes(b"this is no database" * 1000)
@@ -203,19 +207,13 @@ async def test_a_flow_executed_without_a_daemon_is_not_run_twice_by_one_that_sta
     assert daemon.rows("SELECT path, number, status FROM attempts") == [("a", 1, "success")]
 
 
-def recorded(home, query):
-    """What stands in the database of a home whose command is at work."""
-    with closing(sqlite3.connect(f"file:{home / 'state' / 'camshaft.db'}?mode=ro", uri=True)) as database:
-        return database.execute(query).fetchall()
-
-
 async def test_a_run_whose_command_is_killed_is_gone_on_with_by_a_daemon_once_its_lease_has_run_out(home, write, daemon_of):
     write(
         home, "flows/deal-process.json", effects_flow(WAITS, {"id": "b", "type": "transform", "transform": {"expression": "1"}})
     )
     command = await start(home, "flow", "execute", "deal-process", "-o", "json")
     await until((home / "effects").exists)
-    await until(lambda: recorded(home, "SELECT 1 FROM attempts WHERE path = 'a' AND status = 'running'"))
+    await until(lambda: rows(home, "SELECT 1 FROM attempts WHERE path = 'a' AND status = 'running'"))
     command.kill()
     await end(command)
     (home / "go").touch()
@@ -223,9 +221,7 @@ async def test_a_run_whose_command_is_killed_is_gone_on_with_by_a_daemon_once_it
     daemon = await daemon_of(home)
     left = daemon.rows("SELECT status, lease_until IS NULL FROM runs")
     await daemon.kill()
-    with sqlite3.connect(home / "state" / "camshaft.db") as database:
-        database.execute("UPDATE runs SET lease_until = 1")  # as if a minute had gone by
-    database.close()
+    change(home, "UPDATE runs SET lease_until = 1")  # as if a minute had gone by
     daemon = await daemon_of(home)
     await daemon.all_ended()
 
@@ -307,13 +303,10 @@ async def test_slots_missed_while_the_daemon_was_away_are_dealt_with_once_as_the
     await daemon.stop()
     now = datetime.now(UTC).replace(second=0, microsecond=0)
     due = (now - timedelta(minutes=4)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    with sqlite3.connect(home / "state" / "camshaft.db") as database:
-        database.execute("UPDATE source_state SET value = json_set(value, '$.due', ?) WHERE source = 'schedule'", (due,))
-        database.execute("DELETE FROM causes")
-        database.execute("DELETE FROM verdicts")
-        database.execute("DELETE FROM runs")
-        database.execute("DELETE FROM events")
-    database.close()
+    for key, value in daemon.rows("SELECT key, value FROM source_state WHERE source = 'schedule'"):
+        moved = json.dumps({**json.loads(value), "due": due})
+        change(home, f"UPDATE source_state SET value = '{moved}' WHERE source = 'schedule' AND key = '{key}'")
+    change(home, *(f"DELETE FROM {table}" for table in ("causes", "verdicts", "runs", "events")))
 
     daemon = await daemon_of(home)
     await daemon.until(

@@ -13,6 +13,8 @@ import sys
 
 import pytest
 
+from tests.acceptance.database import about_the_file
+
 PATIENCE_S = 30.0
 LIMIT_S = 1.0  # WATCHDOG_USEC of these tests
 DEAL = {"source": "email", "company": "Acme", "email": "a@b.c"}
@@ -139,6 +141,7 @@ async def test_a_manager_hears_of_the_start_the_pings_and_the_stop_and_no_step_c
     assert "WATCHDOG" not in output
 
 
+@about_the_file
 async def test_a_full_disk_that_is_waited_for_is_alive(home, small_disk, manager, daemon_of, client):
     home = shutil.copytree(home, small_disk / "home")
     daemon = await daemon_of(home, env={"NOTIFY_SOCKET": manager.address, "WATCHDOG_USEC": str(int(LIMIT_S * 1e6))})

@@ -12,9 +12,11 @@ import pytest
 
 from daemon.store import open_store, statements
 from daemon.store.errors import HomeInUse, StoreUnusable
-from daemon.store.migrate import configuration, upgrade
-from daemon.store.schema import prepare
-from daemon.store.sqlite import connect, hold_home
+from daemon.store.home_lock import hold_home
+from daemon.store.migrate import upgrade
+from daemon.store.sqlite.connection import connect
+from daemon.store.sqlite.migration import BEGIN, engine_over
+from daemon.store.sqlite.schema import prepare
 
 
 async def test_a_database_of_a_newer_program_is_refused_and_left_as_it_is(tmp_path):
@@ -63,7 +65,7 @@ async def test_somebody_elses_database_is_refused(tmp_path):
 def test_the_migrations_make_the_schema_that_a_new_database_gets(tmp_path):
     fresh, migrated = connect(tmp_path / "fresh.db", synchronous="full"), connect(tmp_path / "migrated.db", synchronous="full")
     prepare(fresh, tmp_path / "fresh.db")
-    upgrade(migrated, configuration())
+    upgrade(engine_over(migrated), BEGIN)
 
     assert schema(migrated) == schema(fresh)
     assert migrated.execute("PRAGMA auto_vacuum").fetchone() == (2,)
@@ -98,7 +100,7 @@ async def test_the_database_of_an_earlier_program_is_migrated_after_a_backup_and
     path = old_database(tmp_path / "camshaft.db")
 
     async with open_store(path, token="daemon-2") as store:
-        due = store.reconcile(now=1795000100.0)
+        due = await store.reconcile(now=1795000100.0)
         queued = await store.claim("run_01m0000000000000000000000a")
         by_hand = await store.claim("run_01m0000000000000000000000c")
         ended = await store.run("run_01m0000000000000000000000b")

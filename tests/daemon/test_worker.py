@@ -160,7 +160,7 @@ async def test_a_run_that_is_left_goes_on_in_the_next_process_after_its_recorded
     await open_bench.close()
     (tmp_path / "go").touch()
     again = await open_bench(flow, token="daemon-2")
-    due = again.store.reconcile(now=9e9)
+    due = await again.store.reconcile(now=9e9)
     again.dispatch.put([Job(found.run, found.epoch) for found in due])
     assert await again.live.ended(run, 30)
     ended = await again.store.run(run)
@@ -201,7 +201,7 @@ async def test_a_step_that_says_so_fails_where_it_was_interrupted(open_bench, tm
 
     await open_bench.close()
     again = await open_bench(flow, token="daemon-2")
-    again.dispatch.put([Job(found.run, found.epoch) for found in again.store.reconcile(now=9e9)])
+    again.dispatch.put([Job(found.run, found.epoch) for found in await again.store.reconcile(now=9e9)])
     assert await again.live.ended(run, 30)
 
     ended = await again.store.run(run)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from daemon.store.compiled import HEAD, SCHEMA
 from daemon.store.errors import StoreUnusable
-from daemon.store.sqlite import connect, hint_for
+from daemon.store.sqlite.connection import connect, hint_for
 
 
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
@@ -21,9 +21,9 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         if found is None:
             _create(connection)
             return
-        from daemon.store.migrate import migrate  # lazy: Alembic, 0.2 s: only when the version differs
+        from daemon.store.sqlite.migration import migrate_file  # lazy: Alembic, 0.2 s: only when the version differs
 
-        migrate(connection, path, found)
+        migrate_file(connection, path, found)
 
 
 def prepare_for_reading(path: Path) -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from daemon.store.errors import HomeInUse, StoreUnusable
+from daemon.store.errors import StoreUnusable
 
 CACHE_KIB = 8192  # a group's pages stay in memory until its commit, so that inserts on the loop never wait for the disk
 
@@ -65,32 +62,3 @@ def hint_for(error: sqlite3.Error) -> str:
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
         return "check that this user may write to the file and to its folder"
     return "check the disk, and the file's owner and mode"
-
-
-@contextmanager
-def hold_home(path: Path) -> Iterator[None]:
-    """Be the only daemon of this home while inside. Raises HomeInUse, or StoreUnusable where the lock cannot be made."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise StoreUnusable(
-            f"{path}: {os.strerror(error.errno or 0)}", "the daemon needs a home that it may write to: name another with --home"
-        ) from error
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            pid = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
-            raise HomeInUse(
-                f"{path.parent.parent}: a daemon with process id {pid} serves this home",
-                "stop it first, or name another home with --home",
-            ) from error
-        try:
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        except OSError as error:
-            raise StoreUnusable(f"{path}: {_why(error)}", "check the disk") from error
-        yield
-    finally:
-        os.close(descriptor)

@@ -1,0 +1,92 @@
+"""The databases that the store's suites run over: SQLite files, and PostgreSQL from a wheel or wherever a variable says.
+
+CAMSHAFT_TEST_POSTGRESQL names a server of one's own: postgresql://USER:PASSWORD@HOST:PORT/DATABASE. Each test makes a schema in
+it and drops that again. Without the variable a server is started by the first test that asks, and serves all of the run.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import signal
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from daemon.location import PostgresqlUrl
+from tests.postgresql_server import Server, Unusable, fresh_schema
+
+OWN = "CAMSHAFT_TEST_POSTGRESQL"
+
+
+def _shared_folder(config) -> Path:
+    """Where the run's server is: the same for the workers of pytest-xdist and for what started them."""
+    base = config._tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        base = base.parent
+    digest = hashlib.sha256(str(base).encode()).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"camshaft-postgresql-{digest}"  # short: a Unix socket stands in it
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(pytestconfig) -> str:
+    """The URL of a server that is there for the whole run."""
+    if os.environ.get(OWN):
+        return os.environ[OWN]
+    folder = _shared_folder(pytestconfig)
+    told = folder.with_suffix(".json")
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not told.exists():
+            server = Server(folder)
+            try:
+                server.make()
+                server.start()
+            except Unusable as error:
+                told.write_text(json.dumps({"unusable": str(error)}))
+            else:
+                told.write_text(json.dumps({"url": server.url, "pid": server.leave()}))
+    said = json.loads(told.read_text())
+    if "unusable" in said:
+        pytest.skip(f"no PostgreSQL: {said['unusable']}. Name a server: {OWN}=postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
+    return said["url"]
+
+
+def pytest_unconfigure(config):
+    """Stop the run's server: here and not in a fixture, for the workers end at different times."""
+    if os.environ.get("PYTEST_XDIST_WORKER") or not hasattr(config, "_tmp_path_factory"):
+        return
+    folder = _shared_folder(config)
+    told = folder.with_suffix(".json")
+    if told.exists():
+        pid = json.loads(told.read_text()).get("pid")
+        with suppress(ProcessLookupError):
+            while pid:  # until it is gone
+                os.kill(pid, signal.SIGINT)
+                with suppress(ChildProcessError):
+                    os.waitpid(pid, os.WNOHANG)
+                time.sleep(0.02)
+        told.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.with_suffix(".lock").unlink(missing_ok=True)
+
+
+@pytest.fixture
+def postgresql(postgresql_server):
+    """The URL of a schema that is this test's alone."""
+    with fresh_schema(postgresql_server) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def location(request, tmp_path):
+    """Where a store may be, on each database in turn."""
+    if request.param == "sqlite":
+        return tmp_path / "state" / "camshaft.db"
+    return PostgresqlUrl(request.getfixturevalue("postgresql"))

@@ -1,0 +1,98 @@
+"""What is SQLite's alone: a file that shrinks, a stranger's lock, a disk that is full, a path of any letters."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+
+import pytest
+
+from daemon.store import open_store
+from daemon.store.sqlite.database import SqliteConnection
+from triggers.event import Event
+from triggers.ids import new_id
+from triggers.source import Unavailable
+
+
+@pytest.fixture
+async def store(tmp_path):
+    async with open_store(tmp_path / "state" / "camshaft.db", token="daemon-1") as opened:
+        yield opened
+
+
+def an_event(body=None):
+    return Event(new_id("evt"), "webhook", "/deal-created", 1000.0, {"body": body})
+
+
+async def test_a_pruned_database_gives_its_space_back(store):
+    await asyncio.gather(*(store.accept(an_event("x" * 4000), []) for _ in range(400)))
+    checkpoint(store.location)
+    before = store.location.stat().st_size
+
+    await store.prune(age_days=None, rows=1, now=2000.0)
+    checkpoint(store.location)
+
+    assert store.location.stat().st_size < before / 3
+
+
+def checkpoint(path):
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+
+
+async def test_a_locked_database_is_waited_for_and_the_loop_goes_on(store):
+    holder = sqlite3.connect(store.location, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    event = an_event()
+
+    accepting = asyncio.ensure_future(store.accept(event, []))
+    turns = 0
+    for _ in range(50):
+        await asyncio.sleep(0)
+        turns += 1
+    held = accepting.done()
+    holder.execute("COMMIT")
+    holder.close()
+    await accepting
+
+    assert (turns, held) == (50, False)
+    assert (await store.event(event.id)).id == event.id
+
+
+async def test_a_store_that_could_not_write_asks_the_disk_until_it_can_again(tmp_path):
+    async with open_store(tmp_path / "camshaft.db", token="t") as store:
+        real = store._database._connection
+
+        class Full(SqliteConnection):
+            """The connection, on a disk that is full for a while: SQLite's own error, at the statement where it comes."""
+
+            full = True
+
+            def command(self, text):
+                if self.full and text == "BEGIN IMMEDIATE":
+                    raise sqlite3.OperationalError("database or disk is full")
+                super().command(text)
+
+        store._database._connection = disk = Full(real.connection)
+        with pytest.raises(Unavailable):
+            await store.accept(an_event(), [])
+        was_failing = store.failing
+        disk.full = False
+        async with asyncio.timeout(10):
+            while store.failing:
+                await asyncio.sleep(0.01)
+
+        assert was_failing
+
+
+async def test_a_database_s_path_may_hold_what_an_address_may_not(tmp_path):
+    folder = tmp_path / "we?ird #1%41 ü"
+    folder.mkdir()
+    async with open_store(folder / "camshaft.db", token="t") as store:
+        event = an_event()
+        await store.accept(event, [])
+
+        found = await store.event(event.id)
+
+    assert found.id == event.id
