@@ -26,7 +26,7 @@ from triggers.zones import parse_zone
 # The sections of parts, by the words of their types. A test holds them against SOURCES and STEP_KINDS, which are too heavy to load here.
 SOURCE_SECTIONS = ("webhook", "schedule", "file_watch", "flow")
 STEP_SECTIONS = (
-    "action", "bash", "http", "transform", "condition", "parallel", "loop", "while", "flow", "file_read", "file_write",
+    "action", "bash", "code", "python", "http", "transform", "condition", "parallel", "loop", "while", "flow", "file_read", "file_write",
 )  # fmt: skip
 
 

@@ -12,12 +12,10 @@ from flows.retry import RetryPolicy
 LATER_KINDS = frozenset(
     {
         "approval",
-        "code",
         "data_source",
         "emit",
         "output",
         "prompt",
-        "python",
         "wait",
         "wait_for_event",
     }

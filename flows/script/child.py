@@ -25,6 +25,7 @@ CPU_LEFT_S = 2  # beyond a script's time, for what the engine does not interrupt
 SPARE_BYTES = 512 * 1024 * 1024  # of address space beside the engine's memory: the interpreter, texts on their way in and out
 TIRED_BYTES = 128 * 1024 * 1024  # a child that stays this large after a script gives its memory back by ending
 FRAME = re.compile(r"<input>:(\d+):(\d+)")
+NO_MEMORY = "it needed more memory than it may have"
 OUT_OF_MEMORY = ("out of memory", "string too long", "invalid array buffer length")
 
 
@@ -40,18 +41,28 @@ def main() -> None:
     engine = load_engine(sys.argv[1])
     preludes = [Path(name).read_text(encoding="utf-8") for name in sys.argv[2:4]]
     time.localtime()  # reads the time zone while files can still be opened
-    memory = os.open("/proc/self/statm", os.O_RDONLY)
+    figures = os.open("/proc/self/status", os.O_RDONLY)
     restrict()
     os.write(0, b"\n")  # ready: the next script's time begins when it is sent
     while (request := receive()) is not None:
         answer, body = respond(engine, preludes, *request)
-        answer["tired"] = resident_bytes(memory) > TIRED_BYTES
+        if answer["code"] == "null":
+            answer |= explained_null(request[0], held_bytes(figures, "VmHWM"))
+        answer["tired"] = held_bytes(figures, "VmRSS") > TIRED_BYTES
         send(answer, body)
 
 
-def resident_bytes(memory: int) -> int:
-    """What this process holds now. Its peak would not do: it begins as large as the parent was."""
-    return int(os.pread(memory, 100, 0).split()[1]) * resource.getpagesize()
+def held_bytes(figures: int, name: str) -> int:
+    """What this process holds (VmRSS), or held at most (VmHWM). Not its usage's maximum, which began with the parent's."""
+    found = re.search(rb"%s:\s+(\d+) kB" % name.encode(), os.pread(figures, 8192, 0))
+    return int(found[1]) * 1024 if found else 0
+
+
+def explained_null(request: dict[str, Any], most_bytes: int) -> dict[str, Any]:
+    """Where the engine has no memory left for an error it throws null. So may a script, which then has the word."""
+    if "null" not in request["text"] or most_bytes > request["memory_bytes"] * 0.8:
+        return {"code": "SCRIPT_MEMORY", "message": NO_MEMORY}
+    return {"code": "SCRIPT_ERROR", "message": "threw null"}
 
 
 def load_engine(file: str) -> Any:
@@ -78,7 +89,7 @@ def respond(engine: Any, preludes: list[str], request: dict[str, Any], names: by
     except Refused as refused:
         return refused.answer, b""
     except MemoryError:
-        return {"code": "SCRIPT_MEMORY", "message": "it needed more memory than it may have"}, b""
+        return {"code": "SCRIPT_MEMORY", "message": NO_MEMORY}, b""
 
 
 def allow(limit: int, most: int) -> None:
@@ -133,6 +144,8 @@ def computed(operation: str, name: str, data: str, key: str) -> str:
 def finished(how: str, told: str, most_bytes: int) -> bytes:
     if how == "thrown":
         thrown = json.loads(told)
+        if thrown["message"] == "threw null":
+            raise Refused("null", "", said=thrown["said"])
         raise thrown_out(thrown["name"], thrown["message"], thrown["stack"], thrown["said"])
     body = told.encode()
     if how == "large" or len(body) > most_bytes:
@@ -144,8 +157,8 @@ def explained(text: str) -> Refused:
     """What the engine said outside of a script's own try: `Name: message`, and a stack."""
     first, _, stack = text.partition("\n")
     name, colon, message = first.partition(": ")
-    if first == "null":  # there was no memory left to say it
-        return Refused("SCRIPT_MEMORY", "it needed more memory than it may have")
+    if first == "null":
+        return Refused("null", "")
     return thrown_out(name if colon else "", message if colon else first, stack, [])
 
 
@@ -157,7 +170,7 @@ def thrown_out(name: str, message: str, stack: str, said: list[str]) -> Refused:
     if name == "InternalError" and message == "interrupted":
         return Refused("SCRIPT_TIMEOUT", "it was still running when its time was over", **more)
     if name == "InternalError" and message in OUT_OF_MEMORY:
-        return Refused("SCRIPT_MEMORY", f"it needed more memory than it may have ({message})", **more)
+        return Refused("SCRIPT_MEMORY", f"{NO_MEMORY} ({message})", **more)
     return Refused("SCRIPT_ERROR", f"{name}: {message}" if name else message, **more)
 
 

@@ -98,6 +98,24 @@ KNOWN = RESERVED | {
     ),
     *("queueMicrotask", "undefined", "unescape"),
 }  # what a name may be that the script does not declare: words of the language, and what the engine and its prelude have
+OF_NODE = frozenset(
+    {
+        *("process", "fetch", "setTimeout", "setInterval", "setImmediate", "clearTimeout", "clearInterval", "global", "module"),
+        *(
+            "exports",
+            "__dirname",
+            "__filename",
+            "crypto",
+            "AbortController",
+            "Blob",
+            "FormData",
+            "Headers",
+            "Request",
+            "Response",
+        ),
+        *("WebSocket", "EventSource", "ReadableStream", "Intl", "WebAssembly"),
+    }
+)
 _CLOSES = {")": "(", "]": "[", "}": "{"}
 _DECLARING = frozenset({"let", "const", "var", "function", "class", "import"})
 _HEADED = frozenset({"if", "while", "for", "switch", "with"})
@@ -148,6 +166,11 @@ def unknown_names(source: str) -> Iterator[Token]:
         if token.kind == "name" and token.text not in told and found.is_read(position) and not found.is_named(position):
             told.add(token.text)
             yield token
+
+
+def absent_names(source: str) -> list[str]:
+    """The names of node that inline code reads and has not."""
+    return [token.text for token in unknown_names(source) if token.text in OF_NODE]
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.steps.action import ActionKind
 from flows.steps.bash import Bash
+from flows.steps.code_ import Code
 from flows.steps.condition import Condition
 from flows.steps.file_read import FileRead
 from flows.steps.file_write import FileWrite
@@ -14,6 +15,7 @@ from flows.steps.http_request import Http
 from flows.steps.loop import Loop
 from flows.steps.paginate import Paginate
 from flows.steps.parallel import Parallel
+from flows.steps.python import Python
 from flows.steps.transform import Transform
 from flows.steps.while_ import While
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 STEP_KINDS: dict[str, Any] = {  # name → class; each is made with its Settings
     ActionKind.name: ActionKind,
     Bash.name: Bash,
+    Code.name: Code,
     Condition.name: Condition,
     FileRead.name: FileRead,
     FileWrite.name: FileWrite,
@@ -35,6 +38,7 @@ STEP_KINDS: dict[str, Any] = {  # name → class; each is made with its Settings
     Loop.name: Loop,
     Paginate.name: Paginate,
     Parallel.name: Parallel,
+    Python.name: Python,
     Transform.name: Transform,
     While.name: While,
 }

@@ -281,16 +281,19 @@ NO_CODES = frozenset(
         "ETIMEDOUT",
         "ECONNRESET",
         "PIPES",
+        "JSON",
+        "URL",
     ]
 )
 OF_DEFINITIONS = re.compile(
-    r"(GRAPH|REFERENCE|SELECTOR|DOCUMENT)_|NOT_IN_THIS_VERSION|TEMPLATE_SYNTAX|EXPRESSION_(SYNTAX|NAME)|DURATION|CAMSHAFT_"
+    r"(GRAPH|REFERENCE|SELECTOR|DOCUMENT)_|NOT_IN_THIS_VERSION|TEMPLATE_SYNTAX|SCRIPT_SYNTAX|PYTHON_(SYNTAX|FUNCTION)|EXPRESSION_(SYNTAX|NAME)|DURATION|CAMSHAFT_"
 )
 
 
 def test_every_code_of_a_failed_step_or_run_is_in_the_table():
     places = (
         "flows/steps",
+        "flows/script",
         "flows/trial.py",
         "flows/execution.py",
         "flows/results.py",
