@@ -45,6 +45,9 @@ def check_event(event: Mapping[str, Any]) -> list[Problem]:
                 problems.append(Problem((name,), f"{name:.60} is not known here", near, of_key=True))
         elif name in _FILLED and not isinstance(value, dict):
             problems.append(Problem((name,), f"{name} is {shown(value)}, and must be an object"))
+        elif name == "trigger" and "scheduledTime" in value and read_instant(value["scheduledTime"]) is None:
+            said = f"scheduledTime is {shown(value['scheduledTime'])}, and must be an instant"
+            problems.append(Problem(("trigger", "scheduledTime"), said, "like 2026-11-23T08:00:00Z"))
         elif name in _TEXT_OBJECTS:
             problems += _text_problems(name, value)
         elif name in _TEXTS and value is not None and not isinstance(value, str):
@@ -65,6 +68,15 @@ def manual_event(trigger: Trigger, given: Mapping[str, Any], *, now: float) -> E
         document["files"] = [document["file"]]
     withheld = {} if made.withheld is None else {trigger.key: ("filter_false", made.withheld)}
     return Event(document["id"], "manual", trigger.key, now, document, subject=document["subject"], withheld=withheld)
+
+
+def read_instant(text: Any) -> datetime | None:
+    """An ISO 8601 instant, UTC where it has no offset. None: it is none."""
+    try:
+        at = datetime.fromisoformat(text)
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def head(type_: str, source: str, kind: str, now: datetime, *, subject: str | None = None) -> dict[str, Any]:

@@ -156,7 +156,7 @@ def _ended(client: Client, run: str) -> dict[str, Any]:
 
 def _own_tests(home: Path | None, keys: tuple[str, ...], output: Any) -> int:
     async def alone(operations: Operations) -> Any:
-        return operations.test_triggers(keys)
+        return await operations.test_triggers(keys)
 
     tested = ask(home, "POST", "/v1/tests", alone, body={"triggers": list(keys)})
     if output != "table":
@@ -174,7 +174,7 @@ def _own_tests(home: Path | None, keys: tuple[str, ...], output: Any) -> int:
 
 def _tried(home: Path | None, key: str, event: MadeEvent) -> dict[str, Any]:
     async def alone(operations: Operations) -> Any:
-        return operations.test_trigger(key, event.value)
+        return await operations.test_trigger(key, event.value)
 
     try:
         tried: dict[str, Any] = ask(home, "POST", f"/v1/triggers/{part(key)}/test", alone, body={"event": event.value})

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from daemon import shapes
 from daemon.credentials import Credentials
+from daemon.definitions import is_trigger_file
 from daemon.errors import SecretMissing
 from daemon.operations.events import Events
 from daemon.operations.triggers import Triggers
@@ -47,8 +48,8 @@ class Explained(Triggers, Events):
         current = self.definitions.current
         if current.trigger(key) is not None:
             return []
-        files = [(one, Path(one.file)) for one in current.refused if one.file is not None]
-        return [str(one) for one, file in files if file.parent.name == "triggers" and file.stem == key]
+        files = {str(file) for file, loaded in current.files.items() if loaded.key == key and is_trigger_file(self.home, file)}
+        return [str(one) for one in current.refused if one.file in files]
 
     async def _in_the_way(self, trigger: Trigger) -> list[str]:
         found: list[str] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import time
@@ -20,12 +21,8 @@ from triggers.match import TriggerSet, match
 from triggers.trigger import Trigger
 from triggers.verdict import Verdict
 
-NOT_OF_A_NEW_EVENT = (
-    "id",
-    "chain",
-)  # what is recorded is an event of its own, also where it is made of an earlier one's document
-
-
+# What is recorded is an event of its own, also where it is made of an earlier one's document.
+NOT_OF_A_NEW_EVENT = ("id", "chain")
 MEANINGS_NOW = {**MEANINGS, "dispatched": "a run would be queued"}
 
 
@@ -52,19 +49,21 @@ class Trials(Triggers, Runs, Events):
 
     __slots__ = ()
 
-    def test_triggers(self, keys: Sequence[str] = ()) -> dict[str, Any]:
+    async def test_triggers(self, keys: Sequence[str] = ()) -> dict[str, Any]:
         """Run the tests of these triggers' definitions, or of all that have some. Nothing is stored or started. Raises NotFound."""
         current = self.definitions.current
         chosen = [self._trigger(key) for key in keys] or sorted(current.triggers, key=lambda trigger: trigger.key)
-        results = [result for trigger in chosen for result in self._results(trigger)]
+        # In a thread: a home may have thousands of them, and events come in meanwhile.
+        results = await asyncio.to_thread(lambda: [result for trigger in chosen for result in self._results(trigger)])
         passed = sum(result["passed"] for result in results)
         untested = [trigger.key for trigger in chosen if not trigger.tests]
         return {"passed": passed, "failed": len(results) - passed, "results": results, "untested": untested}
 
-    def test_trigger(self, key: str, event: Mapping[str, Any]) -> dict[str, Any]:
+    async def test_trigger(self, key: str, event: Mapping[str, Any]) -> dict[str, Any]:
         """What would become of this event for one trigger. Nothing is stored or started. Raises NotFound, DefinitionError."""
         trigger = self._trigger(key)
-        return {"trigger": key, "enabled": trigger.enabled, **self._try(trigger, _checked(event)).as_json()}
+        tried = await asyncio.to_thread(self._try, trigger, _checked(event))
+        return {"trigger": key, "enabled": trigger.enabled, **tried.as_json()}
 
     async def fire_trigger(self, key: str, event: Mapping[str, Any], *, wait_s: float = 0) -> dict[str, Any]:
         """Make an event for one trigger, as its source would have made it: recorded, with its verdict and its run.

@@ -79,10 +79,16 @@ def test_a_slot_by_hand_has_the_date_on_the_schedule_s_wall():
     )
 
 
-@pytest.mark.parametrize("at", ["yesterday", 5, ["x"], "9999-12-31T23:59:59-14:00"])
-def test_a_slot_that_is_no_instant_is_refused(at):
-    with pytest.raises(DefinitionError, match="must be an instant"):
-        made("schedule", {"trigger": {"scheduledTime": at}})
+@pytest.mark.parametrize("at", ["yesterday", 5, ["x"], None, "9999-12-31T23:59:59-14:00"])
+def test_a_slot_that_is_no_instant_is_refused_also_at_load(at):
+    (problem,) = check_event({"trigger": {"scheduledTime": at}})
+
+    assert (problem.path, "must be an instant" in problem.problem) == (("trigger", "scheduledTime"), True)
+
+
+def test_a_slot_that_nothing_can_follow_is_refused():
+    with pytest.raises(DefinitionError, match="no slot can follow"):
+        made("schedule", {"trigger": {"scheduledTime": "9999-12-31T23:59:59Z"}})
 
 
 def test_a_file_by_hand_is_named_by_its_path():

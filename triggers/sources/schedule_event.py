@@ -8,7 +8,7 @@ from typing import Any
 
 from flows.errors import DefinitionError
 from flows.suggest import shown
-from triggers.by_hand import ByHand
+from triggers.by_hand import ByHand, read_instant
 from triggers.cron_report import text_of
 from triggers.event import Cause, Event, document_head
 from triggers.ids import new_id
@@ -61,13 +61,11 @@ def slot_event(
 
 
 def slot_by_hand(key: str, schedule: Schedule, given: Mapping[str, Any], now: datetime) -> ByHand:
-    """The slot at `$.trigger.scheduledTime`, or now. Raises DefinitionError where that is no instant."""
+    """The slot at `$.trigger.scheduledTime`, or now. Raises DefinitionError where no slot can follow it."""
     wanted = given.get("trigger", {}).get("scheduledTime")
+    at = now.replace(microsecond=0) if wanted is None else read_instant(wanted) or now
     try:
-        at = now.replace(microsecond=0) if wanted is None else datetime.fromisoformat(wanted)
-        at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
         made = slot_event(key, schedule, Slot(at, schedule.cron.next(at)), now=now, last=None, withheld=None, state={})
-    except (TypeError, ValueError, OverflowError):
-        said = f"scheduledTime is {shown(wanted)}, and must be an instant"
-        raise DefinitionError.at(("trigger", "scheduledTime"), said, "like 2026-11-23T08:00:00Z") from None
+    except (ValueError, OverflowError):
+        raise DefinitionError.at(("trigger", "scheduledTime"), f"no slot can follow {shown(wanted)}") from None
     return ByHand(made.document)

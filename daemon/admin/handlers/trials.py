@@ -133,11 +133,11 @@ async def send_event(asked: Asked) -> Reply:
 
 
 async def test_triggers(asked: Asked) -> Reply:
-    return Reply(asked.operations.test_triggers(asked.body.triggers))
+    return Reply(await asked.operations.test_triggers(asked.body.triggers))
 
 
 async def test_trigger(asked: Asked) -> Reply:
-    return Reply(asked.operations.test_trigger(asked.key, asked.body.event))
+    return Reply(await asked.operations.test_trigger(asked.key, asked.body.event))
 
 
 async def fire_trigger(asked: Asked) -> Reply:
