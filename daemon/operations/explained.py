@@ -57,6 +57,9 @@ class Explained(Triggers, Events):
             found.append(f"no daemon serves this home (camshaft serve --home {self.home})")
         if not trigger.enabled:
             found.append("it is switched off in its definition: `enabled` is false")
+        suspension = self.definitions.current.suspended.get(trigger.key)
+        if suspension is not None:
+            found.append(suspension.sentence)
         if trigger.type == "webhook":
             found += self._taken_away(trigger.spec.path)
             if self.live is not None:  # the secrets are the daemon's: nobody else's environment counts

@@ -287,6 +287,7 @@ def test_explaining_a_trigger_says_what_it_waits_for_what_is_in_its_way_and_what
         return run_json("trigger", "explain", key, *more, home=home)
 
     deal, secret, after = explained("auto-process-deal"), explained("secret"), explained("after")
+    run("trigger", "suspend", "after", "--reason", "a holiday", home=home)
     text = run("trigger", "explain", "auto-process-deal", "--last", "2", home=home).stdout
 
     assert (deal["waitsFor"], deal["inTheWay"]) == ("POST /hooks/deal-created", [])
@@ -296,6 +297,7 @@ def test_explaining_a_trigger_says_what_it_waits_for_what_is_in_its_way_and_what
     assert any("NO_SUCH_TOKEN" in said for said in secret["inTheWay"])
     assert secret["events"] == []
     assert any("the last run of «deal-process» is completed" in said for said in after["inTheWay"])
+    assert any("a holiday" in said for said in explained("after")["inTheWay"])
     assert text.count("evt_") == 2
     assert "in the way  nothing" in text
     assert run("trigger", "explain", "nobody", home=home).returncode == 4
