@@ -141,6 +141,8 @@ def _by_daemon(
         interrupted = True
         client.ask("POST", f"/v1/runs/{run['run']}/cancel")
         run = client.ask("GET", f"/v1/runs/{run['run']}", {"wait": WAIT_S})
+    if lines is not None:
+        lines.so_far(run["steps"])
     return run, interrupted
 
 

@@ -163,6 +163,17 @@ def test_a_flow_is_executed_by_the_daemon_with_its_timings(served):
     assert served.json("run", "show", said["run"])["steps"] == said["steps"]
 
 
+def test_a_run_of_the_daemons_is_told_to_an_agent_a_line_at_a_time(served):
+    done = served.run("flow", "execute", "deal-process", "-i", "companyName=Agent Ltd", "-i", "founderEmail=a@b.c", "--agent")
+
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0, done.stderr
+    assert [events[0]["event"], events[-2]["event"], events[-1]["event"]] == ["flow:start", "flow:complete", "workflow:result"]
+    completed = [event["path"] for event in events if event["event"] == "step:complete"]
+    assert completed == list(events[-1]["steps"])
+    assert (events[-1]["status"], events[-1]["runId"]) == ("success", served.json("run", "show", events[-1]["runId"])["run"])
+
+
 def test_a_flow_that_was_written_after_the_start_is_found_when_it_is_asked_for(served):
     late = {"steps": [{"id": "a", "type": "transform", "transform": {"expression": "'late'"}}]}
     (served.home / "flows/late.json").write_text(json.dumps(late))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from typing import ClassVar
 
 import pytest
@@ -29,8 +31,10 @@ class Touch:
     Settings: ClassVar[type[BaseModel]] = Spec
     Spec: ClassVar[type[BaseModel]] = Spec
 
-    def __init__(self, turns: int) -> None:
+    def __init__(self, turns: int, database=None) -> None:
         self.turns = turns
+        self.database = database
+        self.seen = []
 
     def prepare(self, spec, load):
         return None
@@ -38,6 +42,9 @@ class Touch:
     async def run(self, prepared, scope):
         for _ in range(self.turns):
             await asyncio.sleep(0)
+        if self.database is not None:
+            with closing(sqlite3.connect(self.database)) as stranger:
+                self.seen.append(stranger.execute("SELECT path, status FROM attempts ORDER BY path").fetchall())
         return Output(1)
 
     async def close(self):
@@ -48,8 +55,8 @@ def touch(number, **given):
     return {"id": f"s{number}", "type": "touch", "touch": {}, **given}
 
 
-async def flushes(folder, steps, turns=0):
-    world = World({"touch": Touch(turns)}, None, None)
+async def flushes(folder, steps, turns=0, touch=None):
+    world = World({"touch": touch or Touch(turns)}, None, None)
     flow = load_flow({"key": "f", "steps": steps}, key=None, folder=folder, kinds=world.kinds)
     async with open_store(folder / "camshaft.db", token="t") as store:
         await store.save_definitions("flow", [(flow, folder)])
@@ -74,3 +81,11 @@ async def test_a_wave_of_steps_costs_one_flush_and_none_a_step(tmp_path):
     ]
 
     assert await flushes(tmp_path, wave) <= 6
+
+
+async def test_a_step_that_must_not_run_twice_is_on_disk_before_it_starts_and_others_are_not(tmp_path):
+    kind = Touch(0, tmp_path / "camshaft.db")
+
+    await flushes(tmp_path, [touch(0), touch(1, onInterrupted="fail"), touch(2)], touch=kind)
+
+    assert kind.seen == [[], [("s0", "success"), ("s1", "running")], [("s0", "success"), ("s1", "success")]]
