@@ -346,8 +346,19 @@ def test_flows_are_validated_by_key_or_file_with_unused_inputs_as_warnings(run, 
 
 def test_an_input_that_anything_may_read_is_not_called_unused(run, tmp_path):
     inputs = {"x": {"required": False}}
-    for steps in ([calc("a", "Object.keys($.input)")], [calc("a", "data")], [shell("a", "echo {{x | shell}}")]):
+    python = {"id": "a", "type": "python", "python": {"module": "m.py"}}
+    (tmp_path / "m.py").write_text("def run(dollar):\n    return 1\n")
+    for steps in ([calc("a", "Object.keys($.input)")], [calc("a", "data")], [shell("a", "echo {{x | shell}}")], [python]):
         assert run("flow", "validate", write(tmp_path, inputs=inputs, steps=steps))[2] == ""
+
+
+def test_an_input_that_only_code_reads_is_used_and_one_that_it_does_not_read_is_told(run, tmp_path):
+    code = {"id": "a", "type": "code", "code": {"source": "const { x } = $.input; return $.input.y;"}}
+    inputs = {name: {"required": False} for name in ("y", "z")}
+
+    said = run("flow", "validate", write(tmp_path, inputs=inputs, steps=[code]))[2]
+
+    assert "inputs.y" not in said
 
 
 def test_a_flow_is_shown_with_its_inputs_its_kinds_and_what_it_needs(run_json, tmp_path):

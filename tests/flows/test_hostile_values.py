@@ -60,6 +60,7 @@ SAME = calc("inner", "$.input.x")
 CASES = {  # kind → its section, and where the value must come out
     "action": (ACTION, "$.steps.a.output.value"),
     "bash": ({"command": 'cat "$FILE"', "parseJson": True, "env": {"FILE": {"json": "$.input.x"}}}, "$.steps.a.output"),
+    "code": ({"source": "const same = $.input.x; return { value: same };"}, "$.steps.a.output.value"),
     "condition": ({"expression": "$.input.x === $.input.x", "then": [SAME]}, "$.steps.inner.output"),
     "file-read": ({"path": "given.json", "parseJson": True}, "$.steps.a.output"),
     "file-write": ({"path": "made.json", "content": {"value": "$.input.x"}}, None),
@@ -68,12 +69,13 @@ CASES = {  # kind → its section, and where the value must come out
     "loop": ({"over": ["$.input.x"], "steps": [calc("inner", "$.loop.item")]}, "$.steps.inner.output"),
     "paginate": (PAGES, "$.steps.a.output[0]"),
     "parallel": ({"steps": [SAME]}, "$.steps.inner.output"),
+    "python": ({"module": "same.py", "input": "$.input.x"}, "$.steps.a.output"),
     "transform": ({"expression": "[$.input.x].concat([]).map(each => ({each}))[0].each"}, "$.steps.a.output"),
     "while": ({"condition": "$.steps.a.output.lastResult === 0", "steps": [SAME]}, "$.steps.a.output.lastResult"),
 }
 
 
-@pytest.mark.parametrize("kind", sorted(STEP_KINDS.keys() - {"code", "python"}))  # these two have tests of their own of the same
+@pytest.mark.parametrize("kind", sorted(STEP_KINDS))
 @pytest.mark.parametrize("value", HOSTILE, ids=range(len(HOSTILE)))
 async def test_hostile_values_arrive_as_data_at_every_kind_of_step(kind, value, server, tmp_path):
     section, comes_out = CASES[kind]
@@ -81,6 +83,7 @@ async def test_hostile_values_arrive_as_data_at_every_kind_of_step(kind, value, 
     section = {**section, "url": server} if kind == "http" else section
     steps = [{"id": "a", "type": kind, STEP_KINDS[kind].section: section}]
     (tmp_path / "given.json").write_text(json.dumps(value))
+    (tmp_path / "same.py").write_text("def run(value):\n    return value\n")
     flow = load_flow(
         {"key": "m", "steps": [*steps, *([calc("z", comes_out)] if comes_out else [])]}, key=None, folder=tmp_path, kinds=kinds
     )
