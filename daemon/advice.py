@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from flows.flow import Flow
+from triggers.sources.webhook_path import Parameter, parts_of
 from triggers.trigger import Trigger
 
 NEXT_TIMES = 3
 HOOKS = "/hooks"
 _PLACE = re.compile(r"\$\.body((?:\.[A-Za-z_]\w*)+)", re.ASCII)
+_QUERY = re.compile(r"\$\.query\.([A-Za-z_]\w*)", re.ASCII)
 _EQUALS = re.compile(r"\$\.body((?:\.[A-Za-z_]\w*)+)\s*===?\s*('[^'\\]*'|\"[^\"\\]*\"|-?\d+(?:\.\d+)?|true|false)", re.ASCII)
 
 
@@ -30,8 +33,8 @@ class Advice:
         """A hook's `url` and `curl`; nothing for other triggers. With the flow, sample values are of the types it declares."""
         if trigger.type != "webhook":
             return {}
-        url = self.base_url().rstrip("/") + HOOKS + trigger.spec.path
-        return {"url": url, "curl": curl_line(url, trigger, flow)}
+        hooks = self.base_url().rstrip("/") + HOOKS
+        return {"url": hooks + trigger.spec.path, "curl": curl_line(hooks + sample_path(trigger.spec.path), trigger, flow)}
 
     def next_times(self, trigger: Trigger, now: float) -> list[str]:
         """The next three slots of a schedule, as UTC instants; nothing for other triggers."""
@@ -44,6 +47,8 @@ class Advice:
 def curl_line(url: str, trigger: Trigger, flow: Flow | None = None) -> str:
     """A line for a shell that posts a body which the filter and the mapping of most triggers take."""
     method = next(iter(trigger.spec.methods), "POST") if "POST" not in trigger.spec.methods else "POST"
+    if method == "GET":
+        return _get_line(url, trigger.definition)
     types = {name: each.type for name, each in flow.inputs.declared.items()} if flow is not None else {}
     body = json.dumps(sample_body(trigger.definition, types))
     auth = trigger.definition.get("trigger", {}).get("auth")
@@ -68,6 +73,31 @@ def curl_line(url: str, trigger: Trigger, flow: Flow | None = None) -> str:
         header = f'"{auth.get("header", "x-signature")}: {prefix}$({digest})"'
         return f"BODY={shlex.quote(body)}; " + " ".join((*parts, "-H", header, "-d", '"$BODY"'))
     return " ".join((*parts, "-d", shlex.quote(body))) + f"  # and what {auth.get('type')} signs"
+
+
+def _get_line(url: str, definition: Mapping[str, Any]) -> str:
+    """A hook for GET is fired by its query."""
+    names = dict.fromkeys(found[1] for found in _QUERY.finditer(json.dumps(definition)))
+    line = f"curl -sS {shlex.quote(url + ('?' + urlencode({name: f'a {name}' for name in names}) if names else ''))}"
+    auth = definition.get("trigger", {}).get("auth")
+    if not auth:
+        return line
+    if auth.get("type") == "bearer":
+        return f'{line} -H "authorization: Bearer {_secret_words(auth)}"'
+    return f"{line}  # and what {auth.get('type')} signs"
+
+
+def sample_path(path: str) -> str:
+    """A path that this one fits: `/orders/:id` → `/orders/42`."""
+    return "".join(f"/{_sample_part(part)}" for part in parts_of(path))
+
+
+def _sample_part(part: str | Parameter) -> str:
+    if isinstance(part, str):
+        return quote(part, safe=":*@!$&'()+,;=~")
+    if part.rest:
+        return "a/b.txt"
+    return "42" if re.search(r"(id|number|no|nr)$", part.name, re.IGNORECASE) else f"a-{part.name}"
 
 
 def sample_body(definition: Mapping[str, Any], types: Mapping[str, str] | None = None) -> dict[str, Any]:

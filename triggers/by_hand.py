@@ -67,7 +67,8 @@ def manual_event(trigger: Trigger, given: Mapping[str, Any], *, now: float) -> E
     if "file" in document and "files" not in given:
         document["files"] = [document["file"]]
     withheld = {} if made.withheld is None else {trigger.key: ("filter_false", made.withheld)}
-    return Event(document["id"], "manual", trigger.key, now, document, subject=document["subject"], withheld=withheld)
+    # A CloudEvent's id is its sender's: the row's is ours.
+    return Event(made.document["id"], "manual", trigger.key, now, document, subject=document["subject"], withheld=withheld)
 
 
 def read_instant(text: Any) -> datetime | None:
@@ -92,10 +93,14 @@ def as_events_have_it(given: Mapping[str, Any]) -> dict[str, Any]:
     for name in _TEXT_OBJECTS:
         if name in made:
             made[name] = {
-                (key.lower() if name == "headers" else key): REDACTED if name != "params" and looks_secret(key) else _text(value)
+                (key.lower() if name == "headers" else key): REDACTED if name != "params" and looks_secret(key) else _texts(value)
                 for key, value in made[name].items()
             }
     return made
+
+
+def _texts(value: Any) -> Any:
+    return [_text(each) for each in value] if isinstance(value, list) else _text(value)
 
 
 def _text(value: Any) -> str:
@@ -108,5 +113,10 @@ def _text_problems(name: str, value: Any) -> list[Problem]:
     return [
         Problem((name, key), f"{key:.60} is {shown(inner)}, and must be text")
         for key, inner in value.items()
-        if not isinstance(inner, (str, int, float))
+        if not (isinstance(inner, (str, int, float)) or (name == "query" and _is_texts(inner)))
     ]
+
+
+def _is_texts(value: Any) -> bool:
+    """What a name that repeats in a query is."""
+    return isinstance(value, list) and all(isinstance(each, (str, int, float)) for each in value)
