@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import json
 import logging
+import re
 import sys
-import threading
 import time
 from collections.abc import MutableMapping
 from datetime import UTC, datetime
-from typing import Any, BinaryIO
+from typing import Any
 
 import orjson
 import structlog
 
+from daemon.log_lines import Lines
 from daemon.terminal import wants_colours
 
+# What JSON lets stand and some terminals obey: DEL, the second set of control characters, line separators, changes of direction.
+_STEERING = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xe2\x80[\xa8-\xae]|\xe2\x81[\xa6-\xa9]")
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -28,21 +30,19 @@ def set_up_logs(level: str = "info", form: str = "auto") -> None:
         structlog.processors.add_log_level,
         Stamp(),
     ]
-    factory: Any
     if console:
-        processors.append(
-            structlog.dev.ConsoleRenderer(colors=wants_colours(sys.stderr), exception_formatter=structlog.dev.plain_traceback)
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=wants_colours(sys.stderr), exception_formatter=structlog.dev.plain_traceback
         )
-        factory = structlog.PrintLoggerFactory(sys.stderr)
+        processors += [_plain_exception, renderer]
     else:
         processors += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_dump)]
-        lines = Lines(sys.stderr.buffer)
-        atexit.register(lines.flush)
-        factory = lambda *_: lines  # noqa: E731 - structlog asks for a logger by this name
+    lines = Lines(sys.stderr.fileno())
+    atexit.register(lines.close)
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=factory,
+        logger_factory=lambda *_: lines,
         cache_logger_on_first_use=True,  # a line costs a third without the lookup
     )
     root = logging.getLogger()
@@ -69,41 +69,6 @@ class Stamp:
         return event
 
 
-class Lines:
-    """Writes what one turn of the loop said at once: a write for each run's line would be a twentieth of an event's cost.
-
-    What is a warning or worse is written before the call returns, with all that was said before it.
-    """
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self._lock = threading.Lock()  # sources log from their threads
-        self._waiting: list[bytes] = []
-
-    def info(self, line: bytes) -> None:
-        self._waiting.append(line)
-        if len(self._waiting) > 1:
-            return
-        try:
-            asyncio.get_running_loop().call_soon(self.flush)
-        except RuntimeError:  # no loop: a command, a thread
-            self.flush()
-
-    def warning(self, line: bytes) -> None:
-        self._waiting.append(line)
-        self.flush()
-
-    def flush(self) -> None:
-        with self._lock:
-            waiting, self._waiting = self._waiting, []
-            if waiting:
-                self._stream.write(b"\n".join(waiting) + b"\n")
-                self._stream.flush()
-
-    debug = info
-    error = critical = exception = fatal = failure = err = warn = log = msg = warning
-
-
 class _Forward(logging.Handler):
     """A library's line, told in our form as `library.logged`."""
 
@@ -119,6 +84,19 @@ class _Forward(logging.Handler):
 
 def _dump(value: Any, **_: Any) -> bytes:
     try:
-        return orjson.dumps(value, default=str)
+        line = orjson.dumps(value, default=str)
     except TypeError:  # a lone surrogate, an integer over 64 bits: the line is told all the same
         return json.dumps(value, default=str).encode()
+    return _STEERING.sub(_escaped, line) if _STEERING.search(line) else line
+
+
+def _escaped(found: re.Match[bytes]) -> bytes:
+    return b"\\u%04x" % ord(found[0].decode())
+
+
+def _plain_exception(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A traceback for people, whose message cannot steer the terminal."""
+    event = structlog.processors.format_exc_info(_logger, _method, event)
+    if "exception" in event:
+        event["exception"] = re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "�", str(event["exception"]))
+    return event

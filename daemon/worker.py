@@ -336,13 +336,17 @@ def _defect(run: Run, error: Exception) -> Ended:
 
 
 def _tell(run: Run) -> None:
-    """The one line that tells a run's whole story."""
+    """The one line that tells a run's whole story. What went wrong may quote what a stranger sent: its words are in the store."""
     duration_ms = None if run.started_at is None or run.finished_at is None else round((run.finished_at - run.started_at) * 1000)
     say = log.info if run.status == "completed" else log.warning
     story = {"run_id": run.id, "flow": run.flow, "trigger": run.trigger, "event_id": run.event, "duration_ms": duration_ms}
     if run.error is not None:
-        story |= {"code": run.code, "error": run.error[:500]}
+        story |= {"code": run.code, "step": _failed_step(run)}
     say(f"run.{run.status}", **story)
+
+
+def _failed_step(run: Run) -> str | None:
+    return next((attempt.path for attempt in reversed(run.attempts) if attempt.status in {"failed", "timeout"}), None)
 
 
 async def execute_once(flow: Flow, run: Run, *, world: World, store: RunStore | None) -> Run:

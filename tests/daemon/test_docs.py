@@ -6,6 +6,7 @@ import ast
 import importlib
 import json
 import re
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import get_args
@@ -14,6 +15,7 @@ import pytest
 from cyclopts import App
 from pydantic import BaseModel
 
+from daemon import worker
 from daemon.admin.routes import ROUTES
 from daemon.cli.main import COMMANDS
 from daemon.config import SOURCE_SECTIONS, STEP_SECTIONS, Address, Config, read_config
@@ -152,12 +154,60 @@ def log_calls():
     yield from (
         (f"run.{status}", "info" if status == "completed" else "warning") for status in ("completed", "failed", "cancelled")
     )
+    yield "log.dropped", "warning"  # of the writer of lines itself, which cannot be written by itself
 
 
 def test_the_table_of_log_events_is_the_code_s():
     said = {names[0]: cells[0] for names, cells in rows(text("docs/logs.md")) if names}
 
     assert said == dict(log_calls())
+
+
+def log_keys():
+    """event → the keys of its lines, over all places that write it; events whose keys are put together elsewhere are left out."""
+    keys: dict[str, set[str]] = {}
+    for _, tree in sources_of("daemon", "triggers", "flows"):
+        for node in ast.walk(tree):
+            if not (
+                isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) == "log"
+            ):
+                continue
+            names = [constant.value for constant in ast.walk(ast.Tuple([*node.args])) if isinstance(constant, ast.Constant)]
+            given = {"exception" if keyword.arg == "exc_info" else keyword.arg for keyword in node.keywords}
+            given |= {"exception"} if node.func.attr == "exception" else set()
+            for event in names:
+                if isinstance(event, str) and re.fullmatch(r"[a-z_]+\.[a-z_]+", event) and None not in given:
+                    keys.setdefault(event, set()).update(given)
+    return keys
+
+
+def test_the_keys_of_every_log_event_are_the_code_s():
+    said = {
+        names[0]: set(" ".join(re.findall(r"`([^`]+)`", cells[1])).split())
+        for names, cells in rows(text("docs/logs.md"))
+        if names and "the same" not in cells[1]
+    }
+
+    assert {event: keys for event, keys in said.items() if event in log_keys()} == {
+        event: keys for event, keys in log_keys().items() if event in said
+    }
+
+
+def test_the_line_of_a_run_has_the_keys_that_the_documents_say(monkeypatch):
+    lines = []
+    for level in ("info", "warning"):
+        monkeypatch.setattr(worker.log, level, lambda event, **keys: lines.append((event, set(keys))), raising=False)
+    run = Run("run_a", "f", "0", "completed", {}, 0.0, started_at=0.0, finished_at=1.0)
+
+    worker._tell(run)
+    worker._tell(replace(run, status="failed", error="why", code="CODE"))
+
+    said = {
+        names[0]: set(" ".join(re.findall(r"`([^`]+)`", cells[1])).split())
+        for names, cells in rows(text("docs/logs.md"))
+        if names
+    }
+    assert lines == [("run.completed", said["run.completed"]), ("run.failed", said["run.completed"] | said["run.failed"])]
 
 
 def test_the_log_events_that_readme_names_are_there():

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import subprocess
 import sys
+
+import pytest
+
+from daemon.log_lines import KEPT_BYTES, Lines
 
 SCRIPT = """
 import logging, structlog, warnings
@@ -65,3 +71,66 @@ def test_the_console_has_one_line_for_people():
 
     assert "run.failed" in line
     assert "run=run_1" in line
+
+
+class Reader:
+    """A pipe whose reading end is ours."""
+
+    def __init__(self):
+        self.reading, self.writing = os.pipe()
+        os.set_blocking(self.reading, False)
+
+    def read(self):
+        said = b""
+        while True:
+            try:
+                said += os.read(self.reading, 65536)
+            except BlockingIOError:
+                return said
+
+    def close(self):
+        os.close(self.reading)
+        os.close(self.writing)
+
+
+@pytest.fixture
+def reader():
+    reader = Reader()
+    yield reader
+    reader.close()
+
+
+def test_lines_that_nobody_reads_are_kept_up_to_a_bound_and_what_was_dropped_is_told_once_it_is_read(reader):
+    lines = Lines(reader.writing)
+    count = 3 * KEPT_BYTES // 1000
+    for number in range(count):
+        lines.warning(b'{"n": %d, "x": "%s"}' % (number, b"x" * 980))
+
+    said = b""
+    while more := reader.read():
+        said += more
+        lines.flush()
+    lines.warning('{"n": "last ü"}')
+    said += reader.read()
+
+    told = [json.loads(line) for line in said.splitlines()]
+    numbers = [line["n"] for line in told if isinstance(line.get("n"), int)]
+    dropped = sum(line["count"] for line in told if line.get("event") == "log.dropped")
+    assert numbers == list(range(len(numbers)))
+    assert len(numbers) >= KEPT_BYTES // 1001
+    assert len(numbers) + dropped == count
+    assert told[-1] == {"n": "last ü"}
+
+
+async def test_what_a_slow_reader_left_is_written_without_another_line(reader):
+    lines = Lines(reader.writing)
+    for number in range(200):
+        lines.info(b'{"n": %d, "x": "%s"}' % (number, b"x" * 980))
+
+    said = b""
+    async with asyncio.timeout(30):
+        while said.count(b"\n") < 200:
+            await asyncio.sleep(0.01)
+            said += reader.read()
+
+    assert [json.loads(line)["n"] for line in said.splitlines()] == list(range(200))
