@@ -32,7 +32,7 @@ class LiveDaemon:
     worker: Worker
     take: Callable[[Event], Awaitable[Accepted]]
     handed_in: Callable[[str, Mapping[str, Any]], Event | None]  # a hook's path, what the request holds → its event
-    started_at: float
+    started_at: float  # of the monotonic clock: a clock that is set makes nobody older
     version: str
     stream: Stream = field(default_factory=Stream)
 
@@ -79,7 +79,7 @@ class LiveDaemon:
         return {
             "version": self.version,
             "pid": os.getpid(),
-            "uptimeS": round(time.time() - self.started_at, 1),
+            "uptimeS": round(time.monotonic() - self.started_at, 1),
             "queued": self.dispatch.depth(),
             "running": len(self.worker.under_way()),
             "storeFailing": self.store.failing,

@@ -166,7 +166,7 @@ async def open_daemon(
             worker,
             intake.accept,
             lambda path, given: sources.get("webhook").handed_in(path, given),
-            started_at=time.time(),
+            started_at=time.monotonic(),
             version=version("camshaft"),
             stream=stream,
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import fcntl
+import resource
 import socket
 import struct
 import termios
@@ -30,6 +31,8 @@ log = structlog.get_logger()
 
 Handle = Callable[[web.BaseRequest], Awaitable[Answer]]
 
+KEPT_DESCRIPTORS = 128  # for files and commands, when connections would take the last ones
+TELL_S = 60.0  # how often it is said that descriptors are short
 BACKLOG = 1024  # who may wait to be accepted; the kernel's own limit holds too
 SWEEP_S = 1.0  # how exact the time limit of a head is, where the limit is not shorter still
 LINGER_S = 2.0  # how long a refused body is read and thrown away, so that the client sees the refusal and not a reset
@@ -118,7 +121,7 @@ class Connection(RequestHandler):
             return self._malformed(exc)
         if isinstance(exc, ConnectionError):
             raise exc  # aiohttp takes it as: the client has gone
-        log.error("http.request_failed", method=request.method, path=request.raw_path[:200], exc_info=exc)
+        log.error("http.request_failed", method=request.method, path=request.raw_path.partition("?")[0][:200], exc_info=exc)
         answered[5] += 1
         return error_answer(500, "INTERNAL", "this request met a fault of camshaft", "its log says more", close=True)
 
@@ -144,6 +147,9 @@ class Server(web.Server):
         self.lost = asyncio.Event()  # a connection has ended since this was cleared
         self.answered = [0] * 6  # by the first digit of the status
         self._handle = handle
+        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        self._last_number = soft - min(KEPT_DESCRIPTORS, soft // 4)
+        self._told_short_at = -TELL_S
 
     async def _answer(self, request: web.BaseRequest) -> Answer:
         answer = await self._handle(request)
@@ -167,10 +173,25 @@ class Server(web.Server):
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)
-        if len(self._connections) > self.limits.max_connections:
+        if len(self._connections) > self.limits.max_connections or self._short_of_descriptors(transport):
             transport.write(TOO_MANY.as_bytes())
             self.answered[5] += 1
             handler.force_close()
+
+    def _short_of_descriptors(self, transport: asyncio.Transport) -> bool:
+        """The last numbers are kept for files and commands. Numbers are given lowest first, so a high one tells that few are left."""
+        number = transport.get_extra_info("socket").fileno()
+        if number < self._last_number:
+            return False
+        now = self._loop.time()
+        if now - self._told_short_at > TELL_S:
+            self._told_short_at = now
+            log.warning(
+                "http.short_of_descriptors",
+                limit=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+                connections=len(self._connections),
+            )
+        return True
 
     def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
         super().connection_lost(handler, exc)

@@ -18,9 +18,9 @@ from daemon.admin.guard import check, from_here, read_token
 from daemon.admin.refusal import json_response, refusal, refused
 from daemon.admin.route import Behind, Route, answer
 from daemon.admin.routes import ROUTES
-from daemon.admin.unix_socket import bound
+from daemon.admin.unix_socket import bound, is_there
 from daemon.config import Address
-from daemon.errors import DaemonError, HomeError
+from daemon.errors import Conflict, DaemonError, HomeError
 from daemon.store.errors import StoreError
 from flows.errors import DefinitionError
 from triggers.source import Unavailable
@@ -28,6 +28,7 @@ from triggers.source import Unavailable
 log = structlog.get_logger()
 
 MAX_BODY_BYTES = 16 * 1024 * 1024  # as large as a definition's file may be
+LOOK_S = 2.0  # how often it is looked whether the socket's file is there
 CLOSE_S = 2.0  # how long answers under way may take when the daemon stops
 
 
@@ -65,15 +66,37 @@ async def open_admin(
         try:
             assert runner.server is not None  # set by setup()
             local = await asyncio.get_running_loop().create_unix_server(runner.server, sock=listening)
+            keeping = asyncio.create_task(_keep_there(socket_path, runner.server), name="admin socket")
             try:
                 for one in inherited:
                     await web.SockSite(runner, one).start()
                 yield Bound(socket_path, await _bind(runner, tcp) if tcp is not None else _tcp_of(inherited))
             finally:
                 behind.stream.close()  # who listens would hold up the rest
+                keeping.cancel()
+                await asyncio.wait((keeping,))
                 local.close()
         finally:
             await runner.cleanup()
+
+
+async def _keep_there(path: Path, server: web.Server) -> None:
+    """Until cancelled: where the socket's file was removed, by a cleaner of old files, listen there again."""
+    while True:
+        await asyncio.sleep(LOOK_S)
+        if is_there(path):
+            continue
+        try:
+            with bound(path) as listening:
+                again = await asyncio.get_running_loop().create_unix_server(server, sock=listening)
+                log.warning("admin.socket_restored", socket=str(path))
+                try:
+                    while is_there(path):  # noqa: ASYNC110 - who removes a file tells nobody
+                        await asyncio.sleep(LOOK_S)
+                finally:
+                    again.close()
+        except (HomeError, Conflict) as error:
+            log.warning("admin.socket_lost", socket=str(path), reason=error.message)
 
 
 async def _bind(runner: web.AppRunner, tcp: Address) -> Address:

@@ -6,7 +6,7 @@ import os
 import socket
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from daemon.errors import Conflict, HomeError
@@ -34,9 +34,14 @@ def bound(path: Path) -> Iterator[socket.socket]:
         yield server
     finally:
         server.close()
-        with short(path) as near:
+        with suppress(FileNotFoundError), short(path) as near:  # the whole folder may be gone
             if _mark(near) == mark:
                 Path(near).unlink()
+
+
+def is_there(path: Path) -> bool:
+    """A socket file is there, ours or another's; or nothing can be made there, for the folder is gone too."""
+    return not path.parent.is_dir() or path.is_socket()
 
 
 @contextmanager

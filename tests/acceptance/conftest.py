@@ -36,9 +36,10 @@ def camshaft_json(*arguments, home=None, stdin=None):
 class Daemon:
     """`camshaft serve` on a home, as a process of its own."""
 
-    def __init__(self, home: Path, *flags: str, env=None) -> None:
+    def __init__(self, home: Path, *flags: str, env=None, program=(str(CAMSHAFT),)) -> None:
         self.home = home
         self.flags = flags
+        self.program = program
         self.env = {**os.environ, **(env or {})}
         self.log = home.parent / f"{home.name}.log"
         self.process: asyncio.subprocess.Process
@@ -46,7 +47,7 @@ class Daemon:
 
     async def start(self) -> Daemon:
         command = [
-            str(CAMSHAFT),
+            *self.program,
             "serve",
             "--home",
             str(self.home),
@@ -155,8 +156,8 @@ async def daemon_of():
     """Start daemons; whatever is left of them at the end is killed."""
     started = []
 
-    async def start(home: Path, *flags: str, env=None) -> Daemon:
-        daemon = Daemon(home, *flags, env=env)
+    async def start(home: Path, *flags: str, **more) -> Daemon:
+        daemon = Daemon(home, *flags, **more)
         started.append(daemon)
         return await daemon.start()
 

@@ -13,7 +13,7 @@ import asyncio
 import logging
 import time as clocks
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -38,6 +38,7 @@ JUMP = timedelta(minutes=5)  # a clock not looked at for so long stood still or 
 BACK = timedelta(minutes=1)  # a clock that goes back further was wrong before: what is due is looked at anew
 WAITING_LOOK_S = 1.0  # a run's end is told by run_ended(); this is for when it is not
 MAX_RETRY_S = 60.0
+OVERSLEPT_S = 1.0  # how late APScheduler's waking may be before we wake by ourselves
 AT_ONCE = 500  # triggers whose slots are handed in side by side, for the store to commit together
 
 
@@ -140,7 +141,8 @@ class ScheduleSource:
             pause_s = self._pause_s(self._now())
             self._wake_in(pause_s)
             self._moves_by = clocks.monotonic() + pause_s
-            await self._woken.wait()
+            with suppress(TimeoutError):  # APScheduler waits by the wall clock: where that was set back it would sleep on
+                await asyncio.wait_for(self._woken.wait(), pause_s + OVERSLEPT_S)
             self._moves_by = clocks.monotonic()
 
     async def fire_due(self, now: datetime) -> None:
