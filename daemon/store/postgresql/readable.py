@@ -39,6 +39,7 @@ class PostgresqlReadable:
             isolation_level="AUTOCOMMIT",  # each question is one statement
             pool_size=READERS,
             max_overflow=0,
+            hide_parameters=True,  # an error must not quote what was sent
             pool_pre_ping=True,  # the server may have been restarted since the last question
         )
 
