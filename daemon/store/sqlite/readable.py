@@ -28,7 +28,9 @@ class SqliteReadable:
 
     def engine(self) -> AsyncEngine:
         address = URL.create("sqlite+aiosqlite", database=str(self._path))  # not as text: a folder's name may hold ? # and %
-        engine = create_async_engine(address, poolclass=AsyncAdaptedQueuePool, pool_size=READERS, max_overflow=0, hide_parameters=True)
+        engine = create_async_engine(
+            address, poolclass=AsyncAdaptedQueuePool, pool_size=READERS, max_overflow=0, hide_parameters=True
+        )
         event.listen(engine.sync_engine, "connect", _read_only)
         return engine
 
