@@ -77,8 +77,15 @@ async def rehearse(
         rehearsed.resolved, stopped = resolve_step(step, names), True
         raise Stopped
 
-    kinds: dict[str, Any] = {name: _StandIn(kind, plan, steps, look) for name, kind in world.kinds.items()}
-    stage = World(kinds, world.find_flow, world.secret, world.env, world.clock)
+    sections = _sections(flow.graph)
+
+    def find_flow(key: str) -> Flow:
+        found = world.find_flow(key)
+        sections.update(_sections(found.graph))
+        return found
+
+    kinds: dict[str, Any] = {name: _StandIn(kind, plan, sections, steps, look) for name, kind in world.kinds.items()}
+    stage = World(kinds, find_flow, world.secret, world.env, world.clock)
     try:
         rehearsed.ended = await execute(flow, inputs, run_id=run_id, world=stage, record=note)
     except BaseException:  # Stopped, or a group of it with what it cancelled
@@ -91,12 +98,17 @@ class _StandIn:
     """A kind of step that may give another's answer. It suspends where the kind does, and nowhere else."""
 
     def __init__(
-        self, kind: StepKind, plan: Plan, steps: Mapping[str, Step], look: Callable[[Step, Mapping[str, Any]], None]
+        self,
+        kind: StepKind,
+        plan: Plan,
+        sections: Mapping[int, Any],
+        steps: Mapping[str, Step],
+        look: Callable[[Step, Mapping[str, Any]], None],
     ) -> None:
         self.name, self.section, self.Settings, self.Spec = kind.name, kind.section, kind.Settings, kind.Spec
         self.effects, self.container = kind.effects, kind.container
         self.prepare, self.close = kind.prepare, kind.close
-        self._kind, self._plan, self._steps, self._look = kind, plan, steps, look
+        self._kind, self._plan, self._sections, self._steps, self._look = kind, plan, sections, steps, look
         suspends = kind.effects or kind.container or iscoroutinefunction(kind.run)
         self.run = self._in_time if suspends else self._at_once
 
@@ -127,10 +139,12 @@ class _StandIn:
         example = getattr(self._kind, "example", None)
         if example is not None and (found := await example(prepared, scope)) is not None:
             return Output(found, {"_mock": True})
-        step = self._steps.get(_step_in(scope.path))
-        written = step.section[1] if step is not None and step.section is not None else {}
-        value = {"_mock": True, **_filled(written, scope.names)}
-        return Output(value, {"_mock": True})
+        return Output({"_mock": True, **_filled(self._sections.get(id(prepared)), scope.names)}, {"_mock": True})
+
+
+def _sections(graph: Graph) -> dict[int, Any]:
+    """The sections as they are written, by what was made of them: two flows may have steps of one id."""
+    return {id(step.prepared): step.section[1] for step in all_steps(graph) if step.section is not None}
 
 
 def _step_in(path: str) -> str:

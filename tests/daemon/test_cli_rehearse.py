@@ -200,6 +200,17 @@ def test_a_mock_touches_nothing_and_the_rest_is_calculated(flow, run_json, tmp_p
     assert sorted(each.name for each in tmp_path.iterdir()) == ["main.json"]
 
 
+def test_a_mock_reaches_the_steps_of_sub_flows_whatever_their_ids(run_json, tmp_path):
+    write(tmp_path, "inner.json", key="inner", steps=[shell("first", "echo {{$.input.n | shell}} > inner")])
+    call = {"id": "call", "type": "flow", "flow": {"key": "inner", "inputs": {"n": "{{$.input.n}}!"}}}
+    file = write(tmp_path, inputs={"n": {"type": "string"}}, steps=[shell("first", "echo outer"), call])
+
+    came = run_json("flow", "execute", file, "-i", "n=x", "--mock")
+
+    assert came["steps"]["call/first"]["output"] == {"_mock": True, "command": "echo 'x!' > inner"}
+    assert not (tmp_path / "inner").exists()
+
+
 def test_outputs_from_a_file_stand_in_for_their_steps_and_others_run(flow, run_json, tmp_path):
     (tmp_path / "answers.json").write_text(json.dumps({"first": "given", "each[1].inner": "second"}))
 
