@@ -79,7 +79,7 @@ def test_a_body_is_a_json_value_or_refused(raw, content_type):
 
 
 @pytest.mark.slow
-@settings(max_examples=20_000, deadline=None)
+@settings(max_examples=5_000, deadline=None)
 @given(bodies, types | st.text(max_size=30))
 def test_a_body_is_a_json_value_or_refused_at_length(raw, content_type):
     with suppress(Refused):
