@@ -104,6 +104,24 @@ async def test_a_second_sigterm_does_not_wait(home, write, daemon_of, client):
     assert await daemon.stop() == 0
 
 
+async def test_a_second_sigterm_ends_also_commands_that_ignore_it_with_all_that_they_started(home, write, daemon_of, client):
+    write(home, "camshaft.toml", "[worker]\ndrain_s = 3600\n[steps.bash]\ngrace_s = 0.2\n")
+    command = "trap '' TERM; (trap '' TERM; echo $BASHPID > ../grandchild; sleep 600) & echo $$ > ../pid; touch ../started; wait"
+    steps = [{"id": "deaf", "type": "bash", "bash": {"command": command, "timeout": 600000}}]
+    write(home, "flows/deal-process.json", {"key": "deal-process", "steps": steps})
+    daemon = await daemon_of(home)
+    _, said = await post(client, daemon)
+    await until((home / "started").exists)
+    await until(lambda: (home / "grandchild").exists() and (home / "grandchild").read_text().strip())
+    daemon.process.send_signal(signal.SIGTERM)
+    await until(lambda: not listening(daemon.hooks))
+
+    assert await daemon.stop() == 0
+    assert not alive(int((home / "pid").read_text()))
+    assert not alive(int((home / "grandchild").read_text()))
+    assert daemon.rows("SELECT status FROM runs WHERE id = ?", said["runs"][0]) == [("running",)]
+
+
 def listening(url):
     host, port = url.split("/")[2].split(":")
     with socket.socket() as probe:
