@@ -1,7 +1,8 @@
 """What narrows a list of runs or events, and how far one question looks: along the primary key, never through a whole table.
 
 Ids sort by time, so that an instant is a place in the key and a list needs no index of its own. Only `event` and `chain` of
-runs, their live states and `chain` of events are found by an index; with any other filter a question looks at SCAN_ROWS rows at most and says where to go on.
+runs, their live states and `chain` of events are found by an index; with any other filter a question looks at SCAN_ROWS rows at
+most and says where to go on.
 """
 
 from __future__ import annotations

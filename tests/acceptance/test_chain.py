@@ -229,7 +229,7 @@ async def test_runs_that_end_while_the_daemon_stops_are_followed_by_the_next_one
     )
     daemon = await daemon_of(home)
     await start(client, daemon)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not (home / "began").exists():
             await asyncio.sleep(0.01)
 
