@@ -69,11 +69,12 @@ class Ours(Collector):
 
     def _store(self) -> Iterable[Metric]:
         store = self._measures.store
-        yield CounterMetricFamily("camshaft_store_commits", "Transactions that were committed.", store.commits)
+        commits, operations, failures = store.tally()
+        yield CounterMetricFamily("camshaft_store_commits", "Transactions that were committed.", commits)
         yield CounterMetricFamily(
-            "camshaft_store_operations", "Operations made durable; by commits: how many shared one.", store.operations
+            "camshaft_store_operations", "Operations made durable; by commits: how many shared one.", operations
         )
-        yield CounterMetricFamily("camshaft_store_commit_failures", "Transactions that failed.", store.commit_failures)
+        yield CounterMetricFamily("camshaft_store_commit_failures", "Transactions that failed.", failures)
         yield GaugeMetricFamily("camshaft_store_failing", "1 while nothing can be made durable.", int(store.failing))
 
     def _definitions(self) -> Iterable[Metric]:

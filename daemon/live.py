@@ -7,20 +7,27 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from daemon.counters import Counters
 from daemon.dispatch import Job
 from daemon.dispatch.local import LocalDispatch
+from daemon.shapes import instant
+from daemon.sources import Sources
 from daemon.store import Store
 from daemon.store.rows import Run
 from daemon.stream import Stream
 from daemon.told import run_told
+from daemon.upkeep import OVERDUE_S
 from daemon.worker import Worker
 from flows.errors import DefinitionError, Problem
 from flows.flow import Flow
 from triggers.event import Event
 from triggers.ids import new_id
 from triggers.source import Accepted
+
+NEXT = 5  # schedules that are told of
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,11 @@ class LiveDaemon:
     started_at: float  # of the monotonic clock: a clock that is set makes nobody older
     version: str
     stream: Stream = field(default_factory=Stream)
+    sources: Sources | None = None
+    counters: Counters = field(default_factory=Counters)
+    listeners: dict[str, str] = field(default_factory=dict)  # what listens where; filled as they are bound
+    state: Path | None = None  # the folder that is written to
+    since: float = field(default_factory=time.time)  # by the wall's clock
 
     async def start(self, flow: Flow, inputs: Mapping[str, Any]) -> str:
         run = queued_run(flow, inputs, owner=self.store.token)
@@ -79,10 +91,35 @@ class LiveDaemon:
         return {
             "version": self.version,
             "pid": os.getpid(),
+            "startedAt": instant(self.since),
             "uptimeS": round(time.monotonic() - self.started_at, 1),
+            "listeners": dict(self.listeners),
             "queued": self.dispatch.depth(),
             "running": len(self.worker.under_way()),
             "storeFailing": self.store.failing,
+            "lastReload": self._last_reload(),
+            "disk": self._disk(),
+            **self._of_sources(),
+        }
+
+    def _last_reload(self) -> dict[str, Any] | None:
+        last = self.counters.last_reload
+        return None if last is None else {"at": instant(last[0]), "result": last[1]}
+
+    def _disk(self) -> dict[str, Any] | None:
+        if self.state is None:
+            return None
+        found = os.statvfs(self.state)
+        return {"folder": str(self.state), "freeBytes": found.f_bavail * found.f_frsize}
+
+    def _of_sources(self) -> dict[str, Any]:
+        if self.sources is None:
+            return {}
+        due = sorted((at, trigger) for trigger, at in self.sources.next_due().items())
+        return {
+            "sources": self.sources.listed(),
+            "next": [{"trigger": trigger, "at": instant(at.timestamp())} for at, trigger in due[:NEXT]],
+            "overdue": sorted(self.sources.overdue(OVERDUE_S)),
         }
 
 

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib import import_module
-from typing import Any, Protocol
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Protocol
 
 from daemon.counters import Counters
+
+if TYPE_CHECKING:
+    from daemon.definitions import Holder
+    from daemon.dispatch.local import LocalDispatch
+    from daemon.stream import Stream
+    from daemon.worker import Worker
 
 LOOK_S = 1.0  # how often the loop is asked whether it is late
 
@@ -18,16 +26,10 @@ class MeasuredStore(Protocol):
     """What is measured of the store."""
 
     @property
-    def commits(self) -> int: ...
-    @property
-    def operations(self) -> int:
-        """Made durable by those commits: how many shared one is their ratio."""
-        ...
-
-    @property
-    def commit_failures(self) -> int: ...
-    @property
     def failing(self) -> bool: ...
+    def tally(self) -> tuple[int, int, int]:
+        """Transactions committed, operations that they made durable, transactions that failed."""
+        ...
 
 
 class MeasuredSources(Protocol):
@@ -97,3 +99,33 @@ class Measures:
             self._exposition = self._exposition or module.Exposition(self)  # type: ignore[redundant-expr]  # another may have
         text: bytes = self._exposition.text()
         return text
+
+
+@contextmanager
+def measuring(
+    counters: Counters,
+    store: MeasuredStore,
+    dispatch: LocalDispatch,
+    worker: Worker,
+    sources: MeasuredSources,
+    holder: Holder,
+    stream: Stream,
+) -> Iterator[Measures]:
+    """The measures of these parts; inside, the loop's lag is looked at."""
+    measures = Measures(
+        version=version("camshaft"),
+        counters=counters,
+        store=store,
+        sources=sources,
+        queued=dispatch.depth,
+        running=lambda: len(worker.under_way()),
+        triggers=lambda: len(holder.current.triggers),
+        flows=lambda: len(holder.current.flows),
+        problems=lambda: len(holder.current.problems),
+        listeners=lambda: stream.listeners,
+    )
+    measures.lag.begin()
+    try:
+        yield measures
+    finally:
+        measures.lag.end()

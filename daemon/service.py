@@ -13,8 +13,8 @@ import resource
 import secrets
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
@@ -36,7 +36,7 @@ from daemon.home import read_home
 from daemon.intake import Intake
 from daemon.kinds import configured_kinds, source_settings
 from daemon.live import LiveDaemon
-from daemon.measures import Measures
+from daemon.measures import measuring
 from daemon.notify import Notifier, extended
 from daemon.operations import Operations
 from daemon.operations.switches import SUSPENDED, keep_lifting, read_suspensions
@@ -169,6 +169,10 @@ async def open_daemon(
             started_at=time.monotonic(),
             version=version("camshaft"),
             stream=stream,
+            sources=sources,
+            counters=counters,
+            listeners={"hooks": sources.get("webhook").url},
+            state=config.state,
         )
         operations = Operations(
             home=config.home,
@@ -185,7 +189,7 @@ async def open_daemon(
             reloaded=counters.reload,
             keep_going=keep_going,
         )
-        measures = stack.enter_context(_measured(counters, store, dispatch, worker, sources, holder, stream))
+        measures = stack.enter_context(measuring(counters, store, dispatch, worker, sources, holder, stream))
         admin = await stack.enter_async_context(
             open_admin(
                 Behind(
@@ -200,6 +204,9 @@ async def open_daemon(
                 inherited=sockets.admin,
             )
         )
+        live.listeners["admin"] = str(admin.socket)
+        if admin.tcp is not None:
+            live.listeners["adminTcp"] = f"http://{admin.tcp}"
         daemon = Daemon(config, holder, store, dispatch, worker, intake, sources, admin, notifier, sockets)
         await stack.enter_async_context(_at_work(daemon))
         await stack.enter_async_context(_up_to_date(config, operations, reload_asked or asyncio.Event()))
@@ -208,35 +215,6 @@ async def open_daemon(
         gc.set_threshold(50_000, 20, 50)
         gc.freeze()  # what is loaded stays: a full collection need not look at it again
         yield daemon
-
-
-@contextmanager
-def _measured(
-    counters: Counters,
-    store: Store,
-    dispatch: LocalDispatch,
-    worker: Worker,
-    sources: Sources,
-    holder: Holder,
-    stream: Stream,
-) -> Iterator[Measures]:
-    measures = Measures(
-        version=version("camshaft"),
-        counters=counters,
-        store=store,
-        sources=sources,
-        queued=dispatch.depth,
-        running=lambda: len(worker.under_way()),
-        triggers=lambda: len(holder.current.triggers),
-        flows=lambda: len(holder.current.flows),
-        problems=lambda: len(holder.current.problems),
-        listeners=lambda: stream.listeners,
-    )
-    measures.lag.begin()
-    try:
-        yield measures
-    finally:
-        measures.lag.end()
 
 
 @asynccontextmanager

@@ -115,6 +115,13 @@ class Sources:
             return 0.0
         return schedule.source.stalled_s()  # type: ignore[attr-defined, no-any-return]  # as above
 
+    def listed(self) -> list[dict[str, Any]]:
+        """Each source that is there, how many triggers it serves, and whether it is open."""
+        return [
+            {"source": kind, "triggers": len(place.triggers), "state": "open" if place.opened.done() else "opening"}
+            for kind, place in sorted(self._open.items())
+        ]
+
     def next_due(self) -> Mapping[str, datetime]:
         """Schedules and their next slots."""
         schedule = self._open.get("schedule")

@@ -27,6 +27,7 @@ LAZY = {
     "daemon.store.postgresql.schema": {"daemon.store.postgresql.migration"},
     "daemon.store.database": {"daemon.store.postgresql.database"},  # psycopg: only where [store] url names a server
     "daemon.store.reading": {"daemon.store.postgresql.readable"},
+    "daemon.doctor.place": {"daemon.store.postgresql.looking"},
     "triggers.sources.webhook": {"triggers.http_listener"},  # aiohttp: only who listens pays for it
 }
 

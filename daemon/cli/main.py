@@ -28,6 +28,8 @@ COMMANDS = (
     ("serve", "daemon.cli.serve:serve", "Run the daemon for a home until SIGTERM or Ctrl-C."),
     ("init", "daemon.cli.init:init", "Make a small working home in a folder."),
     ("validate", "daemon.cli.validate:validate", "Check definitions without running anything."),
+    ("status", "daemon.cli.status:status", "Say what the daemon of a home does right now."),
+    ("doctor", "daemon.cli.doctor:doctor", "Find what keeps a home from being served well."),
     ("reload", "daemon.cli.reload:reload", "Have the daemon read its definitions again."),
     ("trigger", "daemon.cli.trigger:app", "Add, list, show, test, fire, explain, switch, edit and remove triggers."),
     ("flow", "daemon.cli.flow:app", "List, show and execute flows."),

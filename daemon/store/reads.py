@@ -14,8 +14,19 @@ from daemon.store.codec import decode, plain
 from daemon.store.errors import Ambiguous, StoreError
 from daemon.store.lists import MOST_ROWS, SCAN_ROWS, Item, Narrowed, Page, narrowed_events, narrowed_runs
 from daemon.store.reading import readable
-from daemon.store.rows import LIVE, EventRow, Run, Version, attempt_from, event_from, run_from, verdict_from, version_from
-from daemon.store.tables import FOLLOWING, attempts, definitions, events, runs, source_state, verdicts
+from daemon.store.rows import (
+    LIVE,
+    EventRow,
+    Run,
+    Version,
+    attempt_from,
+    event_from,
+    run_from,
+    seconds,
+    verdict_from,
+    version_from,
+)
+from daemon.store.tables import FOLLOWING, LIVE_RUNS, attempts, definitions, events, runs, source_state, verdicts
 
 Row = dict[str, Any]
 
@@ -52,9 +63,12 @@ class Reads:
         said = await self._rows(select(verdicts).where(verdicts.c.event == row["id"]).order_by(verdicts.c.trigger))
         return event_from(row, tuple(verdict_from(verdict) for verdict in said))
 
-    async def counts(self) -> dict[str, int]:
-        rows = await self._rows(select(runs.c.status, func.count().label("number")).group_by(runs.c.status))
-        return {row["status"]: row["number"] for row in rows}
+    async def unfinished(self) -> tuple[dict[str, int], float | None]:
+        """By the small index of those that have not ended."""
+        live = select(runs.c.status, func.count().label("number"), func.min(runs.c.created_at).label("oldest"))
+        rows = await self._rows(live.where(text(LIVE_RUNS)).group_by(runs.c.status))
+        oldest = next((seconds(row["oldest"]) for row in rows if row["status"] == "queued"), None)
+        return {row["status"]: row["number"] for row in rows}, oldest
 
     async def chain_sizes(self) -> dict[str, int]:
         live = select(runs.c.chain).where(runs.c.status.in_(sorted(LIVE)))

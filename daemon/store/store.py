@@ -307,16 +307,15 @@ class Store:
         return await (await self.reads()).run(prefix)
 
     async def events(self, **filters: Any) -> Page[EventRow]:
-        """The newest events first. Filters: those of lists.narrowed_events, limit, before (an id)."""
         return await (await self.reads()).events(**filters)
 
     async def event(self, prefix: str) -> EventRow | None:
         """One event with its verdicts, by a unique beginning of its id. Raises Ambiguous."""
         return await (await self.reads()).event(prefix)
 
-    async def counts(self) -> dict[str, int]:
-        """Runs by status."""
-        return await (await self.reads()).counts()
+    async def unfinished(self) -> tuple[dict[str, int], float | None]:
+        """Runs that have not ended, by their status; and when the one was queued that has waited longest. None: none waits."""
+        return await (await self.reads()).unfinished()
 
     async def chain_sizes(self) -> dict[str, int]:
         """How many runs others have started in each chain that still goes on."""
@@ -345,19 +344,9 @@ class Store:
         """Have this done each time a commit has just begun: the loop would only wait for the disk."""
         self._writer.while_committing = do
 
-    @property
-    def commits(self) -> int:
-        """Transactions committed since this store was opened."""
-        return self._writer.commits
-
-    @property
-    def operations(self) -> int:
-        """What they made durable: events, records, ends of runs, and the rest."""
-        return self._writer.operations
-
-    @property
-    def commit_failures(self) -> int:
-        return self._writer.commit_failures
+    def tally(self) -> tuple[int, int, int]:
+        """Since it was opened: transactions committed, operations that they made durable, transactions that failed."""
+        return self._writer.commits, self._writer.operations, self._writer.commit_failures
 
     async def prune(self, *, age_days: float | None, rows: int | None, now: float) -> int:
         """Delete what is beyond either limit, oldest first, and give its space back. Returns how many events and runs went."""

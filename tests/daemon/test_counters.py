@@ -21,8 +21,10 @@ def ended(flow: str, seconds: float | None, status: str = "completed") -> Run:
 class Nothing:
     """Parts of a daemon in which nothing happens."""
 
-    commits = operations = commit_failures = 0
     failing = False
+
+    def tally(self):
+        return 0, 0, 0
 
     def next_due(self):
         return {}

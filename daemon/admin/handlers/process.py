@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from daemon.admin.route import Answer, Asked, Reply, Route
-from daemon.admin.schema import FLAG, NUMBER, TEXT, WHOLE, by_name, listed, record, ref, said
+from daemon.admin.schema import FLAG, INSTANT, NUMBER, TEXT, WHOLE, by_name, listed, maybe, record, ref, said, words
 from daemon.errors import Unreachable
 
 SCHEMAS = {
@@ -35,7 +35,17 @@ SCHEMAS = {
             "triggers": WHOLE,
             "flows": WHOLE,
             "problems": listed(TEXT, "definitions that are left out, and warnings"),
-            "rows": by_name(WHOLE, "runs by their status"),
+            "startedAt": INSTANT,
+            "listeners": by_name(TEXT, "hooks, admin (the socket), adminTcp: what listens where"),
+            "sources": listed(
+                record("", {"source": TEXT, "triggers": WHOLE, "state": words(("open", "opening"))}), "those that triggers use"
+            ),
+            "runs": by_name(WHOLE, "those that have not ended, by their status as it is on disk"),
+            "oldestQueuedAt": said(maybe(INSTANT), "since when the run has waited that has waited longest"),
+            "next": listed(record("", {"trigger": TEXT, "at": INSTANT}), "the next slots of schedules"),
+            "overdue": listed(TEXT, "schedules whose slot should have been dealt with"),
+            "lastReload": maybe(record("", {"at": INSTANT, "result": words(("ok", "refused", "failed"))})),
+            "disk": maybe(record("where the daemon writes", {"folder": TEXT, "freeBytes": WHOLE})),
             "queued": said(WHOLE, "runs that wait for a worker"),
             "running": WHOLE,
             "upToDate": said(FLAG, "false while what is on disk is refused, and the set before it is in force"),
