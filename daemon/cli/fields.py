@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from daemon.errors import BadRequest
-from flows.suggest import did_you_mean
 
 _MISSING = object()
 
@@ -46,6 +45,8 @@ def _found(value: Any, name: str) -> Any:
 
 def _unknown(rows: Sequence[Mapping[str, Any]], name: str) -> BadRequest:
     """Names what is known at the place where the name goes wrong."""
+    from flows.suggest import did_you_mean  # for a mistake alone: every list would load it
+
     inside: Sequence[Any] = rows
     before = ""
     head, _, rest = name.partition(".")

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -69,6 +67,8 @@ def edit(key: str, /, *, home: Home = None) -> None:
     """Edit a trigger's definition in $VISUAL or $EDITOR. What is refused can be edited again; nothing that you wrote is lost."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise BadRequest("an editor needs a terminal", "change the file, or: camshaft trigger add --replace FILE")
+    import tempfile  # with bz2 and lzma, 10 ms: for no other command here
+
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
 
     async def source(operations: Operations) -> Any:
@@ -91,6 +91,8 @@ def edit(key: str, /, *, home: Home = None) -> None:
 
 def _edit(home: Path | None, key: str, found: dict[str, Any], editor: str, copy: Path) -> bool:
     """Open the editor until the text is in force. False: it was given up, or nothing was changed."""
+    import subprocess  # as above
+
     while True:
         status = subprocess.run([*shlex.split(editor), str(copy)], check=False).returncode
         if status != 0:
