@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 from flows.errors import Problem
@@ -88,7 +88,7 @@ def _check_graph(graph: Graph, outside: frozenset[str], known: Known) -> Iterato
         shows_itself = getattr(step.prepared, "shows_itself", False)
         for reference, place in references_of(step):
             if not (shows_itself and _reads_itself(step, reference, place, inside[position])):
-                yield from _check_one(step, reference, place, seen, known)
+                yield from (_within(step, reference, problem) for problem in _check_one(step, reference, place, seen, known))
         bodies = list(bodies_of(step.prepared))
         if bodies:
             visible = seen.all() | {step.id} if shows_itself else seen.all()
@@ -168,6 +168,15 @@ def references_of(step: Step) -> Iterator[tuple[Reference, Place]]:
     for part in parts_of(step.prepared):
         if not isinstance(part, Graph):
             yield from ((reference, _locate(step, reference)) for reference in getattr(part, "references", ()))
+
+
+def _within(step: Step, reference: Reference, problem: Problem) -> Problem:
+    """The same problem at its place inside a script: an offset in its text, or line and column of the file it stands in."""
+    if step.section is None or problem.path[len(step.place) :][:1] != (step.section[0],):
+        return problem
+    offset = getattr(step.prepared, "offsets", {}).get(reference)
+    file = getattr(step.prepared, "lines", {}).get(reference)
+    return replace(problem, offset=offset, problem=f"{file}: {problem.problem}" if file else problem.problem)
 
 
 def _locate(step: Step, reference: Reference) -> Place:

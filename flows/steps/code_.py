@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -61,6 +61,7 @@ class Module:
     file: Path
     written: str
     references: tuple[Reference, ...]
+    lines: Mapping[Reference, str]  # where each is made: lib/score.mjs:3:7
     engine: str = "node"
 
 
@@ -95,10 +96,11 @@ class Code:
             load.warn(
                 ("module",), f"{self.settings.node} is not on PATH: the step will fail with BINARY_MISSING", "install Node.js"
             )
-        for problem in _mistakes(self._engine, file, text, node):
-            place = "" if problem.offset is None else ":{}:{}".format(*line_and_column(text, problem.offset))
-            raise DefinitionError.at(("module",), f"{written}{place}: {problem.problem}", code="SCRIPT_SYNTAX")
-        return Module(file, written, scan(text, form="module").references)
+        for mistake in _mistakes(self._engine, file, text, node):
+            place = written if mistake.offset is None else _line(written, text, mistake.offset)
+            raise DefinitionError.at(("module",), f"{place}: {mistake.problem}", code="SCRIPT_SYNTAX")
+        offsets = scan(text, form="module").offsets
+        return Module(file, written, tuple(offsets), {each: _line(written, text, offset) for each, offset in offsets.items()})
 
     async def run(self, prepared: Script | Module, scope: Scope) -> Output:
         if isinstance(prepared, Script):
@@ -119,6 +121,11 @@ class Code:
 
     async def close(self) -> None:
         await self._engine.close()
+
+
+def _line(written: str, text: str, offset: int) -> str:
+    line, column = line_and_column(text, offset)
+    return f"{written}:{line}:{column}"
 
 
 def _mistakes(engine: Engine, file: Path, text: str, node: str | None) -> Iterator[Mistake]:

@@ -131,6 +131,11 @@ def test_references_in_a_source_are_checked_and_those_in_texts_are_not(flow):
     )
 
     assert [problem.code for problem in found] == ["REFERENCE_ORDER", "REFERENCE_INPUT", "REFERENCE_STEP"]
+    assert [(problem.path[1:], problem.offset) for problem in found] == [
+        ((0, "code", "source"), 40),
+        ((1, "code", "source"), 25),
+        ((1, "code", "source"), 43),
+    ]
 
 
 @pytest.mark.parametrize("value", HOSTILE)
@@ -322,6 +327,10 @@ def test_references_in_a_module_are_checked(flow, lib):
     found = problems(flow, {"module": lib(READ + "console.log($.steps.gone.output, $.input.nope, '$.steps.text')")}, inputs={})
 
     assert [problem.code for problem in found] == ["REFERENCE_STEP", "REFERENCE_INPUT"]
+    assert [problem.problem for problem in found] == [
+        "lib/it.mjs:2:13: there is no step «gone»",
+        "lib/it.mjs:2:34: the flow has no input «nope»",
+    ]
 
 
 # -- both
