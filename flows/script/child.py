@@ -41,19 +41,37 @@ def main() -> None:
     engine = load_engine(sys.argv[1])
     preludes = [Path(name).read_text(encoding="utf-8") for name in sys.argv[2:4]]
     time.localtime()  # reads the time zone while files can still be opened
-    figures = os.open("/proc/self/status", os.O_RDONLY)
+    figures = open_figures()
     restrict()
     os.write(0, b"\n")  # ready: the next script's time begins when it is sent
+    waiting = [begun(engine, preludes[0])]
     while (request := receive()) is not None:
-        answer, body = respond(engine, preludes, *request)
+        answer, body = respond(waiting.pop(), engine, preludes[1], *request)
         if answer["code"] == "null":
             answer |= explained_null(request[0], held_bytes(figures, "VmHWM"))
         answer["tired"] = held_bytes(figures, "VmRSS") > TIRED_BYTES
         send(answer, body)
+        waiting.append(begun(engine, preludes[0]))  # while nobody waits for it
 
 
-def held_bytes(figures: int, name: str) -> int:
+def begun(engine: Any, prelude: str) -> tuple[Any, Any]:
+    """An engine for one script, with its prelude run: most of what a short script would wait for."""
+    context = engine.Context()
+    context.set_max_stack_size(STACK_BYTES)
+    return context, context.eval(prelude)
+
+
+def open_figures() -> int | None:
+    try:
+        return os.open("/proc/self/status", os.O_RDONLY)
+    except OSError:  # a system without them: then nothing is known of what is held
+        return None
+
+
+def held_bytes(figures: int | None, name: str) -> int:
     """What this process holds (VmRSS), or held at most (VmHWM). Not its usage's maximum, which began with the parent's."""
+    if figures is None:
+        return 0
     found = re.search(rb"%s:\s+(\d+) kB" % name.encode(), os.pread(figures, 8192, 0))
     return int(found[1]) * 1024 if found else 0
 
@@ -80,12 +98,14 @@ def restrict() -> None:
     resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
 
 
-def respond(engine: Any, preludes: list[str], request: dict[str, Any], names: bytes) -> tuple[dict[str, Any], bytes]:
+def respond(
+    fresh: tuple[Any, Any], engine: Any, modules: str, request: dict[str, Any], names: bytes
+) -> tuple[dict[str, Any], bytes]:
     used_s = time.process_time()
     allow(resource.RLIMIT_CPU, int(used_s + request["timeout_s"]) + CPU_LEFT_S)
     allow(resource.RLIMIT_AS, request["memory_bytes"] + SPARE_BYTES)
     try:
-        return {"code": None}, evaluate(engine, preludes, request, names)
+        return {"code": None}, evaluate(fresh, engine, modules, request, names)
     except Refused as refused:
         return refused.answer, b""
     except MemoryError:
@@ -96,18 +116,16 @@ def allow(limit: int, most: int) -> None:
     resource.setrlimit(limit, (most, resource.getrlimit(limit)[1]))
 
 
-def evaluate(engine: Any, preludes: list[str], request: dict[str, Any], names: bytes) -> bytes:
+def evaluate(fresh: tuple[Any, Any], engine: Any, modules: str, request: dict[str, Any], names: bytes) -> bytes:
     """The script's value as JSON. Raises Refused."""
     deadline = time.monotonic() + request["timeout_s"]
-    context = engine.Context()
+    context, begin = fresh
     context.set_memory_limit(request["memory_bytes"])
-    context.set_max_stack_size(STACK_BYTES)
     is_timed = not (request["modules"] and "crypto" in request["text"])  # the binding calls Python only where no clock runs
     if is_timed:
         context.set_time_limit(request["timeout_s"])
     try:
-        begin = context.eval(preludes[0])
-        require = load_modules(context, preludes[1]) if request["modules"] else None
+        require = load_modules(context, modules) if request["modules"] else None
         data = context.parse_json(names.decode())
         script = context.eval("\n" * (LINES_BEFORE - 1) + request["text"])  # the text begins with one line of ours
         end = begin(script, data, require, request["output_bytes"])
