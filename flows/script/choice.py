@@ -12,7 +12,8 @@ from flows.expression.paths import static_key
 from flows.expression.syntax import Arrow, Call, Member, Name, walk
 from flows.expression.values import Opaque
 from flows.script.engine import Engine, Mistake, Script
-from flows.script.scan import KNOWN, scan, unknown_names
+from flows.script.names import KNOWN
+from flows.script.scan import scan, unknown_names
 from flows.suggest import did_you_mean
 
 # What values have in JavaScript beyond the methods of our own language: a call of one of these is the engine's.

@@ -6,116 +6,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from flows.expression.grammar import RESERVED
 from flows.script.engine import Reads, Reference, Script
+from flows.script.names import KNOWN, OF_NODE
 from flows.script.tokens import Token, tokens
 
 ROOTS = ("input", "steps", "loop", "env")
 DATA = ("data", "output")
-_HIDDEN = frozenset(
-    {"eval", "Function", "constructor", "globalThis", "this", "with", "arguments"}
-)  # ways to reach what is not named
-KNOWN = RESERVED | {
-    *(
-        "$",
-        *ROOTS,
-        *DATA,
-        "contains",
-        "length",
-        "isEmpty",
-        "console",
-        "true",
-        "false",
-        "null",
-        "async",
-        "of",
-        "get",
-        "set",
-        "arguments",
-    ),
-    *("structuredClone", "Buffer", "URL", "URLSearchParams", "TextEncoder", "TextDecoder"),
-    *("AggregateError", "Array", "ArrayBuffer", "AsyncDisposableStack", "Atomics", "BigInt", "BigInt64Array", "BigUint64Array"),
-    *(
-        "Boolean",
-        "DOMException",
-        "DataView",
-        "Date",
-        "DisposableStack",
-        "Error",
-        "EvalError",
-        "FinalizationRegistry",
-        "Float16Array",
-    ),
-    *(
-        "Float32Array",
-        "Float64Array",
-        "Function",
-        "Infinity",
-        "Int16Array",
-        "Int32Array",
-        "Int8Array",
-        "InternalError",
-        "Iterator",
-    ),
-    *(
-        "JSON",
-        "Map",
-        "Math",
-        "NaN",
-        "Number",
-        "Object",
-        "Promise",
-        "Proxy",
-        "RangeError",
-        "ReferenceError",
-        "Reflect",
-        "RegExp",
-        "Set",
-    ),
-    *(
-        "SharedArrayBuffer",
-        "String",
-        "SuppressedError",
-        "Symbol",
-        "SyntaxError",
-        "TypeError",
-        "URIError",
-        "Uint16Array",
-        "Uint32Array",
-    ),
-    *("Uint8Array", "Uint8ClampedArray", "WeakMap", "WeakRef", "WeakSet", "atob", "btoa", "decodeURI", "decodeURIComponent"),
-    *(
-        "encodeURI",
-        "encodeURIComponent",
-        "escape",
-        "eval",
-        "globalThis",
-        "isFinite",
-        "isNaN",
-        "parseFloat",
-        "parseInt",
-        "performance",
-    ),
-    *("queueMicrotask", "undefined", "unescape"),
-}  # what a name may be that the script does not declare: words of the language, and what the engine and its prelude have
-OF_NODE = frozenset(
-    {
-        *("process", "fetch", "setTimeout", "setInterval", "setImmediate", "clearTimeout", "clearInterval", "global", "module"),
-        *(
-            "exports",
-            "__dirname",
-            "__filename",
-            "crypto",
-            "AbortController",
-            "Blob",
-            "FormData",
-            "Headers",
-            "Request",
-            "Response",
-        ),
-        *("WebSocket", "EventSource", "ReadableStream", "Intl", "WebAssembly"),
-    }
-)
+# Ways to reach what is not named.
+_HIDDEN = frozenset({"eval", "Function", "constructor", "globalThis", "this", "with", "arguments"})
 _CLOSES = {")": "(", "]": "[", "}": "{"}
 _DECLARING = frozenset({"let", "const", "var", "function", "class", "import"})
 _HEADED = frozenset({"if", "while", "for", "switch", "with"})
