@@ -3,13 +3,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check lint types slow bench clean
+.PHONY: run test check lint types slow postgresql bench clean
 
 run: .venv/.ready
 	@$(BIN)/python examples/serve.py
 
 test: .venv/.ready
 	$(BIN)/pytest -q -m "not slow" --numprocesses 2 --dist worksteal
+
+# The daemon's whole behaviour with its store in PostgreSQL: a server from a wheel, or the one that CAMSHAFT_TEST_POSTGRESQL names.
+postgresql: .venv/.ready
+	CAMSHAFT_TEST_STORE=postgresql $(BIN)/pytest -q -m "not slow" --numprocesses 2 --dist worksteal tests/acceptance
 
 slow: .venv/.ready
 	$(BIN)/pytest -q -m slow

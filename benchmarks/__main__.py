@@ -6,9 +6,15 @@ import os
 import platform
 import sys
 
-from benchmarks import executor, hooks, language, process
+from benchmarks import executor, hooks, language, postgresql, process
 
-PARTS = {"language": language.main, "executor": executor.main, "process": process.main, "hooks": hooks.main}
+PARTS = {
+    "language": language.main,
+    "executor": executor.main,
+    "process": process.main,
+    "hooks": hooks.main,
+    "postgresql": postgresql.main,
+}
 
 
 def main(names: list[str]) -> None:

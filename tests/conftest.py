@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 from contextlib import suppress
@@ -51,11 +52,23 @@ def postgresql_server(pytestconfig) -> str:
             except Unusable as error:
                 told.write_text(json.dumps({"unusable": str(error)}))
             else:
-                told.write_text(json.dumps({"url": server.url, "pid": server.leave()}))
+                pid = server.leave()
+                _end_with_the_run(pid, folder)
+                told.write_text(json.dumps({"url": server.url, "pid": pid}))
     said = json.loads(told.read_text())
     if "unusable" in said:
         pytest.skip(f"no PostgreSQL: {said['unusable']}. Name a server: {OWN}=postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
     return said["url"]
+
+
+def _end_with_the_run(pid, folder):
+    """A run that is killed stops nothing itself: a shell waits for its end, and takes the server and its folder with it."""
+    run = os.getppid() if os.environ.get("PYTEST_XDIST_WORKER") else os.getpid()
+    script = 'while kill -0 "$1" && kill -0 "$2"; do sleep 1; done; kill -INT "$2" && sleep 3; rm -rf "$3" "$3.json" "$3.lock"'
+    waiting = subprocess.Popen(
+        ["sh", "-c", script, "sh", str(run), str(pid), str(folder)], stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    waiting.returncode = 0  # nobody waits for it
 
 
 def pytest_unconfigure(config):

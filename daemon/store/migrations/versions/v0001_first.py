@@ -8,7 +8,13 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+BYTES = sa.Text(collation="C")  # how PostgreSQL compares words
+NAME = sa.Text().with_variant(BYTES, "postgresql")
 LIVE = sa.text("status IN ('queued', 'running', 'waiting', 'paused')")
+
+
+def word(length: int) -> sa.types.TypeEngine[str]:
+    return sa.String(length).with_variant(BYTES, "postgresql")
 
 
 def upgrade() -> None:
@@ -20,22 +26,22 @@ def upgrade() -> None:
 def _events() -> None:
     op.create_table(
         "events",
-        sa.Column("id", sa.String(40), primary_key=True),
-        sa.Column("source", sa.String(20), nullable=False),
-        sa.Column("address", sa.Text, nullable=False),
-        sa.Column("subject", sa.Text),
+        sa.Column("id", word(40), primary_key=True),
+        sa.Column("source", word(20), nullable=False),
+        sa.Column("address", NAME, nullable=False),
+        sa.Column("subject", NAME),
         sa.Column("time", sa.BigInteger, nullable=False),
         sa.Column("document", sa.Text, nullable=False),
     )
     op.create_table(
         "verdicts",
-        sa.Column("event", sa.String(40), nullable=False),
-        sa.Column("trigger", sa.Text, nullable=False),
-        sa.Column("trigger_digest", sa.String(64)),
-        sa.Column("verdict", sa.String(24), nullable=False),
+        sa.Column("event", word(40), nullable=False),
+        sa.Column("trigger", NAME, nullable=False),
+        sa.Column("trigger_digest", word(64)),
+        sa.Column("verdict", word(24), nullable=False),
         sa.Column("reason", sa.Text),
         sa.Column("detail", sa.Text),
-        sa.Column("run", sa.String(40)),
+        sa.Column("run", word(40)),
         sa.PrimaryKeyConstraint("event", "trigger"),
         sqlite_with_rowid=False,
     )
@@ -44,16 +50,16 @@ def _events() -> None:
 def _runs() -> None:
     op.create_table(
         "runs",
-        sa.Column("id", sa.String(40), primary_key=True),
-        sa.Column("event", sa.String(40)),
-        sa.Column("trigger", sa.Text),
-        sa.Column("trigger_digest", sa.String(64)),
-        sa.Column("flow", sa.Text, nullable=False),
-        sa.Column("flow_digest", sa.String(64), nullable=False),
-        sa.Column("status", sa.String(12), nullable=False),
+        sa.Column("id", word(40), primary_key=True),
+        sa.Column("event", word(40)),
+        sa.Column("trigger", NAME),
+        sa.Column("trigger_digest", word(64)),
+        sa.Column("flow", NAME, nullable=False),
+        sa.Column("flow_digest", word(64), nullable=False),
+        sa.Column("status", word(12), nullable=False),
         sa.Column("priority", sa.SmallInteger, nullable=False),
         sa.Column("epoch", sa.Integer, nullable=False),
-        sa.Column("owner", sa.String(40)),
+        sa.Column("owner", word(40)),
         sa.Column("lease_until", sa.BigInteger),
         sa.Column("created_at", sa.BigInteger, nullable=False),
         sa.Column("started_at", sa.BigInteger),
@@ -61,26 +67,26 @@ def _runs() -> None:
         sa.Column("inputs", sa.Text, nullable=False),
         sa.Column("output", sa.Text),
         sa.Column("error", sa.Text),
-        sa.Column("code", sa.Text),
+        sa.Column("code", NAME),
     )
     op.create_index("runs_live", "runs", ["trigger", "id"], sqlite_where=LIVE, postgresql_where=LIVE)
     op.create_table(
         "attempts",
-        sa.Column("run", sa.String(40), nullable=False),
-        sa.Column("path", sa.Text, nullable=False),
+        sa.Column("run", word(40), nullable=False),
+        sa.Column("path", NAME, nullable=False),
         sa.Column("number", sa.Integer, nullable=False),
         sa.Column("position", sa.BigInteger, nullable=False),
-        sa.Column("step", sa.Text, nullable=False),
-        sa.Column("kind", sa.Text, nullable=False),
-        sa.Column("status", sa.String(12), nullable=False),
+        sa.Column("step", NAME, nullable=False),
+        sa.Column("kind", NAME, nullable=False),
+        sa.Column("status", word(12), nullable=False),
         sa.Column("started_at", sa.BigInteger, nullable=False),
         sa.Column("duration_ms", sa.BigInteger),
         sa.Column("output", sa.Text),
         sa.Column("response", sa.Text),
         sa.Column("error", sa.Text),
-        sa.Column("code", sa.Text),
+        sa.Column("code", NAME),
         sa.Column("usage", sa.Text),
-        sa.Column("cost_label", sa.Text),
+        sa.Column("cost_label", NAME),
         sa.Column("flags", sa.SmallInteger, nullable=False),
         sa.PrimaryKeyConstraint("run", "path", "number"),
     )
@@ -89,9 +95,9 @@ def _runs() -> None:
 def _memory() -> None:
     op.create_table(
         "causes",
-        sa.Column("scope", sa.Text, nullable=False),
-        sa.Column("key", sa.Text, nullable=False),
-        sa.Column("event", sa.String(40), nullable=False),
+        sa.Column("scope", NAME, nullable=False),
+        sa.Column("key", NAME, nullable=False),
+        sa.Column("event", word(40), nullable=False),
         sa.Column("expires_at", sa.BigInteger),
         sa.PrimaryKeyConstraint("scope", "key"),
         sqlite_with_rowid=False,
@@ -99,17 +105,17 @@ def _memory() -> None:
     op.create_index("causes_event", "causes", ["event"])
     op.create_table(
         "source_state",
-        sa.Column("source", sa.Text, nullable=False),
-        sa.Column("key", sa.Text, nullable=False),
+        sa.Column("source", NAME, nullable=False),
+        sa.Column("key", NAME, nullable=False),
         sa.Column("value", sa.Text),
         sa.PrimaryKeyConstraint("source", "key"),
         sqlite_with_rowid=False,
     )
     op.create_table(
         "definitions",
-        sa.Column("digest", sa.String(64), primary_key=True),
-        sa.Column("noun", sa.String(8), nullable=False),
-        sa.Column("key", sa.Text, nullable=False),
+        sa.Column("digest", word(64), primary_key=True),
+        sa.Column("noun", word(8), nullable=False),
+        sa.Column("key", NAME, nullable=False),
         sa.Column("definition", sa.Text, nullable=False),
         sa.Column("folder", sa.Text, nullable=False),
         sa.Column("saved_at", sa.BigInteger, nullable=False),

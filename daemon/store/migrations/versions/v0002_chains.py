@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("runs", sa.Column("chain", sa.Text))
+    op.add_column("runs", sa.Column("chain", sa.Text().with_variant(sa.Text(collation="C"), "postgresql")))
     op.add_column("runs", sa.Column("depth", sa.Integer))
     op.add_column("definitions", sa.Column("subflows", sa.Text))
     following, of_flows = sa.text("depth > 0"), sa.text("source = 'flow'")
