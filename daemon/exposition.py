@@ -16,7 +16,6 @@ from daemon.counters import BUCKETS_S, LABELS, OTHER, Durations
 from daemon.measures import Measures
 from daemon.upkeep import OVERDUE_S
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Exposition:

@@ -16,7 +16,6 @@ from flows.summary import needs
 from triggers.trigger import Trigger
 
 PROGRAMS = ("bash", "node", "python")
-SECTIONS = ("auth",)  # of a trigger's definition: where secrets stand
 
 
 def definitions(found: Definitions) -> Iterator[Finding]:
