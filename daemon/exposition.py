@@ -17,7 +17,6 @@ from daemon.measures import Measures
 from daemon.upkeep import OVERDUE_S
 
 
-
 class Exposition:
     """One registry of ours: the library's own is for the whole process, and would keep what tests made before."""
 
