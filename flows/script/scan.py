@@ -17,6 +17,9 @@ _HIDDEN = frozenset({"eval", "Function", "constructor", "globalThis", "this", "w
 _CLOSES = {")": "(", "]": "[", "}": "{"}
 _DECLARING = frozenset({"let", "const", "var", "function", "class", "import"})
 _HEADED = frozenset({"if", "while", "for", "switch", "with"})
+# What a list of declarations ends at, also where it has no ; of its own.
+_ENDS = _DECLARING | _HEADED | {";", "of", "in", "from", "return", "throw", "try", "export", "do"}
+MAX_LIST = 5000  # tokens of one list of declarations, or between brackets: a scan is no parser, and must end
 _INDEX = re.compile(r"\d{1,9}")
 
 
@@ -94,7 +97,7 @@ class Found:
         if self.text(position + 1) != "(":
             return False
         depth = 0
-        for at in range(position + 1, len(self.tokens)):
+        for at in range(position + 1, min(len(self.tokens), position + MAX_LIST)):
             depth += (self.text(at) == "(") - (self.text(at) == ")")
             if depth == 0:
                 return self.text(at + 1) == "{"
@@ -175,10 +178,10 @@ class Found:
         found: set[str] = set()
         depth = 0
         is_place = True  # here a name is one of those
-        for at in range(position, len(self.tokens)):
+        for at in range(position, min(len(self.tokens), position + MAX_LIST)):
             text = self.text(at)
             depth -= text in _CLOSES
-            if depth < 0 or (depth == 0 and text in {";", "of", "in", "from"}):
+            if depth < 0 or (depth == 0 and text in _ENDS):
                 break
             if is_place:
                 found |= self._bindable(at)

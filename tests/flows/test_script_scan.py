@@ -122,3 +122,11 @@ def test_any_text_is_taken_apart_and_nothing_of_it_twice(source):
 def test_a_long_text_takes_no_stack():
     for source in ("(" * 100_000, "`${" * 50_000, "/" * 100_000, "a." * 100_000, "'" * 100_000):
         scan(source, form="body")
+
+
+def test_a_long_module_without_semicolons_is_scanned_in_linear_work():
+    lines = [f"const v{number} = f{number}(g{number}($.steps.s{number}.output))" for number in range(5000)]
+
+    script = scan("\n".join(lines), form="body")
+
+    assert len(script.references) == 5000
