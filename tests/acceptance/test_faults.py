@@ -17,7 +17,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.acceptance.database import about_the_file, change, rows
+from tests.acceptance.database import ON_POSTGRESQL, about_the_file, change, rows
 
 CAMSHAFT = Path(sys.executable).parent / "camshaft"
 DEAL = {"source": "email", "company": "Acme", "email": "a@b.c"}
@@ -76,7 +76,8 @@ def test_a_home_that_may_only_be_read_is_refused_with_reason_and_way_out(read_on
     with ThreadPoolExecutor() as pool:
         served, added, removed, executed, listed = pool.map(as_others, commands)
 
-    for refused in (served, added, removed, executed):
+    in_home = () if ON_POSTGRESQL else (executed,)  # a run's record goes where the store is
+    for refused in (served, added, removed, *in_home):
         assert refused.returncode not in {0, None}, refused.args
         assert str(home) in refused.stderr
         assert "Traceback" not in refused.stderr
