@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 
-from benchmarks import executor, hooks, language, postgresql, process
+from benchmarks import executor, hooks, language, postgresql, process, reload
 
 PARTS = {
     "language": language.main,
@@ -14,6 +14,7 @@ PARTS = {
     "process": process.main,
     "hooks": hooks.main,
     "postgresql": postgresql.main,
+    "reload": reload.main,
 }
 
 

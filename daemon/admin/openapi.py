@@ -19,6 +19,7 @@ PLACES = {
     "key": "the key of a trigger or flow",
     "run": "the id of a run, or a unique beginning of it",
     "event": "the id of an event, or a unique beginning of it",
+    "version": "the digest of a version, or a unique beginning of it",
 }
 
 

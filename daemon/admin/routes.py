@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from daemon.admin import openapi, refusal
-from daemon.admin.handlers import events, flows, process, runs, stream, trials, triggers
+from daemon.admin.handlers import events, flows, process, runs, stream, trials, triggers, versions
 from daemon.admin.route import Answer, Asked, Reply, Route
 from daemon.admin.schema import OBJECT, Schema
 
@@ -21,6 +21,7 @@ ROUTES: tuple[Route, ...] = (
     *triggers.ROUTES,
     *trials.ROUTES,
     *flows.ROUTES,
+    *versions.ROUTES,
     *runs.ROUTES,
     *events.ROUTES,
     *stream.ROUTES,
@@ -29,7 +30,7 @@ ROUTES: tuple[Route, ...] = (
 
 SCHEMAS: Mapping[str, Schema] = {
     name: schema
-    for part in (refusal, process, triggers, trials, flows, runs, events, stream)
+    for part in (refusal, process, triggers, trials, flows, runs, events, stream, versions)
     for name, schema in part.SCHEMAS.items()
 }
 

@@ -12,6 +12,8 @@ from daemon.cli.flow_execute import execute, is_file
 from daemon.cli.home_access import ask
 from daemon.cli.options import Fields, Home, Output, find_home
 from daemon.cli.output import show_rows, show_value
+from daemon.cli.versions import Version, show_version
+from daemon.cli.versions import add_to as add_versions
 from daemon.errors import NotFound
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 app = App(name="flow", help="List, show, validate and execute flows.")
 app.command(execute)
+add_versions(app, "flow")
 
 
 @app.command(name="list")
@@ -32,13 +35,14 @@ def list_(*, home: Home = None, fields: Fields = None, output: Output = "table")
 
 
 @app.command
-def show(key: str, /, *, home: Home = None, fields: Fields = None, output: Output = "table") -> None:
+def show(key: str, /, *, version: Version = None, home: Home = None, fields: Fields = None, output: Output = "table") -> None:
     """One flow: its inputs, its kinds of steps, what it needs to run, and its definition."""
 
     async def alone(operations: Operations) -> Any:
         return operations.show_flow(key)
 
-    show_value(ask(home, "GET", f"/v1/flows/{part(key)}", alone), output, fields)
+    shown = ask(home, "GET", f"/v1/flows/{part(key)}", alone) if version is None else show_version(home, "flow", key, version)
+    show_value(shown, output, fields)
 
 
 @app.command

@@ -13,6 +13,8 @@ from daemon.cli.home_access import ask
 from daemon.cli.options import Fields, Home, Output
 from daemon.cli.output import show_rows, show_value, write
 from daemon.cli.trigger_switch import add_to
+from daemon.cli.versions import Version, show_version
+from daemon.cli.versions import add_to as add_versions
 from daemon.errors import BadRequest
 from flows.errors import DefinitionError
 
@@ -24,6 +26,7 @@ app.command(trial.try_out, name="test")
 app.command(trial.fire)
 app.command(trial.explain)
 add_to(app)
+add_versions(app, "trigger")
 
 
 @app.command(name="list")
@@ -37,13 +40,16 @@ def list_(*, home: Home = None, fields: Fields = None, output: Output = "table")
 
 
 @app.command
-def show(key: str, /, *, home: Home = None, fields: Fields = None, output: Output = "table") -> None:
+def show(key: str, /, *, version: Version = None, home: Home = None, fields: Fields = None, output: Output = "table") -> None:
     """One trigger: its definition, and its URL and curl line or its next times."""
 
     async def alone(operations: Operations) -> Any:
         return operations.show_trigger(key)
 
-    show_value(ask(home, "GET", f"/v1/triggers/{part(key)}", alone), output, fields)
+    shown = (
+        ask(home, "GET", f"/v1/triggers/{part(key)}", alone) if version is None else show_version(home, "trigger", key, version)
+    )
+    show_value(shown, output, fields)
 
 
 @app.command

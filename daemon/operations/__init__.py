@@ -10,11 +10,12 @@ from daemon.operations.runs import Runs
 from daemon.operations.status import Status
 from daemon.operations.switches import Switches
 from daemon.operations.trials import Trials
+from daemon.operations.versions import Versions
 
 __all__ = ["MAX_LISTED", "Listed", "Live", "Operations", "Rows"]
 
 
-class Operations(Trials, Explained, Switches, Flows, Runs, Events, Status):
+class Operations(Trials, Explained, Switches, Flows, Runs, Events, Versions, Status):
     """One home, and all that can be asked of it: a file of this folder for each noun, and `Given` beneath them."""
 
     __slots__ = ()

@@ -19,7 +19,7 @@ from triggers.source import State
 
 if TYPE_CHECKING:
     from daemon.store.lists import Page
-    from daemon.store.rows import EventRow, Run
+    from daemon.store.rows import EventRow, Run, Version
     from triggers.event import Event
     from triggers.source import Accepted
 
@@ -40,6 +40,8 @@ class Rows(Protocol):
 
     async def event(self, prefix: str) -> EventRow | None: ...
     async def unfinished(self) -> tuple[dict[str, int], float | None]: ...
+    async def versions(self, noun: str, key: str) -> list[tuple[str, float]]: ...
+    async def definition(self, digest: str) -> Version | None: ...
 
 
 class Live(Protocol):

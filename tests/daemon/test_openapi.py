@@ -20,6 +20,7 @@ from jsonschema import Draft202012Validator
 from daemon.admin.openapi import errors_of
 from daemon.admin.refusal import ERRORS
 from daemon.admin.routes import ROUTES, document
+from flows.document import digest
 
 FLOW = {
     "inputs": {"who": {"type": "string", "required": False}, "kind": {"type": "string", "required": False, "enum": ["a"]}},
@@ -73,6 +74,12 @@ ANSWERS = (
     Ask("GET /v1/flows/{key}", path="/v1/flows/greet"),
     Ask("POST /v1/flows/{key}/execute", 200, body={"inputs": {"who": "x"}, "wait": 30}, path="/v1/flows/greet/execute"),
     Ask("POST /v1/flows/{key}/execute", 202, body={"inputs": {}}, path="/v1/flows/slow/execute"),
+    Ask("GET /v1/flows/{key}/versions", path="/v1/flows/greet/versions"),
+    Ask("GET /v1/flows/{key}/versions/{version}", path=f"/v1/flows/greet/versions/{digest(FLOW | {'key': 'greet'})[:12]}"),
+    Ask("GET /v1/flows/{key}/diff", query=f"?from={digest(FLOW | {'key': 'greet'})[:12]}", path="/v1/flows/greet/diff"),
+    Ask("GET /v1/triggers/{key}/versions", path="/v1/triggers/hook/versions"),
+    Ask("GET /v1/triggers/{key}/versions/{version}", path=f"/v1/triggers/hook/versions/{digest(HOOK)[:12]}"),
+    Ask("GET /v1/triggers/{key}/diff", query=f"?from={digest(HOOK)[:12]}", path="/v1/triggers/hook/diff"),
     Ask("GET /v1/runs"),
     Ask("GET /v1/runs", query="?status=completed&flow=greet&trigger=hook&limit=1"),
     Ask("GET /v1/runs/{run}"),
