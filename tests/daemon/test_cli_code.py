@@ -1,5 +1,6 @@
 """Code in a flow, as people meet it on the command line."""
 
+import io
 import json
 import os
 
@@ -31,15 +32,16 @@ SCORE = "import statistics\n\ndef score(people):\n    print('scoring', len(peopl
 
 
 @pytest.fixture
-def camshaft(capsys, monkeypatch, tmp_path):
+def camshaft(capfd, monkeypatch, tmp_path):
     """One command in this process: what it printed and what it said."""
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith("CAMSHAFT_")]:
         monkeypatch.delenv(name)
 
     def command(*arguments, status=0):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b""), encoding="utf-8"))
         done = main([str(one) for one in arguments])
-        told = capsys.readouterr()
+        told = capfd.readouterr()
         assert done == status, told.out + told.err
         return told
 
