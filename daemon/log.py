@@ -37,7 +37,7 @@ def set_up_logs(level: str = "info", form: str = "auto") -> None:
         processors += [_plain_exception, renderer]
     else:
         processors += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_dump)]
-    lines = Lines(sys.stderr.fileno())
+    lines = Lines(_descriptor())
     atexit.register(lines.close)
     structlog.configure(
         processors=processors,
@@ -50,6 +50,14 @@ def set_up_logs(level: str = "info", form: str = "auto") -> None:
     # Libraries say at info what is ours to say; their own debug lines come with ours.
     root.setLevel(logging.DEBUG if level == "debug" else max(LEVELS[level], logging.WARNING))
     logging.captureWarnings(capture=True)
+
+
+def _descriptor() -> int:
+    """Of standard error; the process's own where what stands for it in Python has none, as inside other programs."""
+    try:
+        return sys.stderr.fileno()
+    except OSError:
+        return 2
 
 
 class Stamp:
