@@ -1,0 +1,82 @@
+"""The daemon at work: runs are handed out, what is kept stays small, and the manager hears that all is well; at the end, drain."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+import structlog
+
+from daemon.dispatch import Job
+from daemon.dispatch.local import LocalDispatch
+from daemon.store.rows import Due
+from daemon.upkeep import keep_pruned, keep_rescuing, watch_overdue
+from daemon.watchdog import Asked, Owes, Progress, keep_watch
+from daemon.worker import Worker
+
+if TYPE_CHECKING:
+    from daemon.composed import Daemon
+
+log = structlog.get_logger()
+
+
+@asynccontextmanager
+async def at_work(daemon: Daemon) -> AsyncIterator[None]:
+    """Hand out runs and keep the store small; on leaving, drain."""
+    config, dispatch, worker = daemon.config, daemon.dispatch, daemon.worker
+    consuming = asyncio.create_task(dispatch.consume("runs", config.worker.concurrency, worker.handle), name="worker")
+    daemon.consuming = consuming
+    asked = Asked(daemon.store.answers)
+    parts: dict[str, Owes] = {"writer": asked, "schedules": daemon.sources.stalled_s, "dispatch": Progress(dispatch.progress)}
+    watching = asyncio.create_task(
+        keep_watch(parts, daemon.notifier.alive, limit_s=daemon.notifier.watchdog_s), name="watchdog"
+    )  # until the very end: a drain that is stuck is no drain
+    keeping = [
+        asyncio.create_task(
+            keep_pruned(daemon.store, age_days=config.retention.age_days, rows=config.retention.rows), name="pruning"
+        ),
+        asyncio.create_task(keep_rescuing(daemon.store, partial(put_due, dispatch, worker)), name="rescue"),
+        asyncio.create_task(watch_overdue(daemon.sources.overdue), name="overdue watch"),
+    ]
+    try:
+        yield
+    finally:
+        # What comes in by a socket that outlives us is still made durable while runs drain: our successor carries it out.
+        await daemon.sources.close(but=("webhook",) if daemon.sockets.hooks else ())
+        worker.leave()
+        for task in keeping:
+            task.cancel()
+        await _drain(daemon)
+        await daemon.sources.close()
+        daemon.intake.closed = True
+        watching.cancel()
+        asked.close()
+        await asyncio.wait((*keeping, watching, consuming))
+        if (error := consuming.exception()) is not None:
+            log.error("worker.failed", exc_info=error)
+
+
+async def _drain(daemon: Daemon) -> None:
+    """Let runs end for a while, then leave them. A second signal ends the while."""
+    closing = asyncio.create_task(daemon.dispatch.close(daemon.config.worker.drain_s))
+    forced = asyncio.create_task(daemon.force.wait())
+    await asyncio.wait((closing, forced), return_when=asyncio.FIRST_COMPLETED)
+    forced.cancel()
+    if not closing.done():
+        log.warning("service.forced")
+        await daemon.dispatch.close(0)
+    left = await closing
+    if left:
+        log.warning("service.left_runs", runs=left)
+    with suppress(TimeoutError):  # a disk that stays full: what could not be written is found again by recovery
+        await asyncio.wait_for(daemon.worker.settled(), timeout=max(5.0, daemon.config.worker.drain_s))
+
+
+def put_due(dispatch: LocalDispatch, worker: Worker, due: Sequence[Due]) -> None:
+    """Runs that another process left are worked on like any other."""
+    for found in due:
+        worker.queued(found.trigger)
+    dispatch.put(Job(found.run, found.epoch, priority=found.priority) for found in due)
