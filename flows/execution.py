@@ -127,7 +127,7 @@ class Execution:
     def _output(self) -> Any:
         graph = self._graph
         if graph.output is not None:
-            return to_json(graph.output.make(self._names))
+            return to_json(graph.output.needed(self._names))
         for step in reversed(graph.steps):
             result = self.results.get(step.id)
             if result is not None and "output" in result:

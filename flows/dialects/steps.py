@@ -292,7 +292,7 @@ class Lowering:
 
     def _value(self, written: Any, place: Place) -> Value | None:
         try:
-            return compile_value(written)
+            return compile_value(written, lenient=True)
         except DefinitionError as error:
             self.take(error, *place)
             return None

@@ -169,6 +169,23 @@ async def test_a_condition_without_else_does_nothing_when_it_is_false():
     assert ended.steps["c"]["output"] == {"conditionResult": False, "stepsExecuted": []}
 
 
+async def test_what_a_branch_that_was_not_taken_gives_is_left_out_of_the_flows_output():
+    gate = branch("gate", "false", [calc("memo", "'m'")])
+
+    ended = await run(
+        gate, output={"memo": "$.steps.memo.output", "list": ["$.steps.memo.output"], "text": "<{{$.steps.memo.output}}>"}
+    )
+
+    assert (ended.status, ended.output) == ("completed", {"list": [None], "text": "<>"})
+
+
+async def test_an_output_that_is_nothing_but_a_path_must_lead_somewhere():
+    ended = await run(branch("gate", "false", [calc("memo", "'m'")]), output="$.steps.memo.output")
+
+    assert (ended.status, ended.code, ended.output) == ("failed", "PATH_MISSING", None)
+    assert ended.error == "the flow's output: nothing is at $.steps.memo.output: step «memo» has not run"
+
+
 async def test_parallel_steps_run_side_by_side_up_to_the_limit():
     kind = Work()
 
