@@ -143,11 +143,17 @@ def _step_metrics(tries: Sequence[Attempt]) -> dict[str, Any]:
 
 
 def _metered(tries: Iterable[Attempt]) -> list[Attempt]:
-    """The tries whose use of models is asked for or known. A container's is that of its children."""
+    """The tries whose use of models is asked for or known. A container's is that of its children.
+
+    One that was skipped, or that lacked what it requires, began nothing: what it used is not unknown.
+    """
     return [
         attempt
         for attempt in tries
-        if (attempt.track or attempt.usage is not None) and not attempt.container and attempt.status != "skipped"
+        if (attempt.track or attempt.usage is not None)
+        and not attempt.container
+        and attempt.status != "skipped"
+        and attempt.code != "REQUIRES_MISSING"
     ]
 
 

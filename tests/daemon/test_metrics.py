@@ -108,6 +108,19 @@ def test_a_step_that_was_not_run_makes_no_cost_unknown():
     assert said["costStatus"] == "exact"
 
 
+def test_a_step_that_lacked_what_it_requires_asked_no_model_and_makes_no_cost_unknown():
+    lacked = attempt("b", "failed", track=True, cost_label="x", code="REQUIRES_MISSING", error="requires $.input.n")
+
+    alone, beside = metrics(lacked), metrics(attempt("a", usage=Usage(1, 1, 5)), lacked)
+
+    assert (alone["costStatus"], alone["wastedCostUsd"], alone["steps"]["b"]) == (
+        "none",
+        None,
+        {"durationMs": 100, "attempts": 1, "costLabel": "x"},
+    )
+    assert (beside["costStatus"], beside["wastedCostUsd"]) == ("exact", 0)
+
+
 def test_tries_of_one_step_are_added_up():
     tries = (
         attempt("a", "failed", 1, usage=Usage(10, 1, 1_000_000_000), final=False, error="no", code="EXIT_STATUS"),
