@@ -27,7 +27,11 @@ camshaft serves examples/home; Ctrl-C stops it. In another terminal, from this f
   # a file
   echo 'so many words' > examples/home/inbox/note.txt
 
-  # what ran, and how long each step took
+  # messages for a triage by rules and a model, whose stand-in costs nothing; a company to research: docs/examples.md has all of it
+  curl -sS {BASE}/messages -H 'content-type: application/json' -d @examples/home/samples/messages.json
+  curl -sS {BASE}/research -H 'content-type: application/json' -d @examples/home/samples/research.json
+
+  # what ran, how long each step took, and what it cost
   .venv/bin/camshaft run list --home examples/home
   .venv/bin/camshaft run show RUN --home examples/home
 """

@@ -7,13 +7,10 @@ home, and the `answer` that follows is what must come back, but for ids, times a
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import shutil
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import yaml
@@ -21,11 +18,11 @@ import yaml
 from daemon.config import read_config
 from flows.dialects import load_flow
 from flows.steps import make_kinds
+from tests.acceptance.try_lines import ROOT, example_home, snippets_of, try_lines
 from triggers.load import load_trigger
 
-ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-SNIPPETS = re.findall(r"^```(\w+) (\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+SNIPPETS = snippets_of(README)
 KNOWN = {
     ("json", "trigger"),
     ("yaml", "trigger"),
@@ -38,11 +35,7 @@ KNOWN = {
     ("json", "answer"),
     ("text", "answer"),
 }
-BASE = "http://127.0.0.1:8700"
 SECRET = "example-secret"
-PATIENCE_S = 20.0
-ID = re.compile(r"\b(?:evt|run)_[0-9a-z]{26}\b")
-READS = ("camshaft run ", "camshaft event ", "camshaft trigger list", "cat ")  # may be asked again until it is as README says
 
 
 def snippets(language, kind):
@@ -124,62 +117,6 @@ def test_the_home_that_init_makes_is_as_readme_says(tmp_path, run):
 async def test_the_commands_in_readme_answer_what_it_says(tmp_path, daemon_of):
     if missing := [name for name in ("curl", "openssl") if shutil.which(name) is None]:
         pytest.skip(f"README's lines need {', '.join(missing)}")
-    home = example_home(tmp_path)
-    program = tmp_path / ".venv" / "bin" / "camshaft"
-    program.parent.mkdir(parents=True)
-    program.symlink_to(Path(sys.executable).parent / "camshaft")
-    daemon = await daemon_of(home, env={"GITHUB_WEBHOOK_SECRET": SECRET})
-    ids: dict[str, str] = {}
+    daemon = await daemon_of(example_home(tmp_path), env={"GITHUB_WEBHOOK_SECRET": SECRET})
 
-    for command, answer in tries():
-        for written, real in ids.items():
-            command = command.replace(written, real)
-        said = await said_by(command.replace(BASE, daemon.hooks.removesuffix("/hooks")), answer, tmp_path)
-        ids.update(zip(ID.findall(answer or ""), ID.findall(said), strict=True))
-        await daemon.all_ended()
-
-
-def example_home(folder):
-    """A copy of the example home, as a clone has it."""
-    home = folder / "examples" / "home"
-    shutil.copytree(ROOT / "examples" / "home", home, ignore=shutil.ignore_patterns("state", "note*"))
-    return home
-
-
-def tries():
-    """Each line to try, and what README says comes back: None, where it says nothing."""
-    found = []
-    for language, kind, text in SNIPPETS:
-        if kind == "try":
-            found.append((text, None))
-        elif kind == "answer":
-            command, answer = found.pop()
-            assert answer is None, "an answer follows its command"
-            found.append((command, f"{language}\n{text}"))
-    return found
-
-
-async def said_by(command, answer, folder):
-    """What a line says; a line that only looks is asked again until it says what README says, for runs take their time."""
-    again = any(word in command for word in READS)
-    deadline = asyncio.get_running_loop().time() + PATIENCE_S
-    while True:
-        process = await asyncio.create_subprocess_exec(
-            "bash", "-c", command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
-        said = (await process.communicate())[0].decode()
-        if answer is None or alike(said) == alike(answer.partition("\n")[2]):
-            return said
-        if not again or asyncio.get_running_loop().time() > deadline:
-            assert alike(said) == alike(answer.partition("\n")[2]), command
-        await asyncio.sleep(0.05)
-
-
-def alike(text):
-    """The text without what differs from run to run: ids, instants, durations, the home's folder, the width of columns."""
-    text = ID.sub("<id>", text)
-    text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z", "<time>", text)
-    text = re.sub(r"\b\d+ ms\b", "<ms>", text)
-    text = re.sub(r'"path":"[^"]*/state/', '"path":"<home>/state/', text)
-    text = re.sub(r'"path":"[^"\n]*…', '"path":"…', text)
-    return re.sub(r" +", " ", text).replace(" \n", "\n").strip()
+    await try_lines(SNIPPETS, daemon, tmp_path)

@@ -152,7 +152,7 @@ def test_a_home_is_given_in_several_ways(run, monkeypatch, where):
 
     status, told, _ = run(*arguments)
 
-    assert (status, len(json.loads(told))) == (0, 5)
+    assert (status, len(json.loads(told))) == (0, 10)
 
 
 def test_a_reader_who_has_had_enough_is_no_error():
@@ -493,7 +493,7 @@ def test_triggers_are_added_listed_and_removed_without_a_daemon(run, tmp_path):
 
     assert (added[0], len(json.loads(added[1])["next"])) == (0, 3)
     assert [(one["key"], list(one)) for one in json.loads(listed[1])] == [
-        (key, ["key", "type", "flow", "enabled", "next"]) for key in ("hello", "nightly")
+        (key, ["key", "type", "flow", "enabled", "state", "suspended", "next"]) for key in ("hello", "nightly")
     ]
     assert (removed[0], gone[0]) == (0, 4)
 

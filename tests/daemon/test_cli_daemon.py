@@ -146,7 +146,7 @@ def wait_for(served: Served, *arguments: str) -> list:
 def test_a_schedule_is_listed_with_its_next_slots_at_nine_in_berlin(served):
     listed = {trigger["key"]: trigger for trigger in served.json("trigger", "list")}
 
-    assert list(listed["daily-digest"]) == ["key", "type", "flow", "enabled", "next"]
+    assert list(listed["daily-digest"]) == ["key", "type", "flow", "enabled", "state", "suspended", "next"]
     assert len(listed["daily-digest"]["next"]) == 3
     assert {time[10:] for time in listed["daily-digest"]["next"]} <= {"T07:00:00Z", "T08:00:00Z"}
 
