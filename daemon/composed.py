@@ -18,11 +18,13 @@ from daemon.activation import NONE_INHERITED, Inherited
 from daemon.admin import Behind, Bound, open_admin
 from daemon.advice import Advice
 from daemon.at_work import at_work, put_due
+from daemon.chain_limits import ChainLimits
 from daemon.config import Config
 from daemon.counters import Counters
 from daemon.credentials import Credentials
 from daemon.definitions import Definitions, Holder, with_suspended
 from daemon.dispatch.local import LocalDispatch
+from daemon.emitting import Emitter
 from daemon.follow import Follower
 from daemon.home import read_home
 from daemon.intake import Intake
@@ -147,14 +149,23 @@ async def _ground(stack: AsyncExitStack, config: Config, *, keep_going: bool) ->
 async def _line(stack: AsyncExitStack, config: Config, ground: _Ground, sockets: Inherited) -> _Line:
     holder, store = ground.holder, ground.store
     dispatch, stream, counters = LocalDispatch(), Stream(), Counters()
-    world = make_world(ground.kinds, lambda: holder.current.flows, ground.credentials, config.env_values)
+    world = make_world(
+        ground.kinds,
+        lambda: holder.current.flows,
+        ground.credentials,
+        config.env_values,
+        lambda emission: emitter(emission),  # noqa: PLW0108 - it is made below: it needs the worker, who needs the world
+    )
     worker = Worker(store, world, lambda: holder.current.flows, stream=stream, counters=counters)
     store.while_committing(dispatch.pump)
     intake = Intake(store, lambda: holder.current, dispatch.put, worker.queued, stream=stream, counters=counters)
     sources = Sources(partial(_make_source, config, store, ground.credentials, worker, sockets), intake, always=("webhook",))
     worker.run_ended = sources.run_ended
     grown = await store.chain_sizes() if ground.due else {}
-    worker.follow = Follower(intake, lambda: holder.current.set, source_settings(config, "flow"), grown)
+    chains = source_settings(config, "flow")
+    limits = ChainLimits(chains, grown)
+    worker.follow = Follower(intake, lambda: holder.current.set, limits, max_value_bytes=chains.max_value_bytes)
+    emitter = Emitter(intake, lambda: holder.current.set, limits, worker.executing, store)
     worker.followed = intake.followed
     stack.push_async_callback(_close_kinds, ground.kinds)
     await sources.start(holder.current.triggers)
@@ -262,7 +273,7 @@ def _make_source(config: Config, store: Store, credentials: Credentials, worker:
     if kind == "webhook":
         settings = settings.model_copy(update={"listen": str(config.http.listen)})
         return chosen(settings, secret=credentials.resolve, sockets=sockets.hooks)  # type: ignore[no-any-return]
-    if kind == "flow":
+    if kind in {"flow", "event"}:
         return chosen(settings)  # type: ignore[no-any-return]
     state = StoredState(store, kind)
     if kind == "schedule":

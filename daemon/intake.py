@@ -78,12 +78,15 @@ class Intake:
 
         What is decided is decided in this call, and the event is not needed after it.
         """
-        if self.closed:
-            raise Unavailable("the daemon is stopping")
-        candidates = self.decide(event)
-        return self._store.accept(event, candidates, self._then(event, candidates))
+        return self.keep(event, self.decide(event))
 
     __call__ = accept  # an intake is a source's Emit
+
+    def keep(self, event: Event, candidates: list[Candidate]) -> Awaitable[Accepted]:
+        """The same for an event that has been decided."""
+        if self.closed:
+            raise Unavailable("the daemon is stopping")
+        return self._store.accept(event, candidates, self._then(event, candidates))
 
     async def together(self, events: Sequence[Event]) -> Sequence[Accepted]:
         """The same for several events in one transaction. A long batch lets other events through while it is decided."""

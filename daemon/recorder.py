@@ -35,7 +35,7 @@ class Recorder:
         self._leaving = leaving
         self._stream = stream
         self._ended = ended  # kind → status → how many
-        self._of = run
+        self.of = run
         self._run = run.id
         self.started_at = run.started_at
         self._told_running = bool(run.attempts)
@@ -51,7 +51,7 @@ class Recorder:
         if attempt.status != "running":
             self._ended[attempt.kind][attempt.status] += 1
         if self._stream.tell is not None:
-            self._stream.tell("step", step_told(self._of, attempt))
+            self._stream.tell("step", step_told(self.of, attempt))
         if not attempt.effects or attempt.last:
             return None
         if attempt.status != "running":

@@ -106,6 +106,10 @@ class Worker:
         """The runs being executed now."""
         return tuple(self._recorders)
 
+    def executing(self, run_id: str) -> Run:
+        """A run that is being executed by this process now. Raises KeyError."""
+        return self._recorders[run_id].of
+
     def so_far(self, run: Run) -> Run:
         """A run as it stands in the store, with what this process knows and has not written yet."""
         recorder = self._recorders.get(run.id)

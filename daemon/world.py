@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from daemon.credentials import Credentials
 from daemon.errors import SecretMissing
+from flows.emission import Emit, unheard
 from flows.errors import StepError
 from flows.executor import World
 from flows.flow import Flow
@@ -18,6 +19,7 @@ def make_world(
     flows: Callable[[], Mapping[str, Flow]],
     credentials: Credentials,
     env: Mapping[str, str],
+    emit: Emit = unheard,
 ) -> World:
     """`flows` is asked each time: a sub-flow is looked up when its step starts."""
 
@@ -35,4 +37,4 @@ def make_world(
         except SecretMissing as missing:
             raise StepError(str(missing), code="SECRET_MISSING", retryable=False) from missing
 
-    return World(kinds=kinds, find_flow=find_flow, secret=secret, env=env)
+    return World(kinds=kinds, find_flow=find_flow, secret=secret, env=env, emit=emit)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from flows.errors import Problem
 
 if TYPE_CHECKING:
-    from flows.graph import Graph
+    from flows.graph import Graph, Place
     from flows.inputs import Inputs
 
 
@@ -28,6 +28,9 @@ class Flow:
     name: str | None = None
     description: str | None = None
     subflows: tuple[str, ...] = ()  # keys of sub-flows that are literals: checked to exist when a home is loaded
+    events: tuple[
+        tuple[str | None, Place], ...
+    ] = ()  # names of the events that its steps give, each with its place; None: made at run
     warnings: tuple[Problem, ...] = ()
     pinned: Mapping[str, Flow] = field(default_factory=dict, repr=False, compare=False)
     """The sub-flows as they were when a home was loaded: this version runs with these. What is not here is found by its key."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from pydantic import BaseModel
 
+from flows.emission import Emit, unheard
 from flows.usage import Usage
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Scope:
     run_body: RunBody
     find_flow: Callable[[str], Flow]  # a key → the flow; raises StepError FLOW_NOT_FOUND
     secret: Callable[[str], str]  # a secret's name → its value; raises StepError SECRET_MISSING
+    emit: Emit = unheard  # an event → what came of it, when it is durable
     show: Callable[[Any], None] = _show_nothing  # of a container: what $.steps has as its output while it runs
 
 

@@ -221,6 +221,7 @@ class Trial:
             self.run_body,
             self.find_flow,
             world.secret,
+            world.emit,
         )
         if self.show is not None:
             scope.show = self.show

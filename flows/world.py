@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING
 
+from flows.emission import Emit, unheard
 from flows.recovery import Recorded
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class World:
     secret: Callable[[str], str]  # raises StepError SECRET_MISSING
     env: Mapping[str, str] = field(default_factory=dict)  # $.env: the names that the config allows
     clock: Callable[[], float] = time.time  # seconds since the epoch, UTC
+    emit: Emit = unheard  # hands an event out
     plain: frozenset[str] = field(
         init=False, repr=False
     )  # kinds whose steps are run as a call: nothing suspends, nothing is touched

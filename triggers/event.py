@@ -26,7 +26,7 @@ class Event:
     """
 
     id: str  # evt_…, time-sortable
-    source: Literal["webhook", "schedule", "file-watch", "flow", "manual"]
+    source: Literal["webhook", "schedule", "file-watch", "flow", "event", "manual"]
     address: str  # what candidates are found by: a hook's path; for a schedule or a file-watch the trigger's key
     time: float  # seconds since the epoch, UTC: when it was received or due
     document: dict[str, Any]  # the root `$` of filters and mappings; nothing changes it once it is here

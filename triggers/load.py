@@ -30,7 +30,13 @@ TYPE_ALIASES = {"cron": "schedule", "file": "file-watch"}
 LATER_FIELDS = ("debounce", "throttle", "rateLimit", "batch", "concurrency", "budget", "timeouts")
 LATER = "is not available in this version"
 FIELDS = {"key", "trigger", "filter", *known_fields(TriggerSpec)[()]}
-_TELLING = {"path": "webhook", "cron": "schedule", "paths": "file-watch", "flow": "flow"}  # a field that only one type has
+_TELLING = {
+    "path": "webhook",
+    "cron": "schedule",
+    "paths": "file-watch",
+    "flow": "flow",
+    "name": "event",
+}  # a field that only one type has
 _OF_THE_SECTION = (
     "type",
     "path",

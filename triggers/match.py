@@ -232,7 +232,7 @@ def _ruled_out(group: Group[Ready], value: Any, count: int) -> Match:
 def unmapped_inputs(document: dict[str, Any]) -> dict[str, Any]:
     """The inputs where a trigger has no mapping: the fields of a body, or of a finished run's outputs, that is an object."""
     flow = document.get("flow")
-    given = flow.get("outputs") if isinstance(flow, dict) else document.get("body")
+    given = flow["outputs"] if isinstance(flow, dict) and "outputs" in flow else document.get("body")
     return dict(given) if isinstance(given, dict) else {}
 
 

@@ -24,9 +24,9 @@ from flows.errors import DefinitionError
 from triggers.zones import parse_zone
 
 # The sections of parts, by the words of their types. A test holds them against SOURCES and STEP_KINDS, which are too heavy to load here.
-SOURCE_SECTIONS = ("webhook", "schedule", "file_watch", "flow")
+SOURCE_SECTIONS = ("webhook", "schedule", "file_watch", "flow", "event")
 STEP_SECTIONS = (
-    "action", "bash", "code", "python", "http", "transform", "condition", "parallel", "loop", "while", "flow", "file_read", "file_write",
+    "action", "bash", "code", "python", "http", "transform", "condition", "parallel", "loop", "while", "flow", "file_read", "file_write", "emit",
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from daemon import shapes
 from daemon.credentials import Credentials
 from daemon.definitions import is_trigger_file
+from daemon.emit_check import never_given
 from daemon.errors import SecretMissing
 from daemon.operations.events import Events
 from daemon.operations.triggers import Triggers
@@ -66,6 +67,8 @@ class Explained(Triggers, Events):
                 found += _missing_secrets(trigger, self.home)
         if trigger.type == "flow":
             found += [said for flow in trigger.spec.flow for said in await self._unfollowed(flow, trigger.spec.on)]
+        if trigger.type == "event":
+            found += [f"no flow emits «{name}»" for name in never_given(trigger, self.definitions.current.flows)]
         return found
 
     def _taken_away(self, path: str) -> list[str]:
@@ -138,6 +141,8 @@ def waits_for(trigger: Trigger) -> str:
         return f"{spec.cron.text}, {spec.cron.zone.key}"
     if trigger.type == "file-watch":
         return f"files that are {', '.join(sorted(spec.events))} in {', '.join(spec.paths)}"
+    if trigger.type == "event":
+        return f"events named {' or '.join(spec.name)}"
     return f"runs of {', '.join(spec.flow)} that are {' or '.join(spec.on)}"
 
 

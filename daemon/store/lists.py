@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, CompoundSelect, Select, Table, or_, select
 
 from daemon.store.codec import plain
 from daemon.store.rows import LIVE
-from daemon.store.tables import FOLLOWING, LIVE_RUNS, OF_FLOWS, events, runs, verdicts
+from daemon.store.tables import FOLLOWING, LIVE_RUNS, OF_RUNS, events, runs, verdicts
 from triggers.ids import first_id
 
 SCAN_ROWS = 20_000  # looked at for one page: tens of milliseconds; the client goes on from there
@@ -81,7 +81,7 @@ def narrowed_events(
     until: float | None = None,
 ) -> Narrowed:
     """`trigger` and `verdict` together are of one and the same verdict."""
-    chained = (_of_ended_run(runs.c.chain, "chain"), _of_ended_run(runs.c.depth, "depth"))
+    chained = (_of_its_run(runs.c.chain, "chain"), _of_its_run(runs.c.depth, "depth"))
     query = select(*EVENT_COLUMNS, *chained).where(*_equal(events, {"source": source, "address": address, "subject": subject}))
     if trigger is not None or verdict is not None:
         said = select(verdicts.c.event).where(verdicts.c.event == events.c.id, *_equal(verdicts, {"trigger": trigger}))
@@ -91,7 +91,7 @@ def narrowed_events(
     scans = not (source is address is subject is trigger is verdict is None)
     if chain is not None:
         chain = plain(chain) or ""
-        ends = select(events.c.id).where(text(OF_FLOWS), events.c.subject.in_(_runs_of(chain)))
+        ends = select(events.c.id).where(text(OF_RUNS), events.c.subject.in_(_runs_of(chain)))
         query, scans = query.where(or_(events.c.id == chain, events.c.id.in_(ends))), False
     return Narrowed(events, query, _between(events, "evt", since, until), scans)
 
@@ -103,9 +103,9 @@ def _runs_of(chain: str) -> CompoundSelect[str]:
     return union_all(first, of_event, select(runs.c.id).where(text(FOLLOWING), runs.c.chain == chain))
 
 
-def _of_ended_run(column: ColumnElement[Any], name: str) -> ColumnElement[Any]:
-    """What the run says whose end an event tells of; NULL for every other event."""
-    run = select(column).where(events.c.source == "flow", runs.c.id == events.c.subject)
+def _of_its_run(column: ColumnElement[Any], name: str) -> ColumnElement[Any]:
+    """What the run says whose end an event tells of, or whose step gave it; NULL for every other event."""
+    run = select(column).where(text(OF_RUNS), runs.c.id == events.c.subject)
     return run.scalar_subquery().label(name)
 
 

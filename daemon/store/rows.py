@@ -72,7 +72,7 @@ class EventRow:
     subject: str | None
     document: Any  # None in lists: it is most of a row
     verdicts: tuple[VerdictRow, ...] = field(default=())  # filled by reading one event; empty in lists
-    chain: str | None = None  # None: a list, and the run whose end it tells of is pruned
+    chain: str | None = None  # None: a list, and the run that it is of is pruned
     depth: int | None = 0
 
 
@@ -308,11 +308,11 @@ def event_from(row: Mapping[str, Any], verdicts: tuple[VerdictRow, ...] = ()) ->
 
 
 def _chain_of(row: Mapping[str, Any], document: Any) -> tuple[str | None, int | None]:
-    """From the document; in lists, which do without it, from the run whose end the event tells of. None: that run is pruned."""
+    """From the document; in lists, which do without it, from the run whose end the event tells of, or whose step gave it. None: that run is pruned."""
     told = document.get("chain") if isinstance(document, dict) else None
     if isinstance(told, dict):
         return told.get("id"), told.get("depth")
-    if row["source"] != "flow":
+    if row["source"] not in {"flow", "event"}:
         return row["id"], 0
     return row.get("chain"), None if row.get("depth") is None else row["depth"] + 1
 

@@ -35,9 +35,9 @@ events = Table(
     Column("document", Text, nullable=False),
 )
 
-OF_FLOWS = "source = 'flow'"
-# Of ends of runs alone, whose subject is the run: a chain's events are found by its runs.
-Index("events_of_flows", events.c.subject, sqlite_where=text(OF_FLOWS), postgresql_where=text(OF_FLOWS))
+OF_RUNS = "source IN ('flow', 'event')"
+# Of ends of runs and of what their steps give alone, whose subject is the run: a chain's events are found by its runs.
+Index("events_of_runs", events.c.subject, sqlite_where=text(OF_RUNS), postgresql_where=text(OF_RUNS))
 
 # The primary key is promise 2: one event makes at most one run per trigger, for a run is written with its verdict or not at all.
 verdicts = Table(

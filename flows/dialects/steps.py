@@ -20,6 +20,7 @@ from flows.dialects.steps_spec import (
     fields_of,
 )
 from flows.document import digest
+from flows.emission import EventName
 from flows.errors import DefinitionError, Problem, dotted
 from flows.expression import Expression, compile_expression
 from flows.flow import Flow
@@ -63,6 +64,7 @@ def load_steps(definition: dict[str, Any], *, key: str | None, folder: Path, kin
     if lowering.problems:
         raise DefinitionError(*lowering.problems)
     assert named is not None
+    parts = list(_prepared_parts(graph))
     return Flow(
         key=named,
         dialect="steps",
@@ -73,18 +75,20 @@ def load_steps(definition: dict[str, Any], *, key: str | None, folder: Path, kin
         digest=digest(definition if "key" in definition else {"key": named, **definition}),
         name=spec.name,
         description=spec.description,
-        subflows=tuple(dict.fromkeys(_subflows(graph))),
+        subflows=tuple(dict.fromkeys(part.key for _, part in parts if isinstance(part, FlowKey))),
+        events=tuple((part.literal, (*step.place, "emit", "event")) for step, part in parts if isinstance(part, EventName)),
         warnings=tuple(lowering.warnings),
     )
 
 
-def _subflows(graph: Graph) -> Iterator[str]:
+def _prepared_parts(graph: Graph) -> Iterator[tuple[Step, Any]]:
+    """All that is in what the kinds have prepared, at every depth, with the step that it is of."""
     for step in graph.steps:
         for part in parts_of(step.prepared):
-            if isinstance(part, FlowKey):
-                yield part.key
-            elif isinstance(part, Graph):
-                yield from _subflows(part)
+            if isinstance(part, Graph):
+                yield from _prepared_parts(part)
+            else:
+                yield step, part
 
 
 @dataclass(slots=True)

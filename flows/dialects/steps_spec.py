@@ -13,7 +13,6 @@ LATER_KINDS = frozenset(
     {
         "approval",
         "data_source",
-        "emit",
         "output",
         "prompt",
         "wait",

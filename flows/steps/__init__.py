@@ -8,6 +8,7 @@ from flows.steps.action import ActionKind
 from flows.steps.bash import Bash
 from flows.steps.code_ import Code
 from flows.steps.condition import Condition
+from flows.steps.emit import EmitKind
 from flows.steps.file_read import FileRead
 from flows.steps.file_write import FileWrite
 from flows.steps.flow import SubFlow
@@ -31,6 +32,7 @@ STEP_KINDS: dict[str, Any] = {  # name → class; each is made with its Settings
     Bash.name: Bash,
     Code.name: Code,
     Condition.name: Condition,
+    EmitKind.name: EmitKind,
     FileRead.name: FileRead,
     FileWrite.name: FileWrite,
     SubFlow.name: SubFlow,

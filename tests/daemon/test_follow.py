@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from daemon.chain_check import check_chains
+from daemon.chain_limits import ChainLimits
 from daemon.follow import Follower
 from daemon.intake import Intake
 from daemon.store.rows import Run
@@ -42,7 +43,9 @@ def follower(tmp_path):
         }
         rules = Rules(triggers, {key: load_flow(flow, key=key, folder=tmp_path, kinds=KINDS) for key in ("a", "b", "c")})
         intake = Intake(NoStore(), lambda: rules, lambda jobs: None, lambda trigger: None)
-        return Follower(intake, lambda: rules.set, FlowSettings(**settings), started or {})
+        chains = FlowSettings(**settings)
+        limits = ChainLimits(chains, started or {})
+        return Follower(intake, lambda: rules.set, limits, max_value_bytes=chains.max_value_bytes)
 
     return make
 

@@ -9,6 +9,7 @@ import pytest_asyncio
 from aiohttp import web
 
 from flows.dialects import load_flow
+from flows.emission import Emitted
 from flows.executor import World, execute
 from flows.steps import STEP_KINDS, make_kinds
 from flows.steps.action_api import ActionSettings
@@ -50,6 +51,14 @@ async def server():
     await runner.cleanup()
 
 
+def hearing(given):
+    async def emit(emission):
+        given.append(emission)
+        return Emitted("evt_1")
+
+    return emit
+
+
 def calc(step_id, expression):
     return {"id": step_id, "type": "transform", "transform": {"expression": expression}}
 
@@ -62,6 +71,7 @@ CASES = {  # kind → its section, and where the value must come out
     "bash": ({"command": 'cat "$FILE"', "parseJson": True, "env": {"FILE": {"json": "$.input.x"}}}, "$.steps.a.output"),
     "code": ({"source": "const same = $.input.x; return { value: same };"}, "$.steps.a.output.value"),
     "condition": ({"expression": "$.input.x === $.input.x", "then": [SAME]}, "$.steps.inner.output"),
+    "emit": ({"event": "e", "data": {"value": "$.input.x"}, "subject": "$.input.x"}, None),
     "file-read": ({"path": "given.json", "parseJson": True}, "$.steps.a.output"),
     "file-write": ({"path": "made.json", "content": {"value": "$.input.x"}}, None),
     "flow": ({"key": "inner", "inputs": {"x": "$.input.x"}}, "$.steps.a.output.inner.output"),
@@ -88,12 +98,14 @@ async def test_hostile_values_arrive_as_data_at_every_kind_of_step(kind, value, 
         {"key": "m", "steps": [*steps, *([calc("z", comes_out)] if comes_out else [])]}, key=None, folder=tmp_path, kinds=kinds
     )
     inner = load_flow({"key": "inner", "steps": [SAME]}, key=None, folder=tmp_path, kinds=kinds)
-    world = World(kinds, {"inner": inner}.__getitem__, lambda _name: "api-key")
+    given = []
+    world = World(kinds, {"inner": inner}.__getitem__, lambda _name: "api-key", emit=hearing(given))
 
     ended = await execute(flow, {"x": value, "secret": "leaked"}, run_id="run_1", world=world, record=lambda _attempt: None)
 
     assert ended.status == "completed", ended.error
-    assert (json.loads((tmp_path / "made.json").read_text())["value"] if comes_out is None else ended.output) == value
+    out = given[0].data["value"] if given else ended.output
+    assert (json.loads((tmp_path / "made.json").read_text())["value"] if kind == "file-write" else out) == value
     assert not (tmp_path / "ran").exists()
     for each in kinds.values():
         await each.close()

@@ -23,6 +23,7 @@ SECTIONS = {
     "schedule": {"type": "schedule", "cron": "0 9 * * *", "timezone": "Asia/Tokyo"},
     "file-watch": {"type": "file-watch", "paths": ["/srv/in"], "events": ["deleted", "modified"]},
     "flow": {"type": "flow", "flow": ["enrich", "load"], "on": ["failed", "cancelled"]},
+    "event": {"type": "event", "name": ["deal.enriched", "deal.lost"]},
 }
 
 
@@ -50,6 +51,15 @@ def test_an_event_of_nothing_is_a_whole_document_for_its_trigger_alone(kind):
     assert {"id", "type", "source", "subject", "time"} <= event.document.keys()
     assert match(TriggerSet([a_trigger(kind)]), event)[0].verdict.verdict == "dispatched"
     json.dumps(event.document)
+
+
+def test_an_event_of_a_flow_by_hand_has_a_name_that_is_heard_and_the_body_that_is_given():
+    document = made("event", {"body": {"n": 1}, "flow": {"key": "deals"}}).document
+
+    assert (document["type"], document["body"], document["source"]) == ("deal.enriched", {"n": 1}, "flow:deals")
+    assert document["flow"] == {"key": "deals", "run": None, "step": None}
+    assert verdict(a_trigger("event"), {"type": "deal.lost"}).verdict.verdict == "dispatched"
+    assert "this is «deal.won»" in verdict(a_trigger("event"), {"type": "deal.won"}).verdict.reason
 
 
 def test_a_request_by_hand_has_what_a_request_has():

@@ -11,6 +11,7 @@ SOURCES: dict[str, str] = {  # type → module:class, imported on first use: a h
     "schedule": "triggers.sources.schedule:ScheduleSource",
     "file-watch": "triggers.sources.file_watch:FileWatchSource",
     "flow": "triggers.sources.flow:FlowSource",
+    "event": "triggers.sources.event:EventSource",
 }
 
 
