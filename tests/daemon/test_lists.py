@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 from sqlalchemy.dialects import sqlite
 
-from daemon.admin import open_admin
+from daemon.admin import Behind, open_admin
 from daemon.advice import Advice
 from daemon.cli.client import Client
 from daemon.config import Address
@@ -208,9 +208,8 @@ async def served(tmp_path):
     async with open_store(home / "state/camshaft.db", token="t") as store:
         operations = Operations(home, Holder(read_home(home, kinds)), kinds, Advice(lambda: "http://h"), store=store)
         address = Address("127.0.0.1", 0)
-        async with open_admin(
-            operations, socket_path=home / "state/admin.sock", ready=dict, tcp=address, token="t" * 20
-        ) as where:
+        behind = Behind(operations, dict)
+        async with open_admin(behind, socket_path=home / "state/admin.sock", tcp=address, token="t" * 20) as where:
             yield home, where, ids
 
 
