@@ -39,6 +39,7 @@ from daemon.source_state import StoredState
 from daemon.sources import Sources
 from daemon.store import Store, open_store
 from daemon.store.home_lock import hold_home
+from daemon.store.outputs import Outputs
 from daemon.store.rows import Due
 from daemon.stream import Stream
 from daemon.versions import keep_versions
@@ -138,7 +139,14 @@ async def _ground(stack: AsyncExitStack, config: Config, *, keep_going: bool) ->
     kinds = configured_kinds(config)
     holder = Holder(_definitions(config, kinds, keep_going=keep_going))
     token = f"daemon-{secrets.token_hex(8)}"
-    store = await stack.enter_async_context(open_store(config.database, token=token, synchronous=config.store.synchronous))
+    store = await stack.enter_async_context(
+        open_store(
+            config.database,
+            token=token,
+            synchronous=config.store.synchronous,
+            outputs=Outputs(config.outputs, config.store.spill_bytes),
+        )
+    )
     due = await store.reconcile(time.time())
     await keep_versions(store, holder.current)
     memory = StoredState(store, SUSPENDED)

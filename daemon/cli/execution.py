@@ -24,6 +24,7 @@ from daemon.live import queued_run
 from daemon.log import set_up_logs
 from daemon.scan import flow_name
 from daemon.store import open_store
+from daemon.store.outputs import Outputs
 from daemon.store.rows import FollowUp, Run
 from daemon.store.store import LEASE_S
 from daemon.upkeep import keep_leased
@@ -68,7 +69,9 @@ async def _recorded(
     run = queued_run(flow, inputs, owner=token)
     config.state.mkdir(mode=0o700, exist_ok=True)
     # With a lease, so that a daemon which starts meanwhile leaves the run to us, and takes it over if we are killed.
-    async with open_store(config.database, token=token, leased=True) as store:
+    async with open_store(
+        config.database, token=token, leased=True, outputs=Outputs(config.outputs, config.store.spill_bytes)
+    ) as store:
         await keep_flows(store, flows.values())
         await store.enqueue(run)
         leasing = asyncio.create_task(keep_leased(store, every_s=LEASE_S / 3))

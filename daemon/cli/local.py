@@ -23,6 +23,7 @@ from daemon.operations import Operations
 from daemon.operations.switches import SUSPENDED, read_suspensions
 from daemon.store import open_store
 from daemon.store.errors import Ambiguous, StoreError
+from daemon.store.outputs import Outputs
 from daemon.store.reading import readable
 from daemon.store.reads import Reads
 from daemon.world import make_world
@@ -74,7 +75,7 @@ async def _opened(config: Config, kinds: Kinds) -> AsyncIterator[Operations]:
     if not await asyncio.to_thread(readable(config.database).exists):
         yield operations
         return
-    operations.store = rows = Reads(config.database)
+    operations.store = rows = Reads(config.database, Outputs(config.outputs))
     try:
         operations.definitions.current = with_suspended(definitions, read_suspensions(await rows.state(SUSPENDED), time.time()))
         yield operations

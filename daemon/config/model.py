@@ -81,6 +81,7 @@ Zone = Annotated[str, AfterValidator(_known_zone)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_split_commas)]
 Days = Annotated[float, Field(gt=0)]
 Rows = Annotated[int, Field(ge=1)]
+SpillBytes = Annotated[int, Field(ge=1024)]
 
 
 class Section(BaseModel):
@@ -122,6 +123,9 @@ class StoreConfig(Section):
         default=None, description="a PostgreSQL database instead: postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
     )
     synchronous: Literal["full", "normal"] = Field(default="full", description="full: an acknowledged event survives a power cut")
+    spill_bytes: Annotated[SpillBytes | None, BeforeValidator(_none_by_name)] = Field(
+        default=262_144, description="outputs larger than this stand in files, in state/outputs; «none» keeps all in the database"
+    )
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
@@ -225,6 +229,11 @@ class Config(BaseSettings):
     @property
     def database(self) -> Location:
         return self.store.url or self.home / (self.store.path or Path("state/camshaft.db"))
+
+    @property
+    def outputs(self) -> Path:
+        """Where large outputs are; beside the home also when the database is not."""
+        return self.state / "outputs"
 
     @property
     def timezone(self) -> str:

@@ -2,7 +2,7 @@
 
 from daemon.store.hot import Hot
 
-HEAD = '0002'
+HEAD = '0003'
 LIVE = ('queued', 'running', 'waiting', 'paused')
 
 SCHEMA = (
@@ -18,6 +18,7 @@ SCHEMA = (
     'CREATE INDEX runs_chain ON runs (chain, id) WHERE depth > 0',
     'CREATE INDEX runs_live ON runs ("trigger", id) WHERE status IN (\'queued\', \'running\', \'waiting\', \'paused\')',
     'CREATE TABLE source_state ( source TEXT NOT NULL, "key" TEXT NOT NULL, value TEXT, PRIMARY KEY (source, "key") ) WITHOUT ROWID',
+    'CREATE TABLE spilled ( run VARCHAR(40) NOT NULL, digest VARCHAR(64) NOT NULL, PRIMARY KEY (run, digest) ) WITHOUT ROWID',
     'CREATE TABLE verdicts ( event VARCHAR(40) NOT NULL, "trigger" TEXT NOT NULL, trigger_digest VARCHAR(64), verdict VARCHAR(24) NOT NULL, reason TEXT, detail TEXT, run VARCHAR(40), PRIMARY KEY (event, "trigger") ) WITHOUT ROWID',
 )
 
@@ -34,6 +35,7 @@ SCHEMA_POSTGRESQL = (
     'CREATE INDEX runs_chain ON runs (chain, id) WHERE depth > 0',
     "CREATE INDEX runs_live ON runs (trigger, id) WHERE status IN ('queued', 'running', 'waiting', 'paused')",
     'CREATE TABLE source_state ( source TEXT COLLATE "C" NOT NULL, key TEXT COLLATE "C" NOT NULL, value TEXT, PRIMARY KEY (source, key) )',
+    'CREATE TABLE spilled ( run TEXT COLLATE "C" NOT NULL, digest TEXT COLLATE "C" NOT NULL, PRIMARY KEY (run, digest) )',
     'CREATE TABLE verdicts ( event TEXT COLLATE "C" NOT NULL, trigger TEXT COLLATE "C" NOT NULL, trigger_digest TEXT COLLATE "C", verdict TEXT COLLATE "C" NOT NULL, reason TEXT, detail TEXT, run TEXT COLLATE "C", PRIMARY KEY (event, trigger) )',
 )
 
@@ -86,6 +88,13 @@ RECORD_PLAIN = Hot(
     ('run', 'path', 'number', 'position', 'step', 'kind', 'status', 'started_at', 'duration_ms', 'output', 'flags'),
     fenced=False,
 )
+SAVE_SPILLED = Hot(
+    45,
+    'INSERT INTO spilled (run, digest) VALUES (?, ?) ON CONFLICT (run, digest) DO NOTHING',
+    b'INSERT INTO spilled (run, digest) VALUES (%s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C") ON CONFLICT (run, digest) DO NOTHING',
+    ('run', 'digest'),
+    fenced=False,
+)
 START_RUN = Hot(
     50,
     "UPDATE runs SET status=?, started_at=? WHERE runs.id = ? AND runs.owner = ? AND runs.status IN ('queued', 'running', 'waiting', 'paused')",
@@ -135,6 +144,13 @@ LOAD_STATE = Hot(
     ('source',),
     fenced=False,
 )
+SPILLED_DIGESTS = Hot(
+    90,
+    'SELECT DISTINCT spilled.digest FROM spilled',
+    b'SELECT DISTINCT spilled.digest FROM spilled',
+    (),
+    fenced=False,
+)
 KEPT_DIGESTS = Hot(
     90,
     'SELECT definitions.digest FROM definitions',
@@ -167,6 +183,13 @@ PRUNE_ATTEMPTS = Hot(
     90,
     'DELETE FROM attempts WHERE attempts.run IN (SELECT verdicts.run FROM verdicts WHERE verdicts.event = ?)',
     b'DELETE FROM attempts WHERE attempts.run IN (SELECT verdicts.run FROM verdicts WHERE verdicts.event = %s::VARCHAR COLLATE "C")',
+    ('event_',),
+    fenced=False,
+)
+PRUNE_SPILLED = Hot(
+    90,
+    'DELETE FROM spilled WHERE spilled.run IN (SELECT verdicts.run FROM verdicts WHERE verdicts.event = ?)',
+    b'DELETE FROM spilled WHERE spilled.run IN (SELECT verdicts.run FROM verdicts WHERE verdicts.event = %s::VARCHAR COLLATE "C")',
     ('event_',),
     fenced=False,
 )
@@ -209,6 +232,13 @@ PRUNE_ATTEMPTS_OF_RUN = Hot(
     90,
     'DELETE FROM attempts WHERE attempts.run = ?',
     b'DELETE FROM attempts WHERE attempts.run = %s::VARCHAR COLLATE "C"',
+    ('run_',),
+    fenced=False,
+)
+PRUNE_SPILLED_OF_RUN = Hot(
+    90,
+    'DELETE FROM spilled WHERE spilled.run = ?',
+    b'DELETE FROM spilled WHERE spilled.run = %s::VARCHAR COLLATE "C"',
     ('run_',),
     fenced=False,
 )

@@ -54,6 +54,7 @@ class Operation:
     then: Callable[[Any], Any] | None = None  # called once the rows are on disk, with the guard's result; gives the future's
     failed: Callable[[BaseException], None] | None = None
     result: Any = None
+    large: bool = False  # something in its rows is to be spilled to a file first
     keep: bool = False  # True: a database that cannot be written is waited for; nobody else could write it again
 
 
@@ -94,7 +95,8 @@ def _apply(connection: Connection, group: Sequence[Operation]) -> None:
     for operation in group:
         rows = operation.rows
         if operation.guard is not None:
-            rows, operation.result = operation.guard(connection)
+            decided, operation.result = operation.guard(connection)
+            rows = [*rows, *decided] if rows else decided
         for hot, row in rows:
             gathered = by_statement.get(hot)
             if gathered is None:

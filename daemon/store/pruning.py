@@ -37,7 +37,14 @@ def _prune_events(connection: Connection, oldest_kept_us: int | None, rows: int 
             break
         doomed.append((event,))
     if doomed:  # runs before verdicts, which say whose they are
-        for hot in (sql.PRUNE_ATTEMPTS, sql.PRUNE_RUNS, sql.PRUNE_VERDICTS, sql.PRUNE_CAUSES, sql.PRUNE_EVENTS):
+        for hot in (
+            sql.PRUNE_ATTEMPTS,
+            sql.PRUNE_SPILLED,
+            sql.PRUNE_RUNS,
+            sql.PRUNE_VERDICTS,
+            sql.PRUNE_CAUSES,
+            sql.PRUNE_EVENTS,
+        ):
             connection.executemany(hot, doomed)
     return len(doomed)
 
@@ -46,6 +53,7 @@ def _prune_runs_by_hand(connection: Connection, oldest_kept_us: int) -> int:
     runs = connection.execute(sql.RUNS_BY_HAND, (oldest_kept_us, BITE)).fetchall()
     if runs:
         connection.executemany(sql.PRUNE_ATTEMPTS_OF_RUN, runs)
+        connection.executemany(sql.PRUNE_SPILLED_OF_RUN, runs)
         connection.executemany(sql.PRUNE_RUN, runs)
     return len(runs)
 

@@ -13,6 +13,7 @@ from daemon.location import Location
 from daemon.store.codec import decode, plain
 from daemon.store.errors import Ambiguous, StoreError
 from daemon.store.lists import MOST_ROWS, SCAN_ROWS, Item, Narrowed, Page, narrowed_events, narrowed_runs
+from daemon.store.outputs import Outputs, refers, without_files
 from daemon.store.reading import readable
 from daemon.store.rows import (
     LIVE,
@@ -36,21 +37,24 @@ PATIENCE_S = 15.0  # longer than a busy database is waited for; a network that s
 class Reads:
     """Opened on the first question, closed with the store."""
 
-    def __init__(self, location: Location) -> None:
+    def __init__(self, location: Location, outputs: Outputs | None = None) -> None:
         self._location = location
+        self._outputs = outputs or Outputs(None)
         self._engine = readable(location).engine()
 
     async def close(self) -> None:
         await self._engine.dispose()
 
     async def runs(self, *, limit: int = 50, before: str | None = None, **filters: Any) -> Page[Run]:
-        return await self._page(narrowed_runs(**filters), run_from, limit, before)
+        return await self._page(narrowed_runs(**filters), lambda row: run_from(without_files(row)), limit, before)
 
     async def run(self, prefix: str, *, exact: bool = False) -> Run | None:
         row = await self._one(runs, prefix, exact=exact)
         if row is None:
             return None
         tried = await self._rows(select(attempts).where(attempts.c.run == row["id"]).order_by(attempts.c.position))
+        if refers((row, *tried)):
+            await asyncio.to_thread(self._outputs.fill, (row, *tried))
         return run_from(row, tuple(attempt_from(attempt) for attempt in tried))
 
     async def events(self, *, limit: int = 50, before: str | None = None, **filters: Any) -> Page[EventRow]:

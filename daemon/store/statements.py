@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from daemon.store.hot import Hot
-from daemon.store.tables import HEAD, attempts, causes, definitions, events, metadata, runs, source_state, verdicts
+from daemon.store.tables import HEAD, attempts, causes, definitions, events, metadata, runs, source_state, spilled, verdicts
 
 LIVE = ("queued", "running", "waiting", "paused")
 SQLITE = sqlite.dialect(paramstyle="qmark")
@@ -145,6 +145,7 @@ RECORD_PLAIN = _compile(
     40,
     lambda insert: _insert_some(attempts, PLAIN_ATTEMPT)(insert).on_conflict_do_nothing(index_elements=["run", "path", "number"]),
 )
+SAVE_SPILLED = _compile(45, lambda insert: insert(spilled).on_conflict_do_nothing(index_elements=["run", "digest"]))
 START_RUN = _compile(50, lambda _: _owned("status", "started_at"))
 FINISH_RUN = _compile(60, lambda _: _owned("status", "started_at", "finished_at", "output", "error", "code"), fenced=True)
 SAVE_STATE = _upsert(70, source_state, "value")
@@ -159,6 +160,7 @@ LOAD_STATE = _compile(
         source_state.c.source == bindparam("source"), source_state.c.value.is_not(None)
     ),
 )
+SPILLED_DIGESTS = _compile(90, lambda _: select(spilled.c.digest).distinct())
 KEPT_DIGESTS = _compile(90, lambda _: select(definitions.c.digest))
 CAUSE_EVENT = _compile(
     90, lambda _: select(causes.c.event).where(causes.c.scope == bindparam("scope"), causes.c.key == bindparam("key"))
@@ -179,6 +181,7 @@ EVENT_BEYOND = _compile(
     lambda _: select(events.c.id).order_by(events.c.id.desc()).limit(literal_column("1")).offset(bindparam("rows")),
 )
 PRUNE_ATTEMPTS = _compile(90, lambda _: delete(attempts).where(_of_event(attempts.c.run)))
+PRUNE_SPILLED = _compile(90, lambda _: delete(spilled).where(_of_event(spilled.c.run)))
 PRUNE_RUNS = _compile(90, lambda _: delete(runs).where(_of_event(runs.c.id)))
 PRUNE_VERDICTS = _compile(90, lambda _: delete(verdicts).where(verdicts.c.event == bindparam("event_")))
 PRUNE_CAUSES = _compile(90, lambda _: delete(causes).where(causes.c.event == bindparam("event_")))
@@ -190,6 +193,7 @@ RUNS_BY_HAND = _compile(
     ),
 )
 PRUNE_ATTEMPTS_OF_RUN = _compile(90, lambda _: delete(attempts).where(attempts.c.run == bindparam("run_")))
+PRUNE_SPILLED_OF_RUN = _compile(90, lambda _: delete(spilled).where(spilled.c.run == bindparam("run_")))
 PRUNE_RUN = _compile(90, lambda _: delete(runs).where(runs.c.id == bindparam("run_")))
 FORGET_CAUSES = _compile(
     90, lambda _: delete(causes).where(causes.c.expires_at.is_not(None), causes.c.expires_at <= bindparam("now_"))

@@ -23,6 +23,7 @@ from daemon.store.database import Database
 from daemon.store.errors import StoreError
 from daemon.store.group import Connection, Row, Rows
 from daemon.store.hot import Hot
+from daemon.store.outputs import PLAIN_OUTPUT, Outputs, as_resumed, is_large
 from daemon.store.pruning import BITE, forget_expired, prune_bite
 from daemon.store.rows import (
     Candidate,
@@ -42,6 +43,7 @@ from daemon.store.rows import (
     verdict_row,
     version_row,
 )
+from daemon.store.sweeping import sweep
 from daemon.store.writer import Writer
 from triggers.source import Accepted
 
@@ -66,12 +68,16 @@ def _nobody(_runs: Sequence[Run]) -> None:
 class Store:
     """One open database. `token` names this process; made by open_store()."""
 
-    def __init__(self, location: Location, database: Database, token: str, *, leased: bool) -> None:
+    def __init__(
+        self, location: Location, database: Database, token: str, *, leased: bool, outputs: Outputs | None = None
+    ) -> None:
         self.location = location
         self.token = token
         self._database = database
         self._leased = leased
-        self._writer = Writer(database, [(sql.SAVE_STATE, state_row("store", "written_by", token))])
+        self._outputs = outputs or Outputs(None)
+        self._over = self._outputs.over
+        self._writer = Writer(database, self._outputs.spill, [(sql.SAVE_STATE, state_row("store", "written_by", token))])
         self._fresh: dict[str, Run] = {}
         self._position = time.time_ns() // 1000
         self._reads: Reads | None = None
@@ -167,14 +173,15 @@ class Store:
         run = await (await self.reads()).run(run_id, exact=True)
         if run is None or run.owner != self.token or run.status not in sql.LIVE:
             return None
+        run.attempts = as_resumed(run.attempts)
         return run
 
     def record(self, run_id: str, attempts: Iterable[Attempt], *, starts_run_at: float | None = None) -> asyncio.Future[None]:
         """Write attempts. `starts_run_at`: from now on the run is seen to be running. A full disk is waited for; may raise Fenced."""
-        rows = self._attempt_rows(run_id, attempts)
+        rows, large = self._attempt_rows(run_id, attempts)
         if starts_run_at is not None:
             rows.append((sql.START_RUN, ("running", micros(starts_run_at), run_id, self.token)))
-        return self._writer.submit(rows, keep=True)
+        return self._writer.submit(rows, keep=True, large=large)
 
     def finish(
         self,
@@ -189,16 +196,17 @@ class Store:
         `told` is called once: with None when all of it is on disk, or with what went wrong (Fenced: it is not ours any more, and
         nothing followed). Before that `then` is told of the runs that the follow-ups queued; one whose cause is taken queues none.
         """
-        rows = self._end_rows(run, attempts)
+        rows, large = self._end_rows(run, attempts)
         if follow_ups:
-            self._writer.post((), partial(self._followed, told, then), told, guard=partial(self._follow, rows, follow_ups))
+            followed = partial(self._followed, told, then)
+            self._writer.post(rows, followed, told, guard=partial(self._follow, follow_ups), large=large)
         else:
-            self._writer.post(rows, told, told)
+            self._writer.post(rows, told, told, large=large)
 
-    def _follow(self, rows: Rows, follow_ups: Sequence[FollowUp], connection: Connection) -> tuple[Rows, list[Candidate]]:
-        """The run's end and, each decided by itself, the events that follow from it."""
+    def _follow(self, follow_ups: Sequence[FollowUp], connection: Connection) -> tuple[Rows, list[Candidate]]:
+        """The events that follow from the run's end, each decided by itself."""
         queued: list[Candidate] = []
-        written = list(rows)
+        written: list[tuple[Hot, Row]] = []
         for follow_up in follow_ups:
             more, (_, _, decided) = self._decide(follow_up.event, follow_up.candidates, connection)
             written += more
@@ -209,27 +217,35 @@ class Store:
         then(self._keep_fresh(decided))
         told(None)
 
-    def _end_rows(self, run: Run, attempts: Iterable[Attempt]) -> list[tuple[Hot, Row]]:
+    def _end_rows(self, run: Run, attempts: Iterable[Attempt]) -> tuple[list[tuple[Hot, Row]], bool]:
+        """With whether something in them is large, as _attempt_rows() says."""
         rows: list[tuple[Hot, Row]] = []
+        large = False
         for attempt in attempts:
             if is_plain(attempt):  # not fenced by itself: the run's end below is, and all stand or fall
                 self._position += 1
-                rows.append((sql.RECORD_PLAIN, plain_attempt_row(run.id, self._position, attempt)))
+                row = plain_attempt_row(run.id, self._position, attempt)
+                large = large or ((text := row[PLAIN_OUTPUT]) is not None and len(text) > self._over)
+                rows.append((sql.RECORD_PLAIN, row))
             else:
-                rows += self._attempt_rows(run.id, (attempt,))
+                more, found = self._attempt_rows(run.id, (attempt,))
+                rows, large = rows + more, large or found
         started = None if run.started_at is None else micros(run.started_at)
         finished = None if run.finished_at is None else micros(run.finished_at)
         output = None if run.output is None else encode(run.output)
         ended = (run.status, started, finished, output, plain(run.error), plain(run.code), run.id, self.token)
         rows.append((sql.FINISH_RUN, ended))
-        return rows
+        return rows, large or (output is not None and len(output) > self._over)
 
-    def _attempt_rows(self, run_id: str, attempts: Iterable[Attempt]) -> list[tuple[Hot, Row]]:
+    def _attempt_rows(self, run_id: str, attempts: Iterable[Attempt]) -> tuple[list[tuple[Hot, Row]], bool]:
         rows: list[tuple[Hot, Row]] = []
+        large = False
         for attempt in attempts:
             self._position += 1
-            rows.append((sql.RECORD_ATTEMPT, attempt_row(run_id, self.token, self._position, attempt)))
-        return rows
+            row = attempt_row(run_id, self.token, self._position, attempt)
+            large = large or is_large(row, self._over)
+            rows.append((sql.RECORD_ATTEMPT, row))
+        return rows, large
 
     async def reconcile(self, now: float) -> list[Due]:
         """Take over every run that has not ended and whose owner is gone; called once, before anything else is written.
@@ -295,7 +311,7 @@ class Store:
         """The readers, opened on first use: SQLAlchemy costs 0.2 s and 30 MB that a daemon need not have until somebody asks."""
         if self._reads is None:
             module = await asyncio.to_thread(import_module, "daemon.store.reads")  # in a thread: events go on meanwhile
-            self._reads = self._reads or module.Reads(self.location)  # type: ignore[redundant-expr]  # another task may have
+            self._reads = self._reads or module.Reads(self.location, self._outputs)  # type: ignore[redundant-expr]  # another task may have
         return self._reads
 
     async def runs(self, **filters: Any) -> Page[Run]:
@@ -349,14 +365,16 @@ class Store:
         return self._writer.commits, self._writer.operations, self._writer.commit_failures
 
     async def prune(self, *, age_days: float | None, rows: int | None, now: float) -> int:
-        """Delete what is beyond either limit, oldest first, and give its space back. Returns how many events and runs went."""
+        """Delete what is beyond either limit, oldest first, with the files of its outputs, and give its space back. Returns how many events and runs went."""
         await self._inside(lambda connection: forget_expired(connection, now))
         pruned = 0
         while True:
             bite: int = await self._inside(lambda connection: prune_bite(connection, age_days, rows, now))
             pruned += bite
             if bite < BITE:
-                return pruned
+                break
+        await sweep(self._outputs, self._database, lambda: self._inside(lambda _: None), now)
+        return pruned
 
     def _inside(self, work: Callable[[Connection], Any], *, keep: bool = False) -> asyncio.Future[Any]:
         """Do something inside the writer's transaction."""

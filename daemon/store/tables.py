@@ -10,7 +10,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, PrimaryKeyConstraint, SmallInteger, String, Table, Text, text
 from sqlalchemy.types import TypeEngine
 
-HEAD = "0002"  # the migration this program's tables correspond to
+HEAD = "0003"  # the migration this program's tables correspond to
 
 metadata = MetaData()
 
@@ -106,6 +106,16 @@ attempts = Table(
     Column("cost_label", _NAME),
     Column("flags", SmallInteger, nullable=False),  # rows.py: track, final, effects, container
     PrimaryKeyConstraint("run", "path", "number"),
+)
+
+# The files of large outputs that a run's rows refer to, one row each: so that upkeep need not look into the rows.
+spilled = Table(
+    "spilled",
+    metadata,
+    Column("run", _word(40), nullable=False),
+    Column("digest", _word(64), nullable=False),
+    PrimaryKeyConstraint("run", "digest"),
+    sqlite_with_rowid=False,
 )
 
 # Once per cause: a slot, a version of a file, an idempotency key.

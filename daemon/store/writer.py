@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -31,9 +32,11 @@ RETRY_S = (0.05, 0.2, 0.5, 1.0, 2.0)  # after a failed commit, for what must not
 class Writer:
     """Gathers operations and hands them to the database, group by group. All methods are called on the loop."""
 
-    def __init__(self, database: Database, probe: Rows) -> None:
-        """`probe`: rows that may be written at any time, to see whether anything can be."""
+    def __init__(self, database: Database, spill: Callable[[Rows], Rows], probe: Rows) -> None:
+        """`spill` puts what is large into files, in a thread, and gives the rows that refer to them. `probe`: rows that may be written at any time, to see whether anything can be."""
         self._database = database
+        self._spill = spill
+        self._spills: ThreadPoolExecutor | None = None  # made by the first large output
         self._probe = probe
         self._loop = asyncio.get_running_loop()
         self._pending: deque[Operation] = deque()
@@ -49,23 +52,35 @@ class Writer:
         self.while_committing: Callable[[], None] = _nothing  # called when the loop has nothing to do but to wait for a disk
 
     def submit(
-        self, rows: Rows, *, guard: Guard | None = None, then: Callable[[Any], Any] | None = None, keep: bool = False
+        self,
+        rows: Rows,
+        *,
+        guard: Guard | None = None,
+        then: Callable[[Any], Any] | None = None,
+        keep: bool = False,
+        large: bool = False,
     ) -> asyncio.Future[Any]:
         """Queue an operation. The future gives its result (`then`'s, a guard's, or None), or raises Unavailable, Fenced, Rejected."""
         done = self._loop.create_future()
-        self._pending.append(Operation(rows, done, guard, then, keep=keep))
+        self._pending.append(Operation(rows, done, guard, then, keep=keep, large=large))
         if not self._flushing:
             self._begin()
         return done
 
     def post(
-        self, rows: Rows, then: Callable[[Any], Any], failed: Callable[[BaseException], None], guard: Guard | None = None
+        self,
+        rows: Rows,
+        then: Callable[[Any], Any],
+        failed: Callable[[BaseException], None],
+        guard: Guard | None = None,
+        *,
+        large: bool = False,
     ) -> None:
         """Queue rows that must not be dropped and that nobody awaits: `then` is called with the guard's result, or `failed`.
 
         They may wait PATIENCE_S for others to share their transaction.
         """
-        self._pending.append(Operation(rows, None, guard, then, failed, keep=True))
+        self._pending.append(Operation(rows, None, guard, then, failed, keep=True, large=large))
         if not self._flushing and self._timer is None:
             self._idle.clear()
             self._timer = self._loop.call_later(PATIENCE_S, self._begin)
@@ -92,6 +107,8 @@ class Writer:
             if failures and self.failing:
                 break
         self._closed = True
+        if self._spills is not None:
+            self._spills.shutdown(wait=False)
         await self._database.close()
 
     def _begin(self) -> None:
@@ -107,6 +124,26 @@ class Writer:
         if self._closed:
             return
         group = self._take()
+        if any(operation.large for operation in group):
+            self._spill_first(group)
+        else:
+            self._write(group)
+
+    def _spill_first(self, group: list[Operation]) -> None:
+        """Files before rows. All wait for that, so that a run's rows keep their order; a disk that is full is waited for."""
+        if self._spills is None:
+            self._spills = ThreadPoolExecutor(1, thread_name_prefix="spill")
+        spilling = self._loop.run_in_executor(self._spills, _spill, self._spill, [one for one in group if one.large])
+        spilling.add_done_callback(partial(self._spilled, group))
+
+    def _spilled(self, group: list[Operation], spilling: asyncio.Future[None]) -> None:
+        error = spilling.exception()
+        if error is not None:
+            self._failed(group, error)
+        elif not self._closed:
+            self._write(group)
+
+    def _write(self, group: list[Operation]) -> None:
         self._database.write(group, partial(self._written, group), partial(self._unsure, group), self.while_committing)
 
     def _written(self, group: list[Operation], outcome: Outcome) -> None:
@@ -175,6 +212,13 @@ class Writer:
             rows += len(operation.rows) + 1
             group.append(operation)
         return group
+
+
+def _spill(spill: Callable[[Rows], Rows], operations: list[Operation]) -> None:
+    """In the thread. An operation that is done is not done again when the next one fails."""
+    for operation in operations:
+        operation.rows = spill(operation.rows)
+        operation.large = False
 
 
 def _nothing() -> None:
