@@ -54,6 +54,7 @@ async def _serve(config: Config, notifier: Notifier, sockets: Inherited, *, keep
         failed = not stop.is_set()
         if daemon.store.lost.done():
             log.error("store.lost", error=str(daemon.store.lost.result()))
+        daemon.dispatch.pause("runs")  # nothing new begins, also while what feeds it is still being closed
         runs = len(daemon.worker.under_way())
         log.info("service.stopping", runs=runs)
         notifier.stopping(f"stopping; {runs} runs may end within {config.worker.drain_s:g} s")

@@ -115,14 +115,13 @@ class Connection(RequestHandler):
         message: str | None = None,  # noqa: ARG002 - aiohttp's words quote what the client sent
     ) -> Any:
         """An answer for what never reached our handler, or fell out of it. Says nothing of our insides."""
-        answered = self._manager.answered  # type: ignore[union-attr]  # our Server, as long as there is a connection
-        if status != 500:
-            answered[4] += 1
-            return self._malformed(exc)
-        if isinstance(exc, ConnectionError):
+        if status == 500 and isinstance(exc, ConnectionError):
             raise exc  # aiohttp takes it as: the client has gone
+        if self._manager is not None:  # None: the connection has ended
+            self._manager.answered[4 if status != 500 else 5] += 1  # type: ignore[attr-defined]  # it is our Server
+        if status != 500:
+            return self._malformed(exc)
         log.error("http.request_failed", method=request.method, path=request.raw_path.partition("?")[0][:200], exc_info=exc)
-        answered[5] += 1
         return error_answer(500, "INTERNAL", "this request met a fault of camshaft", "its log says more", close=True)
 
     def _malformed(self, exc: BaseException | None) -> Answer:

@@ -16,7 +16,7 @@ import pytest
 from tests.acceptance.database import ON_POSTGRESQL, URL, rows
 
 CAMSHAFT = Path(sys.executable).parent / "camshaft"
-PATIENCE_S = 30.0  # a guard, not a measure: two cores and other tests
+PATIENCE_S = 60.0  # a guard, not a measure: two cores and other tests
 
 
 def camshaft(*arguments, home=None, stdin=None, env=None, timeout=PATIENCE_S):
@@ -178,6 +178,22 @@ async def daemon(home, daemon_of):
 async def client():
     async with aiohttp.ClientSession() as session:
         yield session
+
+
+@pytest.fixture
+def fill():
+    """fill(folder): take all the room that a file system has left."""
+
+    def fill_up(folder: Path) -> None:
+        with (folder / "fill").open("wb", buffering=0) as taken:
+            for size in (65536, 4096, 1):
+                try:
+                    while taken.write(b"x" * size):
+                        pass
+                except OSError:
+                    continue
+
+    return fill_up
 
 
 @pytest.fixture

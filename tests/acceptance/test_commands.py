@@ -69,6 +69,7 @@ EXITS = {
     3: lambda home, write: bash("$C trigger add - <<< '{}'", home).returncode,
     4: lambda home, write: bash("$C trigger show nobody", home).returncode,
     5: lambda home, write: of_a_stranger(home),
+    6: lambda home, write: bash("$C trigger test auto-process-deal --body '{}' --expect-fires", home).returncode,
     7: failed_run,
     130: interrupted,
     141: lambda home, write: bash("$C schedule next '* * * * *' -n 10000 | head -1; exit ${PIPESTATUS[0]}", home).returncode,

@@ -122,14 +122,9 @@ async def test_on_a_full_disk_webhooks_are_told_to_come_again_and_nothing_acknow
     assert daemon.rows("PRAGMA integrity_check") == [("ok",)]
 
 
-def test_a_start_on_a_full_disk_says_where_it_failed(home, small_disk, run):
+def test_a_start_on_a_full_disk_says_where_it_failed(home, small_disk, fill, run):
     home = shutil.copytree(home, small_disk / "home")
-    with (small_disk / "fill").open("wb") as fill:
-        try:
-            while fill.write(b"x" * 65536):
-                fill.flush()
-        except OSError:
-            pass
+    fill(small_disk)
 
     refused = run("serve", "--listen", "127.0.0.1:0", home=home)
 

@@ -143,9 +143,10 @@ async def test_a_manager_hears_of_the_start_the_pings_and_the_stop_and_no_step_c
 
 
 @about_the_file
-async def test_a_full_disk_that_is_waited_for_is_alive(home, small_disk, manager, daemon_of, client):
+async def test_a_full_disk_that_is_waited_for_is_alive(home, small_disk, fill, manager, daemon_of, client):
     home = shutil.copytree(home, small_disk / "home")
     daemon = await daemon_of(home, env={"NOTIFY_SOCKET": manager.address, "WATCHDOG_USEC": str(int(LIMIT_S * 1e6))})
+    fill(small_disk)  # so that not even a small row finds room
     async with asyncio.timeout(PATIENCE_S):
         while True:
             async with client.post(f"{daemon.hooks}/deal-created", json={**DEAL, "company": "x" * 20_000}) as answer:
