@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from daemon.composed import Daemon
 
 log = structlog.get_logger()
+
+SETTLE_S = 5.0  # the ends of runs have at least this long to be written, however much of the drain is left
 
 
 @asynccontextmanager
@@ -61,6 +64,7 @@ async def at_work(daemon: Daemon) -> AsyncIterator[None]:
 
 async def _drain(daemon: Daemon) -> None:
     """Let runs end for a while, then leave them. A second signal ends the while."""
+    deadline = time.monotonic() + daemon.config.worker.drain_s
     closing = asyncio.create_task(daemon.dispatch.close(daemon.config.worker.drain_s))
     forced = asyncio.create_task(daemon.force.wait())
     await asyncio.wait((closing, forced), return_when=asyncio.FIRST_COMPLETED)
@@ -72,7 +76,7 @@ async def _drain(daemon: Daemon) -> None:
     if left:
         log.warning("service.left_runs", runs=left)
     with suppress(TimeoutError):  # a disk that stays full: what could not be written is found again by recovery
-        await asyncio.wait_for(daemon.worker.settled(), timeout=max(5.0, daemon.config.worker.drain_s))
+        await asyncio.wait_for(daemon.worker.settled(), timeout=max(SETTLE_S, deadline - time.monotonic()))
 
 
 def put_due(dispatch: LocalDispatch, worker: Worker, due: Sequence[Due]) -> None:

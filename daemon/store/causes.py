@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 
 from daemon.store import compiled as sql
 from daemon.store.codec import plain
 from daemon.store.group import Connection
+from daemon.store.keys import key_word
 from daemon.store.rows import Candidate, micros
 from triggers.event import Cause, Event
-
-LONGEST_KEY = 1000  # characters; a longer one stands for itself as a digest, for PostgreSQL's indexes end at 2,700 bytes
 
 
 def taken(connection: Connection, cause: Cause | None, event: Event) -> str | None:
@@ -20,19 +18,13 @@ def taken(connection: Connection, cause: Cause | None, event: Event) -> str | No
         return None
     now = micros(event.time)
     expires = None if cause.ttl_s is None else now + micros(cause.ttl_s)
-    scope, key = plain(cause.scope), _key(cause.key)
+    scope, key = plain(cause.scope), key_word(cause.key)
     while True:
         if connection.execute(sql.CLAIM_CAUSE, (scope, key, event.id, expires, now)).rowcount:
             return None
         row = connection.execute(sql.CAUSE_EVENT, (scope, key)).fetchone()
         if row is not None:  # else it was pruned by another process between the two
             return str(row[0])
-
-
-def _key(text: str) -> str | None:
-    if len(text) > LONGEST_KEY:
-        text = f"{text[:100]}…sha256:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
-    return plain(text)
 
 
 def once(connection: Connection, candidate: Candidate, event: Event) -> Candidate:

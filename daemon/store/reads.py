@@ -10,8 +10,9 @@ from sqlalchemy import Select, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from daemon.location import Location
-from daemon.store.codec import decode, plain
+from daemon.store.codec import plain
 from daemon.store.errors import Ambiguous, StoreError
+from daemon.store.keys import state_from
 from daemon.store.lists import MOST_ROWS, SCAN_ROWS, Item, Narrowed, Page, narrowed_events, narrowed_runs
 from daemon.store.outputs import Outputs, refers, without_files
 from daemon.store.reading import readable
@@ -88,7 +89,7 @@ class Reads:
         wanted = select(source_state.c.key, source_state.c.value).where(
             source_state.c.source == source, source_state.c.value.is_not(None)
         )
-        return {row["key"]: decode(row["value"]) for row in await self._rows(wanted)}
+        return dict(state_from(row["key"], row["value"]) for row in await self._rows(wanted))
 
     async def versions(self, noun: str, key: str) -> list[tuple[str, float]]:
         wanted = select(definitions.c.digest, definitions.c.saved_at).where(definitions.c.noun == noun, definitions.c.key == key)

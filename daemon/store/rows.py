@@ -240,11 +240,6 @@ def verdict_row(event: str, candidate: Candidate) -> tuple[Any, ...]:
     )
 
 
-def state_row(source: str, key: str, value: Any) -> tuple[Any, ...]:
-    """In the order of statements.SAVE_STATE."""
-    return (source, plain(key), None if value is None else encode(value))
-
-
 def run_row(run: Run, lease_until: int | None) -> tuple[Any, ...]:
     """In the order of statements.INSERT_RUN: a run that is queued, nothing of it begun."""
     return (

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 from daemon.location import Location
 from daemon.store import compiled as sql
 from daemon.store.causes import once, taken
-from daemon.store.codec import decode, encode, plain
+from daemon.store.codec import encode, plain
 from daemon.store.database import Database
 from daemon.store.errors import StoreError
 from daemon.store.group import Connection, Row, Rows
 from daemon.store.hot import Hot
+from daemon.store.keys import state_from, state_row
 from daemon.store.outputs import PLAIN_OUTPUT, Outputs, as_resumed, is_large
 from daemon.store.pruning import BITE, forget_expired, prune_bite
 from daemon.store.rows import (
@@ -39,7 +40,6 @@ from daemon.store.rows import (
     micros,
     plain_attempt_row,
     run_row,
-    state_row,
     verdict_row,
     version_row,
 )
@@ -299,7 +299,7 @@ class Store:
 
     async def load_state(self, source: str) -> dict[str, Any]:
         rows = await asyncio.to_thread(self._database.fetch, sql.LOAD_STATE, (source,))  # a ledger may have a hundred thousand
-        return {key: decode(value) for key, value in rows}
+        return dict(state_from(*row) for row in rows)
 
     async def save_state(self, source: str, changes: Mapping[str, Any]) -> None:
         if changes:

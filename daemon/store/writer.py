@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -26,7 +26,8 @@ log = structlog.get_logger()
 PATIENCE_S = 0.002  # how a run ended is not waited for: it shares the next event's transaction, where there is one
 CLOSE_S = 5.0  # how long a store that cannot write is waited for at the end
 GROUP_ROWS = 2000  # rows in one transaction: 20 ms on the loop at 10 µs a row; what is over goes into the next
-RETRY_S = (0.05, 0.2, 0.5, 1.0, 2.0)  # after a failed commit, for what must not be dropped; then every two seconds
+RETRY_S = (0.05, 0.2, 0.5, 1.0)  # after a failed commit, for what must not be dropped; then every second
+PROMPT_S = 1.0  # what fails sooner may well succeed with the next try, and is given one: a connection that was ended, say
 
 
 class Writer:
@@ -43,6 +44,8 @@ class Writer:
         self._flushing = False
         self._timer: asyncio.TimerHandle | None = None  # set while only patient operations wait
         self._failures = 0
+        self._gone: BaseException | None = None  # why nothing can be written; until it can, who need not wait is refused at once
+        self._begun = 0.0  # when the group that is being written was handed over
         self._closed = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -60,8 +63,14 @@ class Writer:
         keep: bool = False,
         large: bool = False,
     ) -> asyncio.Future[Any]:
-        """Queue an operation. The future gives its result (`then`'s, a guard's, or None), or raises Unavailable, Fenced, Rejected."""
+        """Queue an operation. The future gives its result (`then`'s, a guard's, or None), or raises Unavailable, Fenced, Rejected.
+
+        `keep`: it must not be dropped. A database that cannot be written is waited for, however long that takes.
+        """
         done = self._loop.create_future()
+        if self._gone is not None and not keep:
+            done.set_exception(_unavailable(self._gone))
+            return done
         self._pending.append(Operation(rows, done, guard, then, keep=keep, large=large))
         if not self._flushing:
             self._begin()
@@ -105,6 +114,7 @@ class Writer:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.drained(), CLOSE_S)
             if failures and self.failing:
+                log.error("store.given_up", error=str(self._gone or "no answer"), operations=len(self._pending))
                 break
         self._closed = True
         if self._spills is not None:
@@ -124,6 +134,7 @@ class Writer:
         if self._closed:
             return
         group = self._take()
+        self._begun = self._loop.time()
         if any(operation.large for operation in group):
             self._spill_first(group)
         else:
@@ -160,18 +171,16 @@ class Writer:
         self.operations += len(group)
         if self._failures:
             log.info("store.recovered", failures=self._failures)
-            self._failures = 0
+            self._failures, self._gone = 0, None
         for operation in group:
             _conclude(operation)
         self._next()
 
     def _failed(self, group: list[Operation], error: BaseException) -> None:
         """The commit did not happen: nothing of the group is on disk. What nobody else could write again stays queued."""
-        kept = [operation for operation in group if operation.keep]
-        for operation in group:
-            if not operation.keep:
-                _tell(operation, _unavailable(error))
-        self._pending.extendleft(reversed(kept))
+        self._pending.extendleft(reversed(_kept(group, error)))
+        if self._failures or self._loop.time() - self._begun > PROMPT_S:
+            self._refuse(error)
         delay_s = RETRY_S[min(self._failures, len(RETRY_S) - 1)]
         self._count_failure(error, len(group))
         if not self._pending:  # nothing would tell that the disk is well again: ask it, so that an idle daemon is ready then
@@ -181,14 +190,13 @@ class Writer:
     def _unsure(self, group: list[Operation], error: BaseException) -> None:
         """The database cannot say now whether it has the group. Nobody is kept waiting for that."""
         self._count_failure(error, len(group))
-        for operation in group:
-            if not operation.keep:
-                _tell(operation, _unavailable(error))
-        kept = [operation for operation in self._pending if operation.keep]
-        for operation in self._pending:
-            if not operation.keep:
-                _tell(operation, _unavailable(error))
-        self._pending = deque(kept)
+        _kept(group, error)
+        self._refuse(error)
+
+    def _refuse(self, error: BaseException) -> None:
+        """Until something can be written again, let only that wait which must not be dropped."""
+        self._gone = error
+        self._pending = deque(_kept(self._pending, error))
 
     def _count_failure(self, error: BaseException, operations: int) -> None:
         self._failures += 1
@@ -227,6 +235,17 @@ def _nothing() -> None:
 
 def _ignore(_: Any) -> None:
     pass
+
+
+def _kept(operations: Iterable[Operation], error: BaseException) -> list[Operation]:
+    """Those that must not be dropped. The others are told that nothing can be written."""
+    kept = []
+    for operation in operations:
+        if operation.keep:
+            kept.append(operation)
+        else:
+            _tell(operation, _unavailable(error))
+    return kept
 
 
 def _unavailable(error: BaseException) -> Unavailable:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from daemon.store import open_store
+from daemon.store.codec import plain
 from daemon.store.errors import Ambiguous, Fenced
 from daemon.store.rows import Candidate, FollowUp, Run
 from flows.attempt import Attempt
@@ -300,6 +301,30 @@ async def test_state_that_is_set_to_none_is_gone(store):
 
     assert await store.load_state("file-watch") == {"b": 3}
     assert await store.load_state("schedule") == {}
+
+
+@pytest.mark.parametrize("letter", ["a", "ü", "😀", "\udcff", "\0"])
+async def test_a_state_key_may_be_as_long_as_a_path_and_is_found_changed_and_gone_like_any_other(store, letter):
+    path = "inbox:/" + "".join(f"{number:05}{letter}" for number in range(680))  # nothing in it that a database could pack
+    other = path + "x"
+
+    await store.save_state("file-watch", {path: {"size": 1}, other: {"key": "k", "value": 2}, "short": {"key": "k", "value": 3}})
+    await store.save_state("file-watch", {path: {"size": 2}})
+    kept = await store.load_state("file-watch")
+    read = await (await store.reads()).state("file-watch")
+    await store.save_state("file-watch", {path: None})
+
+    assert kept == read == {plain(path): {"size": 2}, plain(other): {"key": "k", "value": 2}, "short": {"key": "k", "value": 3}}
+    assert (await store.load_state("file-watch")).keys() == {plain(other), "short"}
+
+
+@pytest.mark.parametrize("letter", ["a", "😀", "\udcff"])
+async def test_a_cause_s_key_may_be_long_and_is_once_like_any_other(store, letter):
+    key = "".join(f"{number:05}{letter}" for number in range(680))
+
+    took = [await store.accept(an_event(cause=Cause("file:inbox", each)), []) for each in (key, key + "x", key)]
+
+    assert [accepted.duplicate for accepted in took] == [False, False, True]
 
 
 async def test_hostile_text_is_kept_in_a_form_that_every_database_takes(store):

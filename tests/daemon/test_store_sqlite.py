@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 
 import pytest
+import structlog
 
 from daemon.store import open_store
 from daemon.store.sqlite.database import SqliteConnection
@@ -60,21 +61,20 @@ async def test_a_locked_database_is_waited_for_and_the_loop_goes_on(store):
     assert (await store.event(event.id)).id == event.id
 
 
+class Full(SqliteConnection):
+    """The connection, on a disk that is full for a while: SQLite's own error, at the statement where it comes."""
+
+    full = True
+
+    def command(self, text):
+        if self.full and text == "BEGIN IMMEDIATE":
+            raise sqlite3.OperationalError("database or disk is full")
+        super().command(text)
+
+
 async def test_a_store_that_could_not_write_asks_the_disk_until_it_can_again(tmp_path):
     async with open_store(tmp_path / "camshaft.db", token="t") as store:
-        real = store._database._connection
-
-        class Full(SqliteConnection):
-            """The connection, on a disk that is full for a while: SQLite's own error, at the statement where it comes."""
-
-            full = True
-
-            def command(self, text):
-                if self.full and text == "BEGIN IMMEDIATE":
-                    raise sqlite3.OperationalError("database or disk is full")
-                super().command(text)
-
-        store._database._connection = disk = Full(real.connection)
+        store._database._connection = disk = Full(store._database._connection.connection)
         with pytest.raises(Unavailable):
             await store.accept(an_event(), [])
         was_failing = store.failing
@@ -84,6 +84,37 @@ async def test_a_store_that_could_not_write_asks_the_disk_until_it_can_again(tmp
                 await asyncio.sleep(0.01)
 
         assert was_failing
+
+
+async def test_while_nothing_can_be_written_who_need_not_wait_is_refused_at_once_and_all_else_is_kept(tmp_path):
+    async with open_store(tmp_path / "camshaft.db", token="t") as store:
+        store._database._connection = disk = Full(store._database._connection.connection)
+        kept = store.record("run_1", [])
+        waiting = store.accept(an_event(), [])
+        async with asyncio.timeout(10):
+            while store.tally()[2] < 2:  # the first failure may have been a matter of a moment
+                await asyncio.sleep(0.01)
+
+        refused = store.accept(an_event(), [])
+        at_once = (waiting.done(), refused.done(), kept.done())
+        disk.full = False
+        await kept
+        await store.accept(an_event(), [])
+
+        assert at_once == (True, True, False)
+        for told in (waiting, refused):
+            assert isinstance(told.exception(), Unavailable)
+
+
+async def test_a_store_that_is_closed_while_it_cannot_write_says_what_it_gives_up(tmp_path, monkeypatch):
+    monkeypatch.setattr("daemon.store.writer.CLOSE_S", 0.3)
+    with structlog.testing.capture_logs() as lines:
+        async with open_store(tmp_path / "camshaft.db", token="t") as store:
+            store._database._connection = Full(store._database._connection.connection)
+            store.record("run_1", [])
+
+    given_up = [line for line in lines if line["event"] == "store.given_up"]
+    assert [(line["operations"], line["error"]) for line in given_up] == [(1, "database or disk is full")]
 
 
 async def test_a_database_s_path_may_hold_what_an_address_may_not(tmp_path):
