@@ -62,10 +62,10 @@ async def flushes(folder, steps, turns=0, touch=None):
         await store.save_definitions("flow", [(flow, folder)])
         run = queued_run(flow, {}, owner="t")
         await store.enqueue(run)
-        before = store.commits
+        before = store.tally()[0]
         ended = await execute_once(flow, run, world=world, store=store)
         assert ended.status == "completed"
-        return store.commits - before
+        return store.tally()[0] - before
 
 
 @pytest.mark.parametrize("turns", [0, 3])
