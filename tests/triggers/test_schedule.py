@@ -382,6 +382,45 @@ async def test_other_edits_leave_the_due_slot_alone():
     assert disk.fired() == ["09:00"]
 
 
+async def test_a_change_of_one_schedule_leaves_what_is_due_for_the_others_as_it_is():
+    disk = Disk()
+    same, other = schedule("0 9 * * *", key="same", overlap="queue"), schedule("0 9 * * *", key="other")
+
+    async with daemon(disk, "08:30", same, other) as it:
+        disk.running["same"] = 1
+        await it.look("09:00")
+        before = disk.rows["same"]
+        it.source.update([same, schedule("0 10 * * *", key="other")])
+        await it.look("09:01")
+        kept, moved = disk.rows["same"], disk.rows["other"]["due"]
+        disk.running["same"] = 0
+        await it.look("09:02")
+
+    assert kept == before
+    assert moved == "2026-11-23T10:00:00Z"
+    assert disk.fired("same") == ["09:00"]
+
+
+async def test_a_thousand_new_schedules_are_armed_with_turns_for_others_in_between():
+    disk = Disk()
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with daemon(disk, "08:30") as it:
+        it.source.update([schedule(key=f"s{number}") for number in range(1000)])
+        beside = asyncio.create_task(others())
+        await it.look("08:31")
+        beside.cancel()
+
+    assert len(disk.rows) == 1000
+    assert turns >= 50
+
+
 async def test_what_is_switched_off_forgets_and_does_not_catch_up_on_the_time_between():
     disk = Disk()
 
