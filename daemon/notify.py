@@ -9,7 +9,7 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator, MutableMapping
+from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
 from contextlib import asynccontextmanager, contextmanager
 
 import structlog
@@ -33,6 +33,7 @@ class Notifier:
         self.watchdog_s = watchdog_s
         self._socket: socket.socket | None = None
         self._failed = False
+        self._describe: Callable[[], str] = lambda: "ready"
 
     @classmethod
     def from_environment(cls, environment: MutableMapping[str, str] | None = None) -> Notifier:
@@ -47,9 +48,10 @@ class Notifier:
         wanted = ours and every_us.isascii() and every_us.isdigit() and int(every_us) > 0
         return cls(address, int(every_us) / 1e6 if wanted else None)
 
-    def ready(self, status: str) -> None:
-        """Everything is open."""
-        self._send("READY=1", _status(status))
+    def ready(self, describe: Callable[[], str]) -> None:
+        """Everything is open. `describe` gives the status, now and after each reload."""
+        self._describe = describe
+        self._send("READY=1", _status(describe()))
 
     def status(self, status: str) -> None:
         self._send(_status(status))
@@ -72,7 +74,7 @@ class Notifier:
         try:
             yield
         finally:
-            self._send("READY=1")
+            self._send("READY=1", _status(self._describe()))
 
     def close(self) -> None:
         if self._socket is not None:

@@ -84,19 +84,24 @@ def _raise_descriptor_limit() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
+def _status(daemon: Daemon) -> str:
+    current = daemon.holder.current
+    return f"{len(current.triggers)} triggers, {len(current.flows)} flows, hooks at {daemon.url}"
+
+
 def _say(daemon: Daemon) -> None:
     """Standard output, for people and for tools that asked for port 0: what listens where; the log, and the service manager."""
     print(f"hooks {daemon.url}", flush=True)  # noqa: T201 - the one thing that serve prints
     if daemon.admin.tcp is not None:
         print(f"admin http://{daemon.admin.tcp}", flush=True)  # noqa: T201 - as above
-    triggers, flows = len(daemon.holder.current.triggers), len(daemon.holder.current.flows)
-    daemon.notifier.ready(f"{triggers} triggers, {flows} flows, hooks at {daemon.url}")
+    daemon.notifier.ready(partial(_status, daemon))
+    current = daemon.holder.current
     log.info(
         "service.started",
         home=str(daemon.config.home),
         hooks=daemon.url,
         admin=str(daemon.admin.socket),
-        triggers=triggers,
-        flows=flows,
+        triggers=len(current.triggers),
+        flows=len(current.flows),
         resumed=daemon.dispatch.depth() + len(daemon.worker.under_way()),
     )

@@ -32,7 +32,7 @@ def test_a_manager_hears_that_all_is_ready_and_that_it_ends(manager):
     address, listening = manager
     notifier = Notifier(address)
 
-    notifier.ready("3 triggers")
+    notifier.ready(lambda: "3 triggers")
     notifier.stopping("stopping")
     notifier.alive()
     notifier.close()
@@ -45,6 +45,9 @@ def test_a_manager_hears_that_all_is_ready_and_that_it_ends(manager):
 def test_a_reload_is_told_at_its_beginning_with_the_monotonic_time_and_at_its_end_also_where_it_fails(manager):
     address, listening = manager
     notifier = Notifier(address)
+    statuses = iter(("3 triggers", "4 triggers"))
+    notifier.ready(lambda: next(statuses))
+    heard(listening)
     before_us = time.monotonic_ns() // 1000
 
     with pytest.raises(ZeroDivisionError), notifier.reloading():
@@ -54,7 +57,7 @@ def test_a_reload_is_told_at_its_beginning_with_the_monotonic_time_and_at_its_en
     begun = heard(listening)
     assert begun.keys() == {"RELOADING", "MONOTONIC_USEC", "STATUS"}
     assert before_us <= int(begun["MONOTONIC_USEC"]) <= time.monotonic_ns() // 1000
-    assert heard(listening) == {"READY": "1"}
+    assert heard(listening) == {"READY": "1", "STATUS": "4 triggers"}
 
 
 def test_a_status_of_several_lines_cannot_say_anything_else(manager):
@@ -99,7 +102,7 @@ def test_who_is_not_watched_has_no_limit(environment):
 def test_a_manager_that_cannot_be_reached_hinders_nothing(address):
     notifier = Notifier.from_environment({} if address is None else {"NOTIFY_SOCKET": address})
 
-    notifier.ready("ready")
+    notifier.ready(lambda: "ready")
     notifier.alive()
     notifier.close()
 
