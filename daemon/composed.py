@@ -150,7 +150,8 @@ async def _ground(stack: AsyncExitStack, config: Config, *, keep_going: bool) ->
     due = await store.reconcile(time.time())
     await keep_versions(store, holder.current)
     memory = StoredState(store, SUSPENDED)
-    holder.current = with_suspended(holder.current, read_suspensions(await memory.load(), time.time()))
+    if suspended := read_suspensions(await memory.load(), time.time()):
+        holder.current = await asyncio.to_thread(with_suspended, holder.current, suspended)
     return _Ground(credentials, kinds, holder, store, memory, due)
 
 

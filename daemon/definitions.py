@@ -29,6 +29,7 @@ class Loaded:
     key: str  # the definition's; where it does not load the one it had, or its file's name
     definition: Trigger | Flow | None  # None: it is refused, and `problems` say why
     problems: tuple[Problem, ...] = ()
+    text: bytes = b""  # SHA-256 of the file's text: git touches what it does not change
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,9 @@ class Keys:
 
     def __bool__(self) -> bool:
         return bool(self.added or self.changed or self.removed)
+
+    def shown(self) -> dict[str, list[str]]:
+        return {"added": list(self.added), "changed": list(self.changed), "removed": list(self.removed)}
 
 
 def assemble(home: Path, loads: Iterable[Loaded], *, before: Definitions | None = None, keep_good: bool = False) -> Definitions:

@@ -6,10 +6,11 @@ import gc
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 from daemon.definitions import Definitions, Loaded, assemble, is_trigger_file, placed
-from daemon.read import load_file
+from daemon.read import load_document, read_file
 from daemon.scan import Stamp, flow_name, scan
 from flows.dialects import load_flow
 from flows.document import Document
@@ -80,13 +81,18 @@ def _load(file: Path, stamp: Stamp, known: Mapping[Path, Loaded], load: Callable
     old = known.get(file)
     if old is not None and stamp and old.stamp == stamp:
         return old
+    text = b""
     try:
-        definition = load_file(file, load)
+        document = read_file(file)
+        text = sha256(document.text.encode()).digest()
+        if old is not None and old.text == text and isinstance(old.definition, Trigger):  # a flow is also what lies beside it
+            return replace(old, stamp=stamp)
+        definition = load_document(file, document, load)
     except DefinitionError as error:
-        return Loaded(file, stamp, flow_name(file) if old is None else old.key, None, error.problems)
+        return Loaded(file, stamp, flow_name(file) if old is None else old.key, None, error.problems, text)
     warnings = definition.warnings if isinstance(definition, Flow) else ()
     problems = placed([(definition.key, one) for one in warnings], {definition.key: file})
-    return Loaded(file, stamp, definition.key, definition, tuple(problems))
+    return Loaded(file, stamp, definition.key, definition, tuple(problems), text)
 
 
 def _trigger(file: Path, document: Document, timezone: str) -> Trigger:

@@ -25,9 +25,8 @@ def read_file(file: Path) -> Document:
         raise in_file(DefinitionError.at((), f"it cannot be read: {error.strerror}"), file) from error
 
 
-def load_file(file: Path, load: Callable[[Path, Document], Trigger | Flow]) -> Trigger | Flow:
-    """Read and load one file. Raises DefinitionError with every problem in its place."""
-    document = read_file(file)
+def load_document(file: Path, document: Document, load: Callable[[Path, Document], Trigger | Flow]) -> Trigger | Flow:
+    """Load what was read from a file. Raises DefinitionError with every problem in its place."""
     try:
         return load(file, document)
     except DefinitionError as error:

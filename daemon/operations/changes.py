@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
-from collections.abc import Collection
-from dataclasses import asdict, replace
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ from daemon.scan import Scan, is_away
 from flows.errors import DefinitionError
 
 log = structlog.get_logger()
+
+GIVE_WAY_S = 0.0005  # Python's own 5 ms, waited for at each turn of the loop, make a webhook wait for 50
 
 
 class Changes(Given):
@@ -36,7 +40,7 @@ class Changes(Given):
         self._live()
         async with self._changing:
             try:
-                with self.reloading():
+                with self.reloading(), giving_way():
                     told = await self._reload(gone)
             except DefinitionError:
                 self.reloaded("refused")
@@ -52,7 +56,7 @@ class Changes(Given):
         self.seen.unfinished = True
         after = await asyncio.to_thread(self._read, gone)
         kept = bool(after.refused) and not self.keep_going
-        self.seen.tell(after, kept=kept)
+        await asyncio.to_thread(self.seen.tell, after, kept=kept)
         if kept:
             self.seen.unfinished = False
             raise DefinitionError(*after.refused)
@@ -61,7 +65,7 @@ class Changes(Given):
         self.seen.unfinished = False
         _tell(changed, after, time.monotonic() - began)
         return {
-            **{noun: {word: list(keys) for word, keys in asdict(each).items()} for noun, each in changed.items()},
+            **{noun: each.shown() for noun, each in changed.items()},
             "problems": [shapes.problem_shown(problem) for problem in after.refused],
             "warnings": [shapes.problem_shown(problem) for problem in after.problems if problem.warning],
         }
@@ -116,6 +120,17 @@ class Changes(Given):
         others = [problem for problem in after.refused if problem not in own and not (alone or self.keep_going)]
         if own or others:  # its own are told without the file: it is not there
             raise DefinitionError(*(replace(problem, file=None, line=None, column=None) for problem in own), *others)
+
+
+@contextmanager
+def giving_way() -> Iterator[None]:
+    """Inside, a thread that computes hands Python to the loop soon after the loop asks for it."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(GIVE_WAY_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def _tell(changed: dict[str, Keys], after: Definitions, took_s: float) -> None:

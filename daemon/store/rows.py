@@ -323,12 +323,15 @@ def verdict_from(row: Mapping[str, Any]) -> VerdictRow:
     )
 
 
-def version_row(
-    noun: str, item: Versioned, folder: Path | None, now_us: int, subflows: Mapping[str, str] | None
-) -> tuple[Any, ...]:
-    """In the order of statements.SAVE_DEFINITION."""
-    pinned = None if subflows is None else encode(dict(subflows))
-    return (item.digest, noun, item.key, encode(item.definition), plain(str(folder or "")), now_us, pinned)
+def version_rows(
+    noun: str, items: Sequence[tuple[Versioned, Path | None]], now_us: int, subflows: Mapping[str, Mapping[str, str]]
+) -> list[tuple[Any, ...]]:
+    """In the order of statements.SAVE_DEFINITION. In a thread: a definition may be large."""
+    pinned = {digest: encode(dict(pins)) for digest, pins in subflows.items()}
+    return [
+        (one.digest, noun, one.key, encode(one.definition), plain(str(folder or "")), now_us, pinned.get(one.digest))
+        for one, folder in items
+    ]
 
 
 def version_from(row: Mapping[str, Any]) -> Version:

@@ -41,7 +41,7 @@ from daemon.store.rows import (
     plain_attempt_row,
     run_row,
     verdict_row,
-    version_row,
+    version_rows,
 )
 from daemon.store.sweeping import sweep
 from daemon.store.writer import Writer
@@ -284,18 +284,19 @@ class Store:
         `subflows`: by a version's digest the versions of the sub-flows it was loaded with, key → digest. Ten thousand versions are
         written in several transactions, with turns for others between them.
         """
-        missing = list(items)
-        if len(missing) > SAVED_AT_ONCE:
-            kept = {row[0] for row in await asyncio.to_thread(self._database.fetch, sql.KEPT_DIGESTS)}
-            missing = [(item, folder) for item, folder in missing if item.digest not in kept]
-        missing.sort(key=lambda one: one[0].digest)  # the same order in every process: none waits for one that waits for it
+        missing = await asyncio.to_thread(self._not_kept, list(items))
         now = micros(time.time())
         for first in range(0, len(missing), SAVED_AT_ONCE):
             part = missing[first : first + SAVED_AT_ONCE]
-            rows = [
-                (sql.SAVE_DEFINITION, version_row(noun, item, folder, now, subflows.get(item.digest))) for item, folder in part
-            ]
-            await self._writer.submit(rows)
+            rows = await asyncio.to_thread(version_rows, noun, part, now, subflows)
+            await self._writer.submit([(sql.SAVE_DEFINITION, row) for row in rows])
+
+    def _not_kept(self, items: list[tuple[Versioned, Path | None]]) -> list[tuple[Versioned, Path | None]]:
+        """In a thread. In the same order in every process: none waits for one that waits for it."""
+        if len(items) > SAVED_AT_ONCE:
+            kept = {row[0] for row in self._database.fetch(sql.KEPT_DIGESTS)}
+            items = [(item, folder) for item, folder in items if item.digest not in kept]
+        return sorted(items, key=lambda one: one[0].digest)
 
     async def load_state(self, source: str) -> dict[str, Any]:
         rows = await asyncio.to_thread(self._database.fetch, sql.LOAD_STATE, (source,))  # a ledger may have a hundred thousand

@@ -116,6 +116,8 @@ def _fits(digits: str) -> bool:
 
 def _check_depth(text: str) -> None:
     """The standard reader recurses; this does not."""
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return
     depth = 0
     for token in _TOKEN.finditer(text):
         if token[0] in "[{":

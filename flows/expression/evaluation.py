@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from flows.errors import ExpressionError, MissingPath
 from flows.expression.compiler import FUEL, Compiler
@@ -16,6 +17,8 @@ from flows.expression.references import Place, equalities, references
 from flows.expression.values import truthy
 
 _DEEP: Final = "Python's stack has run out"
+_KNOWN: WeakValueDictionary[tuple[str, frozenset[str]], Expression] = WeakValueDictionary()
+"""Those that somebody uses: a definition that is read again seldom has another filter."""
 
 
 class Expression:
@@ -26,7 +29,7 @@ class Expression:
     second whatever the expression and the data.
     """
 
-    __slots__ = ("equality", "evaluate", "references", "roots", "source", "test", "tree")
+    __slots__ = ("__weakref__", "equality", "evaluate", "references", "roots", "source", "test", "tree")
 
     def __init__(self, source: str, roots: frozenset[str]) -> None:
         self.source = source
@@ -54,10 +57,15 @@ def compile_expression(source: str, *, roots: Collection[str] = ("$",)) -> Expre
 
     Raises DefinitionError with one Problem: code EXPRESSION_SYNTAX, EXPRESSION_NAME or EXPRESSION_LIMIT, and its offset.
     """
+    key = source, frozenset(roots)
+    known = _KNOWN.get(key)
+    if known is not None:
+        return known
     try:
-        return Expression(source, frozenset(roots))
+        made = Expression(*key)
     except RecursionError:
         refuse("the expression is nested too deeply", 0, code="EXPRESSION_LIMIT")
+    return _KNOWN.setdefault(key, made)
 
 
 def _fuelled(value: Closure) -> Closure:

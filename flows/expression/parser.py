@@ -45,6 +45,8 @@ def parse(source: str) -> Node:
     if len(source) > MAX_SOURCE:
         refuse(f"the expression is longer than {MAX_SOURCE:,} characters", MAX_SOURCE, code="EXPRESSION_LIMIT")
     tree = Parser(source).whole()
+    if len(source) <= MAX_DEPTH // 2:  # a node has a character of its own, and may stand in a chain, which has none
+        return tree
     deepest, depth = max(walk(tree), key=lambda found: found[1])
     if depth > MAX_DEPTH:
         too_deep(deepest.start)

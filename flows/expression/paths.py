@@ -32,8 +32,10 @@ class Path:
 
 def path_of(node: Node) -> Path | None:
     """The path that a node is, None where it is something else."""
-    steps: list[Member] = []
     here = node.inner if isinstance(node, Chain) else node
+    if not isinstance(here, (Member, Name)):
+        return None
+    steps: list[Member] = []
     while isinstance(here, Member):
         steps.append(here)
         here = here.object

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import takewhile
 from typing import Any
 
@@ -16,6 +18,8 @@ from flows.selector.grammar import MAX_TEXT, read_name, read_segments
 from flows.selector.reader import Reader
 from flows.selector.tree import Name, Query, Segment
 from flows.selector.walk import MAX_FOUND, MAX_STEPS, MISSING, Missing, Walk, compile_steps, plain_walk
+
+_DOTTED = re.compile(r"\$(?:\.[A-Za-z_][A-Za-z0-9_]*){1,16}", re.ASCII)  # `$.body.a`: most of the paths that people write
 
 __all__ = ["MAX_FOUND", "MAX_STEPS", "MISSING", "Missing", "Selector", "compile_selector", "read_selector_at"]
 
@@ -38,6 +42,16 @@ def compile_selector(text: str, *, fold_headers: bool = False) -> Selector:
     """
     if not isinstance(text, str):
         raise DefinitionError.at((), f"a path is text, not {text!r:.40}", 'write "$.body.key"', code="SELECTOR_SYNTAX")
+    if len(text) <= MAX_TEXT and _DOTTED.fullmatch(text):
+        names = text.split(".")[1:]
+        if fold_headers and names[0] == "headers":
+            names[1:2] = [name.lower() for name in names[1:2]]
+        return _single(text, tuple(names))
+    return _read(text, fold_headers)
+
+
+@lru_cache(maxsize=1024)  # the same headers stand in the triggers of a whole home
+def _read(text: str, fold_headers: bool) -> Selector:  # noqa: FBT001 - lru_cache keys by position at half the cost
     reader = Reader(text)
     _check_begin(reader)
     reader.at = 1

@@ -221,6 +221,21 @@ def test_files_that_were_not_touched_are_not_read_again(home):
     assert after.trigger("b") is not None
 
 
+def test_a_trigger_whose_file_was_touched_and_says_the_same_stays_the_trigger_it_was(home):
+    path = home({"triggers/a.json": trigger(), "triggers/b.json": trigger("none"), "flows/greet.json": flow()})
+    before = read_home(path, KINDS)
+
+    home({"triggers/a.json": trigger(), "triggers/b.json": trigger("none")})
+    os.utime(path / "triggers/a.json", (1, 1))
+    os.utime(path / "triggers/b.json", (1, 1))
+    after = read_home(path, KINDS, previous=before)
+
+    file = path / "triggers/a.json"
+    assert after.trigger("a") is before.trigger("a")
+    assert after.files[file].stamp != before.files[file].stamp
+    assert after.problems == before.problems != ()
+
+
 def test_a_file_that_was_changed_is_read_again(home):
     path = home({"triggers/a.json": trigger(), "flows/greet.json": flow()})
     before = read_home(path, KINDS)

@@ -280,3 +280,10 @@ def test_a_report_is_the_contract_of_eval(source, expected):
 def test_a_pattern_over_lines_knows_carriage_returns():
     assert value("'a\\r\\nb'.match(/^.$/gm)") == ["a", "b"]
     assert value("/a$/m.test('a\\r\\nb')") is True
+
+
+def test_one_text_is_compiled_once_for_all_who_use_it_and_anew_for_other_names():
+    used = compile_expression("$.shared.by === 'many'")
+
+    assert compile_expression("$.shared.by === 'many'") is used
+    assert compile_expression("$.shared.by === 'many'", roots=("$", "data")) is not used

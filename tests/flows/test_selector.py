@@ -314,6 +314,19 @@ def test_a_selector_knows_how_it_begins():
     assert compile_selector("$..x").segments == ()
 
 
+@given(st.lists(st.sampled_from(("headers", "X_Id", "Body", "_", "a1", "length")), min_size=1, max_size=18), st.booleans())
+def test_a_path_of_plain_names_means_what_it_means_in_brackets(names, fold):
+    dotted = compile_selector("".join(("$", *(f".{name}" for name in names))), fold_headers=fold)
+    quoted = compile_selector("".join(("$", *(f"['{name}']" for name in names))), fold_headers=fold)
+    data: object = 7
+    for name in reversed(quoted.segments):
+        data = {name: data}
+
+    assert (dotted.segments, dotted.single) == (quoted.segments, quoted.single)
+    assert dotted.get(data) == quoted.get(data) == 7
+    assert dotted.find(data) == [7]
+
+
 def test_header_names_are_looked_up_in_lower_case_where_the_root_is_an_event():
     for path in ("$.headers['X-Delivery-Id']", "$.headers.X-Delivery-Id", "$.headers['x-delivery-id']"):
         assert compile_selector(path, fold_headers=True).get(EVENT) == "d1"
