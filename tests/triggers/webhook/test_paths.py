@@ -13,16 +13,15 @@ from daemon.crosscheck import check_triggers
 from flows.dialects import load_flow
 from flows.steps import make_kinds
 from triggers.sources.webhook import WebhookSource
-from triggers.sources.webhook_hook import Hook
 from triggers.sources.webhook_path import Parameter, decoded_parts, hook_path, parts_of, path_text
-from triggers.sources.webhook_routes import Routes
+from triggers.sources.webhook_routes import Routes, bare_hook
 from triggers.trigger import Trigger
 
 STEPS = [{"id": "a", "type": "transform", "transform": {"expression": "1"}}]
 
 
 def routes(*paths):
-    return Routes([Hook(hook_path(path), {}, b"") for path in paths])
+    return Routes([bare_hook(hook_path(path)) for path in paths])
 
 
 def found(table, path):
