@@ -190,7 +190,7 @@ class Execution:
         names = self._names
         if sources or stand_in is not None:
             names = names.copy()
-            data = self._data[sources[0]] if len(sources) == 1 else UNDEFINED
+            data = self._data[sources[0]] if len(sources) == 1 else self._merged(position)
             names["data"] = names["output"] = data if stand_in is None else stand_in.data
         trial = Trial(self._run, step, self._prefix + step.id, names, self._graph.folder)
         if trial.kind.container:
@@ -200,6 +200,12 @@ class Execution:
         elif trial.kind.effects and stand_in is None and not self._prefix and self._leads_nowhere(position):
             trial.is_last = self._is_last
         return trial
+
+    def _merged(self, position: int) -> Any:
+        """What a step with several sources is given."""
+        if not self._graph.merge:
+            return UNDEFINED
+        return {f"input_{number}": self._data[source] for number, source in self._front.live_sources(position)}
 
     def _find_flow(self, key: str) -> Flow:
         """The version that is pinned; where none is (the key was computed), the one that is in force."""

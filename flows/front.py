@@ -6,19 +6,22 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from flows.graph import Graph
 
 
 class Front:
     """A step becomes ready when the last of its sources settles. With edges, and all of them dead, it is not to run."""
 
-    __slots__ = ("_by_failure", "_dead", "_graph", "_waiting", "ready")
+    __slots__ = ("_answers", "_by_failure", "_dead", "_graph", "_waiting", "ready")
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._waiting = list(graph.degree)  # edges whose source has not settled
         self._dead: dict[int, int] = {}  # step → its edges that came out dead
         self._by_failure: set[int] = set()  # steps with an edge that is dead because its source failed
+        self._answers: dict[int, str | None] = {}  # of the settled steps that are live, where the graph merges
         self.ready = deque(position for position, degree in enumerate(graph.degree) if not degree)
 
     def why_dead(self, position: int) -> str | None:
@@ -27,9 +30,18 @@ class Front:
             return None
         return "SOURCE_FAILED" if position in self._by_failure else "NOT_TAKEN"
 
+    def live_sources(self, position: int) -> Iterator[tuple[int, int]]:
+        """(number of the edge, source) for each live edge to a step of a graph that merges."""
+        edges = zip(self._graph.sources[position], self._graph.asked[position], strict=True)
+        for number, (source, condition) in enumerate(edges):
+            if source in self._answers and condition in {None, self._answers[source]}:
+                yield number, source
+
     def settle(self, position: int, branch: str | None, *, live: bool = True, by_failure: bool = False) -> None:
         """Count a settled step off at its targets. `live`: they may run; by_failure: they may not, because it failed."""
         graph, waiting, ready = self._graph, self._waiting, self.ready
+        if live and graph.merge:
+            self._answers[position] = branch
         if live:
             for target in graph.targets[position]:
                 waiting[target] -= 1

@@ -97,10 +97,12 @@ class Graph:
     timeout_s: float | None = None  # of the whole
     on_failure: Literal["stop", "continue"] = "stop"  # stop: nothing new starts after a final failure
     output: Value | None = None  # None: the last step's output
-    order: Literal["list", "needs", "beside"] = "needs"  # how it was written, for what is said about it
+    merge: bool = False  # what a step with several sources is given as `data`: input_0, input_1, …; False: nothing
+    order: Literal["list", "needs", "edges", "beside"] = "needs"  # how it was written, for what is said about it
     index: Mapping[str, int] = field(init=False, repr=False)  # step id → position
     degree: tuple[int, ...] = field(init=False, repr=False)  # edges that lead to each step
     sources: tuple[tuple[int, ...], ...] = field(init=False, repr=False)  # by edge order, fallback edges left out
+    asked: tuple[tuple[str | None, ...], ...] = field(init=False, repr=False)  # the conditions of these edges
     targets: tuple[tuple[int, ...], ...] = field(init=False, repr=False)  # along edges without a condition
     branches: tuple[tuple[tuple[str, int], ...], ...] = field(init=False, repr=False)  # (condition, target)
     fallbacks: tuple[tuple[int, ...], ...] = field(init=False, repr=False)  # along fallback edges
@@ -109,6 +111,7 @@ class Graph:
         index = {step.id: position for position, step in enumerate(self.steps)}
         degree = [0] * len(self.steps)
         sources: list[list[int]] = [[] for _ in self.steps]
+        asked: list[list[str | None]] = [[] for _ in self.steps]
         targets: list[list[int]] = [[] for _ in self.steps]
         branches: list[list[tuple[str, int]]] = [[] for _ in self.steps]
         fallbacks: list[list[int]] = [[] for _ in self.steps]
@@ -119,6 +122,7 @@ class Graph:
                 fallbacks[source].append(target)
                 continue
             sources[target].append(source)
+            asked[target].append(edge.condition)
             if edge.condition is None:
                 targets[source].append(target)
             else:
@@ -127,6 +131,7 @@ class Graph:
             "index": index,
             "degree": tuple(degree),
             "sources": tuple(map(tuple, sources)),
+            "asked": tuple(map(tuple, asked)),
             "targets": tuple(map(tuple, targets)),
             "branches": tuple(map(tuple, branches)),
             "fallbacks": tuple(map(tuple, fallbacks)),

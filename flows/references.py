@@ -13,6 +13,7 @@ from flows.suggest import did_you_mean
 
 Reference = tuple[str | int, ...]  # how a path begins: ("$", "steps", "fetch", "output") or ("steps", "fetch")
 
+HINTS = {"needs": 'add "{}" to its needs', "edges": "add an edge that leads there from «{}»", "list": "move it to before"}
 OPAQUE = frozenset({"code", "python"})  # kinds that are given all there is, where what they read cannot be told
 
 
@@ -229,7 +230,7 @@ def _too_early(step: Step, name: str, place: Place, seen: _Seen) -> Problem:
     if other is None:
         return Problem(place, f"step «{name}» has not run when «{step.id}» starts", "move it to before", code="REFERENCE_ORDER")
     if graph.order != "beside":
-        hint = f'add "{name}" to its needs' if graph.order == "needs" else "move it to before"
+        hint = HINTS[graph.order].format(name)
         return Problem(place, f"step «{name}» has not run when «{step.id}» starts", hint, code="REFERENCE_ORDER")
     message = f"step «{name}» runs beside «{step.id}», and may not have ended when this is read"
     return Problem(place, message, "put one behind the other", code="REFERENCE_ORDER", warning=other < seen.position)

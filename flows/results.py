@@ -83,8 +83,9 @@ def answer(value: Any) -> str | None:
         return "true" if value else "false"
     if isinstance(value, str):
         return value
-    if isinstance(value, dict) and isinstance(value.get("conditionResult"), bool):
-        return answer(value["conditionResult"])
+    if isinstance(value, dict):
+        result = value.get("conditionResult", value.get("result") if "branch" in value else None)  # of either dialect's condition
+        return answer(result) if isinstance(result, bool) else None
     return None
 
 

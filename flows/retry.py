@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 
     from flows.errors import StepError
 
+ErrorClass = Literal["transient", "rateLimit", "validation"]
 Backoff = Literal["fixed", "linear", "exponential", "exponential-jitter"]
 
+PASSING_STATUSES = frozenset({408, 425})  # of the 4xx: too slow, too early
 MAX_EXPONENT = 60  # 2 ** 60 ms is past every cap; 2 ** 1100 does not fit into a float
 
 
@@ -27,9 +29,17 @@ class RetryPolicy:
     max_delay_s: float = 30.0  # of a growing delay and of what a server asks for; a fixed delay is as long as it says
     retry_on: tuple[str | int, ...] | None = None  # None: every error; else HTTP statuses, codes, parts of the message
     fail_fast_on: tuple[str | int, ...] = ()  # stronger than retry_on
+    by_class: tuple[tuple[ErrorClass, RetryPolicy], ...] = ()  # takes this one's place for errors of the class
+
+    def of(self, error: StepError) -> RetryPolicy:
+        """The policy that holds for an error."""
+        return dict(self.by_class).get(class_of(error), self) if self.by_class else self
 
     def again(self, error: StepError, failed_attempts: int) -> bool:
         """Whether one more try follows. `failed_attempts` counts the one that failed just now, and no interrupted one."""
+        policy = self.of(error)
+        if policy is not self:
+            return policy.again(error, failed_attempts)
         if failed_attempts >= self.tries:
             return False
         if any(matches(entry, error) for entry in self.fail_fast_on):
@@ -59,6 +69,14 @@ class RetryPolicy:
 
 
 ONCE = RetryPolicy()
+
+
+def class_of(error: StepError) -> ErrorClass:
+    """Too many requests; what comes out the same however often it is tried; and all else, which may pass."""
+    if error.status == 429:
+        return "rateLimit"
+    refused = error.status is not None and 400 <= error.status < 500 and error.status not in PASSING_STATUSES
+    return "validation" if refused or not error.retryable else "transient"
 
 
 def matches(entry: str | int, error: StepError) -> bool:

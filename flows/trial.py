@@ -153,7 +153,7 @@ class Trial:
         return TypeError(f"the step kind «{self.step.kind}» gave {type(given).__name__}, not an Output")
 
     async def _pause(self, error: StepError) -> None:
-        delay_s = self.step.retry.delay_s(self.failures, retry_after_s=error.retry_after_s)
+        delay_s = self.step.retry.of(error).delay_s(self.failures, retry_after_s=error.retry_after_s)
         try:
             await asyncio.sleep(delay_s)
         except asyncio.CancelledError:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
+from flows.dialects.nodes import load_nodes
 from flows.dialects.steps import load_steps
 from flows.errors import DefinitionError
 from flows.suggest import did_you_mean, shown
@@ -16,12 +17,6 @@ if TYPE_CHECKING:
     from flows.step import StepKind
 
 __all__ = ["DIALECTS", "load_flow"]
-
-
-def load_nodes(_definition: dict[str, Any], **_given: object) -> NoReturn:
-    """The workflow specification's dialect comes with a later version."""
-    hint = "write the flow with steps; a step's needs say what it waits for"
-    raise DefinitionError.at(("nodes",), "flows of nodes and edges are not in this version", hint, code="NOT_IN_THIS_VERSION")
 
 
 DIALECTS: dict[str, Callable[..., Flow]] = {"steps": load_steps, "nodes": load_nodes}  # the field that tells it → its loader

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from flows.dialects.nodes_spec import WorkflowSpec
     from flows.step import StepKind
 
 PARTS: dict[str, type[BaseModel]] = {"onError": OnErrorSpec, "defaultOnError": OnErrorSpec, "metrics": MetricsSpec}
@@ -52,33 +53,8 @@ def load_steps(definition: dict[str, Any], *, key: str | None, folder: Path, kin
     if spec is None:
         raise DefinitionError(*lowering.problems)
     lowering.default = spec.default_on_error
-    inputs = lowering.inputs(spec.inputs)
     graph = lowering.graph(spec, lowering.steps(spec.steps, ("steps",)))
-    named = spec.key or key
-    if named is None:
-        lowering.refuse((), "the flow has no key", 'add "key": "my-flow"')
-    declared = inputs.declared if spec.inputs is not None else None
-    for problem in check_references(graph, declared, ordered=lowering.ordered):
-        lowering.tell(problem)
-    lowering.warnings.extend(unused_inputs(graph, inputs.declared) if not lowering.problems else ())
-    if lowering.problems:
-        raise DefinitionError(*lowering.problems)
-    assert named is not None
-    parts = list(_prepared_parts(graph))
-    return Flow(
-        key=named,
-        dialect="steps",
-        graph=graph,
-        inputs=inputs,
-        folder=folder,
-        definition=definition,
-        digest=digest(definition if "key" in definition else {"key": named, **definition}),
-        name=spec.name,
-        description=spec.description,
-        subflows=tuple(dict.fromkeys(part.key for _, part in parts if isinstance(part, FlowKey))),
-        events=tuple((part.literal, (*step.place, "emit", "event")) for step, part in parts if isinstance(part, EventName)),
-        warnings=tuple(lowering.warnings),
-    )
+    return lowering.flow(spec, graph, dialect="steps", definition=definition, key=key)
 
 
 def _prepared_parts(graph: Graph) -> Iterator[tuple[Step, Any]]:
@@ -164,7 +140,42 @@ class Lowering:
         else:
             self.tell(Problem(place, f"{name} is not known here, and does nothing", warning=True, of_key=True))
 
-    def inputs(self, written: Any) -> Inputs:
+    def flow(
+        self, spec: FlowSpec | WorkflowSpec, graph: Graph, *, dialect: str, definition: dict[str, Any], key: str | None
+    ) -> Flow:
+        """The last stage of every dialect. Raises DefinitionError with all that was found on the way."""
+        inputs = self._inputs(spec.inputs)
+        named = spec.key or key
+        if named is None:
+            self.refuse((), "the flow has no key", 'add "key": "my-flow"')
+        declared = inputs.declared if spec.inputs is not None else None
+        for problem in check_references(graph, declared, ordered=self.ordered):
+            self.tell(problem)
+        self.warnings.extend(unused_inputs(graph, inputs.declared) if not self.problems else ())
+        if self.problems:
+            raise DefinitionError(*self.problems)
+        assert named is not None
+        parts = list(_prepared_parts(graph))
+        return Flow(
+            key=named,
+            dialect=dialect,
+            graph=graph,
+            inputs=inputs,
+            folder=self.folder,
+            definition=definition,
+            digest=digest(definition if "key" in definition else {"key": named, **definition}),
+            name=spec.name,
+            description=spec.description,
+            subflows=tuple(dict.fromkeys(part.key for _, part in parts if isinstance(part, FlowKey))),
+            events=tuple(
+                (part.literal, (*step.place, *(step.section or ())[:1], "event"))
+                for step, part in parts
+                if isinstance(part, EventName)
+            ),
+            warnings=tuple(self.warnings),
+        )
+
+    def _inputs(self, written: Any) -> Inputs:
         try:
             inputs = Inputs.parse(written)
         except DefinitionError as error:
@@ -176,7 +187,7 @@ class Lowering:
 
     def graph(self, spec: FlowSpec, body: Graph) -> Graph:
         """The whole flow's graph: the list's, with what is said of the whole."""
-        output = None if spec.output is None else self._value(spec.output, ("output",))
+        output = None if spec.output is None else self.value(spec.output, ("output",))
         return replace(body, max_concurrent=spec.max_concurrency, timeout_s=_seconds(spec.timeout_ms), output=output)
 
     def steps(self, written: Any, place: Place) -> Graph:
@@ -211,7 +222,7 @@ class Lowering:
             return Draft(Step(identity, "", place=place), None, None)
         kind = self._kind(spec.type, place)
         section = None if kind is None else self._section(kind, written, place)
-        prepared = None if kind is None or section is None else self._prepare(kind, section, (*place, kind.section))
+        prepared = None if kind is None or section is None else self.prepare(kind, section, (*place, kind.section))
         if kind is not None and not kind.effects and spec.on_interrupted == "fail":
             self.warn((*place, "onInterrupted"), f"a {kind.name} step is simply done again after a crash", "take it out")
         step = Step(
@@ -269,7 +280,7 @@ class Lowering:
             return None
         return written[kind.section]
 
-    def _prepare(self, kind: StepKind, section: Any, place: Place) -> Any:
+    def prepare(self, kind: StepKind, section: Any, place: Place) -> Any:
         spec = self.read(section, kind.Spec, place)
         if spec is None:
             return None
@@ -294,7 +305,7 @@ class Lowering:
             self.take(error, *place)
             return None
 
-    def _value(self, written: Any, place: Place) -> Value | None:
+    def value(self, written: Any, place: Place) -> Value | None:
         try:
             return compile_value(written, lenient=True)
         except DefinitionError as error:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from flows.expression import Expression
 from flows.graph import Graph
 from flows.step import Load, Output, Scope
+from flows.steps.decision import Decision
 from flows.steps.no_settings import NoSettings
 from flows.steps.transform import compile_at
 
@@ -48,7 +49,9 @@ class Condition:
         then, otherwise = load.body(spec.then, ("then",)), load.body(spec.else_, ("else",))
         return Branches(compile_at("expression", spec.expression, load), then, otherwise)
 
-    async def run(self, prepared: Branches, scope: Scope) -> Output:
+    async def run(self, prepared: Branches | Decision, scope: Scope) -> Output:
+        if isinstance(prepared, Decision):
+            return prepared.decide(scope.names)
         holds = prepared.expression.test(scope.names)
         branch = prepared.then if holds else prepared.otherwise
         ended = await scope.run_body(branch)

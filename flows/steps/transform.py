@@ -14,6 +14,7 @@ from flows.script.engine import Engine, Script
 from flows.script.quickjs import QuickJs
 from flows.script.settings import ScriptSettings
 from flows.step import Load, Output, Scope
+from flows.steps.selection import Selection
 
 
 class TransformSpec(BaseModel):
@@ -46,9 +47,11 @@ class Transform:
         except DefinitionError as error:
             raise error.under("expression") from None
 
-    def run(self, prepared: Expression | Script, scope: Scope) -> Output | Awaitable[Output]:
+    def run(self, prepared: Expression | Script | Selection, scope: Scope) -> Output | Awaitable[Output]:
         if isinstance(prepared, Script):
             return self._evaluate(prepared, scope)
+        if isinstance(prepared, Selection):
+            return prepared.select(scope.names)
         return Output(to_json(prepared.evaluate(scope.names)))
 
     async def _evaluate(self, script: Script, scope: Scope) -> Output:

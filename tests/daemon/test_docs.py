@@ -299,6 +299,22 @@ def test_every_documented_behaviour_names_a_test_that_is_there():
     assert len(lines) > 60
 
 
+def test_every_sentence_of_the_workflow_specification_names_a_test_that_is_there_or_is_for_later():
+    tests = {
+        name
+        for file in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^ *(?:async )?def (test_\w+)", file.read_text(), re.MULTILINE)
+    }
+    shown = section("docs/workflows.md", "## The specification, sentence by sentence")
+    lines = [line for line in re.findall(r"^\| (.+) \|$", shown, re.MULTILINE) if not line.startswith("sentence |")]
+
+    named = [re.findall(r"`(test_\w+)`", line) for line in lines]
+
+    assert {name for names in named for name in names} <= tests
+    assert all(names or line.endswith("| later") for line, names in zip(lines, named, strict=True))
+    assert len(lines) > 30
+
+
 def test_the_fields_of_flows_and_steps_are_named():
     flow = words(section("docs/flows.md", "## The flow"))
     step = words(section("docs/flows.md", "## Every step"))

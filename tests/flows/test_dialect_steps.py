@@ -124,12 +124,6 @@ def test_keys_of_sub_flows_that_are_literals_are_listed_at_every_depth():
         ([], ['a flow is an object, not a list ({"key": "…", "steps": […]})']),
         ({"key": "k", "step": []}, ["the flow has no steps (did you mean «steps»?)"]),
         ({"steps": [], "nodes": []}, ["a flow has steps or nodes, not both (take one of them out)"]),
-        (
-            {"nodes": [], "edges": []},
-            [
-                "nodes: flows of nodes and edges are not in this version (write the flow with steps; a step's needs say what it waits for)"
-            ],
-        ),
         (flow(calc("a"), stpes=[]), ["stpes: stpes is not known here (did you mean «steps»?)"]),
         (flow(calc("a", timeoutMS=5)), ["steps[0].timeoutMS: timeoutMS is not known here (did you mean «timeoutMs»?)"]),
         (flow(calc("a", cache={"ttl": "1h"})), ["steps[0].cache: «cache» is not in this version (take it out)"]),

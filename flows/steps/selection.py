@@ -1,0 +1,103 @@
+"""Rows that are kept, made over and counted off: `filter`, `map` and `limit` over a list."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from flows.errors import DefinitionError, ExpressionError, StepError
+from flows.expression import Expression, compile_expression, to_json
+from flows.step import Output
+from flows.suggest import shown
+
+MAX_ROWS = 100_000  # as many as a loop may have: more is a mistake, or work for a queue
+MAX_NESTING = 32  # of objects in `map`: making a row recurses
+TURN_S = 0.005  # how long rows are gone through before others on the loop get their turn
+ROW = frozenset({"data", "output", "item"})  # the names of the row
+FIELD = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
+
+Shape = Expression | dict[str, Any] | list[Any] | str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """`filter`, `map` and `limit`, compiled. The list is the step's `data`; each row is `data`, `output` and `item`."""
+
+    suspends: ClassVar[bool] = True  # a long list gives others their turn
+
+    filter: Expression | None
+    map: Shape  # where `maps`: a row's form, its texts compiled
+    maps: bool
+    limit: int | None
+
+    async def select(self, names: Mapping[str, Any]) -> Output:
+        """Rows behind the limit are not looked at. Raises StepError that names the row."""
+        rows = names["data"]
+        if not isinstance(rows, list):
+            said = f"filter, map and limit go over a list, and what the step is given is {_what(rows)}"
+            raise StepError(said, code="ROWS_INPUT", retryable=False)
+        if len(rows) > MAX_ROWS:
+            said = f"{len(rows):,} rows are more than the {MAX_ROWS:,} that filter, map and limit go over"
+            raise StepError(said, code="ROWS_LIMIT", retryable=False)
+        kept: list[Any] = []
+        turn_ends = time.monotonic() + TURN_S
+        for number, row in enumerate(rows):
+            if len(kept) == self.limit:
+                break
+            self._take(row, number, names, kept)
+            if time.monotonic() > turn_ends:
+                await asyncio.sleep(0)
+                turn_ends = time.monotonic() + TURN_S
+        return Output(kept)
+
+    def _take(self, row: Any, number: int, names: Mapping[str, Any], kept: list[Any]) -> None:
+        seen = {**names, **dict.fromkeys(ROW, row)}
+        try:
+            if self.filter is None or self.filter.test(seen):
+                kept.append(_made(self.map, seen) if self.maps else row)
+        except ExpressionError as error:
+            raise StepError(f"row {number}: {error}", code=error.code, retryable=False) from error
+
+
+def compile_shape(written: Any, roots: frozenset[str], path: tuple[str | int, ...] = ()) -> Shape:
+    """What a row becomes: each text is an expression, or the name of a field; other values are themselves.
+
+    Raises DefinitionError with the place of what is wrong.
+    """
+    if len(path) > MAX_NESTING:
+        raise DefinitionError.at(path, f"map is nested more than {MAX_NESTING} deep")
+    if isinstance(written, str):
+        return _compile_text(written, roots, path)
+    if isinstance(written, dict):
+        return {key: compile_shape(each, roots, (*path, key)) for key, each in written.items()}
+    if isinstance(written, list):
+        return [compile_shape(each, roots, (*path, number)) for number, each in enumerate(written)]
+    shape: Shape = written
+    return shape
+
+
+def _compile_text(text: str, roots: frozenset[str], path: tuple[str | int, ...]) -> Expression:
+    try:
+        return compile_expression(text, roots=roots | ROW)
+    except DefinitionError as error:
+        if error.problems[0].code == "EXPRESSION_NAME" and FIELD.fullmatch(text):
+            return compile_expression(f"item?.{text.replace('.', '?.')}", roots=ROW)
+        raise error.under(*path) from None
+
+
+def _made(shape: Shape, names: Mapping[str, Any]) -> Any:
+    if isinstance(shape, Expression):
+        return to_json(shape.evaluate(names))
+    if isinstance(shape, dict):
+        return {key: _made(each, names) for key, each in shape.items()}
+    if isinstance(shape, list):
+        return [_made(each, names) for each in shape]
+    return shape
+
+
+def _what(value: Any) -> str:
+    return shown(value) if value is None or isinstance(value, (str, int, float, dict)) else "nothing"
