@@ -17,6 +17,7 @@ import pytest
 ON_POSTGRESQL = os.environ.get("CAMSHAFT_TEST_STORE") == "postgresql"
 URL = "CAMSHAFT_STORE__URL"
 about_the_file = pytest.mark.skipif(ON_POSTGRESQL, reason="it is about the SQLite file")
+names_its_store = pytest.mark.skipif(ON_POSTGRESQL, reason="it says itself where its homes keep what they keep")
 
 
 def rows(home: Path, query: str, *values) -> list[tuple]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.database import ON_POSTGRESQL
+from tests.acceptance.database import ON_POSTGRESQL, names_its_store
 
 CAMSHAFT = Path(sys.executable).parent / "camshaft"
 
@@ -551,6 +551,7 @@ async def test_strangers_learn_no_trigger_s_name(home, write, daemon_of, client)
     assert "guarded" not in text
 
 
+@names_its_store
 async def test_a_home_is_found_by_camshaft_home_and_flags_win_over_the_environment_and_that_over_the_file(
     home, write, daemon_of, run, run_json
 ):

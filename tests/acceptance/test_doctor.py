@@ -14,6 +14,7 @@ import time
 import pytest
 
 from daemon.doctor import machine
+from tests.acceptance.database import about_the_file, names_its_store
 
 
 @pytest.fixture
@@ -150,6 +151,7 @@ def test_a_port_that_is_taken_is_told(home, examined, write):
     assert "another program listens there" in findings["ports", "problem"][0]
 
 
+@about_the_file
 async def test_a_damaged_a_newer_and_a_foreign_database_are_told(settled, daemon_of, examined, client):
     daemon = await daemon_of(settled)
     async with client.post(f"{daemon.hooks}/deal-created", json={"source": "email", "company": "x" * 9000}):
@@ -185,6 +187,7 @@ async def test_a_damaged_a_newer_and_a_foreign_database_are_told(settled, daemon
     assert "ahead of the clock" in jumped[1]["clock.jumped", "warning"][0]
 
 
+@names_its_store
 def test_a_server_that_does_not_answer_is_told_without_its_password(home, examined, write):
     url = f"postgresql://camshaft:swordfish@127.0.0.1:{free_port()}/camshaft"
     write(home, "camshaft.toml", f'[http]\nlisten = "127.0.0.1:{free_port()}"\n[store]\nurl = "{url}"\n')
