@@ -31,6 +31,19 @@ def binaries() -> Path | None:
     return folder if (folder / "postgres").exists() else None
 
 
+def readable_by_all(programs: Path, folder: Path) -> Path:
+    """The programs, or a copy of them in `folder` where they stand in one that only root may enter (a clone in mktemp -d)."""
+    if all(parent.stat().st_mode & 0o001 for parent in programs.parents):
+        return programs
+    package = programs.parents[1]
+    copy = folder / package.name / "pginstall"
+    shutil.copytree(programs.parent, copy, symlinks=True)
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, folder / libraries.name, symlinks=True)
+    return copy / "bin"
+
+
 class Unusable(Exception):  # noqa: N818 - a state
     """The wheel's server does not run here."""
 
@@ -44,6 +57,7 @@ class Server:
         self._settings = SETTINGS | settings
         self._user = "nobody" if os.geteuid() == 0 else None
         self._process: subprocess.Popen[bytes] | None = None
+        self._programs: Path | None = None
 
     @property
     def url(self) -> str:
@@ -56,6 +70,8 @@ class Server:
         self.folder.mkdir(mode=0o700)
         if self._user:
             shutil.chown(self.folder, self._user)
+            programs = readable_by_all(programs, self.folder)
+        self._programs = programs
         made = self._run(programs / "initdb", "-D", self._data, "-U", "camshaft", "--auth=trust", "--encoding=UTF8",
                          "--locale=C.UTF-8", "--no-sync", "--no-instructions")  # fmt: skip
         if made.returncode:
@@ -63,8 +79,8 @@ class Server:
             raise Unusable(made.stderr.decode(errors="replace").strip()[-500:])
 
     def start(self) -> None:
-        programs = binaries()
-        assert programs is not None
+        programs = self._programs
+        assert programs is not None  # make() found them
         settings = [f"-c{name}={value}" for name, value in self._settings.items()]
         command = [programs / "postgres", "-D", self._data, "-p", str(self.port), "-k", self.folder, *settings]
         with (self.folder / "log").open("ab") as log:
