@@ -102,13 +102,13 @@ async def test_a_copy_of_an_event_is_a_duplicate_in_whichever_mode_it_comes(worl
 
 async def test_a_batch_is_one_transaction(world):
     await world.store.drained()
-    before = world.store.commits
+    before = world.store.tally()[0]
 
     status, said = await world.post(in_batch(*map(event, range(200))), {"Content-Type": BATCHED})
     events, runs = await world.rows()
 
     assert (status, len(said["events"]), len(events), len(runs)) == (202, 200, 200, 200)
-    assert world.store.commits == before + 1
+    assert world.store.tally()[0] == before + 1
     assert [kind for kind, _ in world.told] == ["event", "verdict", "run"] * 200
     assert [one["event"] for one in said["events"]] == sorted(stored.id for stored in events)
     assert len(said["events"]) > AT_A_TIME  # it was decided in more than one go
@@ -117,11 +117,11 @@ async def test_a_batch_is_one_transaction(world):
 async def test_a_batch_that_cannot_be_written_is_503_and_its_repetition_doubles_nothing(world):
     await world.post(in_batch(event(1)), {"Content-Type": BATCHED})
     batch = in_batch(event(1), event(2), event(3))
-    world.store._connection.execute("PRAGMA query_only = 1")
+    world.store._database._connection.command("PRAGMA query_only = 1")
 
     refused, _ = await world.post(batch, {"Content-Type": BATCHED})
     nothing_new = len((await world.rows())[0])
-    world.store._connection.execute("PRAGMA query_only = 0")
+    world.store._database._connection.command("PRAGMA query_only = 0")
     status, said = await world.post(batch, {"Content-Type": BATCHED})
     events, runs = await world.rows()
 
