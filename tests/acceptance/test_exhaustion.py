@@ -134,6 +134,7 @@ class Clock:
 
 
 @pytest.mark.skipif(LIBFAKETIME is None, reason="needs libfaketime: apt-get install libfaketime")
+@pytest.mark.slow
 async def test_a_clock_that_jumps_by_hours_forth_and_back_stops_no_schedule_and_makes_ids_that_still_rise(
     home, write, daemon_of, client
 ):

@@ -181,6 +181,7 @@ def log_keys():
     return keys
 
 
+@pytest.mark.slow
 def test_the_keys_of_every_log_event_are_the_code_s():
     said = {
         names[0]: set(" ".join(re.findall(r"`([^`]+)`", cells[1])).split())
