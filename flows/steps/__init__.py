@@ -16,6 +16,7 @@ from flows.steps.http_request import Http
 from flows.steps.loop import Loop
 from flows.steps.paginate import Paginate
 from flows.steps.parallel import Parallel
+from flows.steps.prompt import Prompt
 from flows.steps.python import Python
 from flows.steps.transform import Transform
 from flows.steps.while_ import While
@@ -40,6 +41,7 @@ STEP_KINDS: dict[str, Any] = {  # name → class; each is made with its Settings
     Loop.name: Loop,
     Paginate.name: Paginate,
     Parallel.name: Parallel,
+    Prompt.name: Prompt,
     Python.name: Python,
     Transform.name: Transform,
     While.name: While,
