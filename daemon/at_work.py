@@ -83,4 +83,4 @@ def put_due(dispatch: LocalDispatch, worker: Worker, due: Sequence[Due]) -> None
     """Runs that another process left are worked on like any other."""
     for found in due:
         worker.queued(found.trigger)
-    dispatch.put(Job(found.run, found.epoch, priority=found.priority) for found in due)
+    dispatch.put(Job(found.run, found.epoch, priority=found.priority, not_before=found.not_before) for found in due)

@@ -35,6 +35,7 @@ class Attempt:
     final: bool = True  # False: a retry or a fallback follows, so a resumed run does not take it as the step's result
     effects: bool = False  # it touched the world: its record must be on disk before a dependant starts
     container: bool = False  # its duration is that of its children (loop, parallel, condition, flow): ratios leave it out
+    copied: bool = False  # done by the run that this one does again, and counted there
     last: bool = False  # nothing in its run follows: its record may ride with the run's end
 
 

@@ -198,7 +198,7 @@ class Trial:
                 final,
                 kind.effects,
                 kind.container,
-                status == "success" and self.is_last is not None and self.is_last(),
+                last=status == "success" and self.is_last is not None and self.is_last(),
             )
         )
 

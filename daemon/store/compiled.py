@@ -2,7 +2,7 @@
 
 from daemon.store.hot import Hot
 
-HEAD = '0003'
+HEAD = '0004'
 LIVE = ('queued', 'running', 'waiting', 'paused')
 
 SCHEMA = (
@@ -14,9 +14,10 @@ SCHEMA = (
     'CREATE INDEX definitions_key ON definitions (noun, "key")',
     'CREATE TABLE events ( id VARCHAR(40) NOT NULL, source VARCHAR(20) NOT NULL, address TEXT NOT NULL, subject TEXT, time BIGINT NOT NULL, document TEXT NOT NULL, PRIMARY KEY (id) )',
     "CREATE INDEX events_of_runs ON events (subject) WHERE source IN ('flow', 'event')",
-    'CREATE TABLE runs ( id VARCHAR(40) NOT NULL, event VARCHAR(40), "trigger" TEXT, trigger_digest VARCHAR(64), flow TEXT NOT NULL, flow_digest VARCHAR(64) NOT NULL, status VARCHAR(12) NOT NULL, priority SMALLINT NOT NULL, epoch INTEGER NOT NULL, owner VARCHAR(40), lease_until BIGINT, created_at BIGINT NOT NULL, started_at BIGINT, finished_at BIGINT, inputs TEXT NOT NULL, output TEXT, error TEXT, code TEXT, chain TEXT, depth INTEGER, PRIMARY KEY (id) )',
+    'CREATE TABLE runs ( id VARCHAR(40) NOT NULL, event VARCHAR(40), "trigger" TEXT, trigger_digest VARCHAR(64), flow TEXT NOT NULL, flow_digest VARCHAR(64) NOT NULL, status VARCHAR(12) NOT NULL, priority SMALLINT NOT NULL, epoch INTEGER NOT NULL, owner VARCHAR(40), lease_until BIGINT, created_at BIGINT NOT NULL, started_at BIGINT, finished_at BIGINT, inputs TEXT NOT NULL, output TEXT, error TEXT, code TEXT, chain TEXT, depth INTEGER, not_before BIGINT, start_by BIGINT, finish_within BIGINT, retry_of VARCHAR(40), cancel_asked BIGINT, cancel_reason TEXT, ending TEXT, PRIMARY KEY (id) )',
     'CREATE INDEX runs_chain ON runs (chain, id) WHERE depth > 0',
     'CREATE INDEX runs_live ON runs ("trigger", id) WHERE status IN (\'queued\', \'running\', \'waiting\', \'paused\')',
+    'CREATE INDEX runs_retries ON runs (retry_of, id) WHERE retry_of IS NOT NULL',
     'CREATE TABLE source_state ( source TEXT NOT NULL, "key" TEXT NOT NULL, value TEXT, PRIMARY KEY (source, "key") ) WITHOUT ROWID',
     'CREATE TABLE spilled ( run VARCHAR(40) NOT NULL, digest VARCHAR(64) NOT NULL, PRIMARY KEY (run, digest) ) WITHOUT ROWID',
     'CREATE TABLE verdicts ( event VARCHAR(40) NOT NULL, "trigger" TEXT NOT NULL, trigger_digest VARCHAR(64), verdict VARCHAR(24) NOT NULL, reason TEXT, detail TEXT, run VARCHAR(40), PRIMARY KEY (event, "trigger") ) WITHOUT ROWID',
@@ -31,9 +32,10 @@ SCHEMA_POSTGRESQL = (
     'CREATE INDEX definitions_key ON definitions (noun, key)',
     'CREATE TABLE events ( id TEXT COLLATE "C" NOT NULL, source TEXT COLLATE "C" NOT NULL, address TEXT COLLATE "C" NOT NULL, subject TEXT COLLATE "C", time BIGINT NOT NULL, document TEXT NOT NULL, PRIMARY KEY (id) )',
     "CREATE INDEX events_of_runs ON events (subject) WHERE source IN ('flow', 'event')",
-    'CREATE TABLE runs ( id TEXT COLLATE "C" NOT NULL, event TEXT COLLATE "C", trigger TEXT COLLATE "C", trigger_digest TEXT COLLATE "C", flow TEXT COLLATE "C" NOT NULL, flow_digest TEXT COLLATE "C" NOT NULL, status TEXT COLLATE "C" NOT NULL, priority SMALLINT NOT NULL, epoch INTEGER NOT NULL, owner TEXT COLLATE "C", lease_until BIGINT, created_at BIGINT NOT NULL, started_at BIGINT, finished_at BIGINT, inputs TEXT NOT NULL, output TEXT, error TEXT, code TEXT COLLATE "C", chain TEXT COLLATE "C", depth INTEGER, PRIMARY KEY (id) )',
+    'CREATE TABLE runs ( id TEXT COLLATE "C" NOT NULL, event TEXT COLLATE "C", trigger TEXT COLLATE "C", trigger_digest TEXT COLLATE "C", flow TEXT COLLATE "C" NOT NULL, flow_digest TEXT COLLATE "C" NOT NULL, status TEXT COLLATE "C" NOT NULL, priority SMALLINT NOT NULL, epoch INTEGER NOT NULL, owner TEXT COLLATE "C", lease_until BIGINT, created_at BIGINT NOT NULL, started_at BIGINT, finished_at BIGINT, inputs TEXT NOT NULL, output TEXT, error TEXT, code TEXT COLLATE "C", chain TEXT COLLATE "C", depth INTEGER, not_before BIGINT, start_by BIGINT, finish_within BIGINT, retry_of TEXT COLLATE "C", cancel_asked BIGINT, cancel_reason TEXT, ending TEXT, PRIMARY KEY (id) )',
     'CREATE INDEX runs_chain ON runs (chain, id) WHERE depth > 0',
     "CREATE INDEX runs_live ON runs (trigger, id) WHERE status IN ('queued', 'running', 'waiting', 'paused')",
+    'CREATE INDEX runs_retries ON runs (retry_of, id) WHERE retry_of IS NOT NULL',
     'CREATE TABLE source_state ( source TEXT COLLATE "C" NOT NULL, key TEXT COLLATE "C" NOT NULL, value TEXT, PRIMARY KEY (source, key) )',
     'CREATE TABLE spilled ( run TEXT COLLATE "C" NOT NULL, digest TEXT COLLATE "C" NOT NULL, PRIMARY KEY (run, digest) )',
     'CREATE TABLE verdicts ( event TEXT COLLATE "C" NOT NULL, trigger TEXT COLLATE "C" NOT NULL, trigger_digest TEXT COLLATE "C", verdict TEXT COLLATE "C" NOT NULL, reason TEXT, detail TEXT, run TEXT COLLATE "C", PRIMARY KEY (event, trigger) )',
@@ -74,6 +76,13 @@ INSERT_RUN = Hot(
     ('id', 'event', 'trigger', 'trigger_digest', 'flow', 'flow_digest', 'status', 'priority', 'epoch', 'owner', 'lease_until', 'created_at', 'inputs', 'chain', 'depth'),
     fenced=False,
 )
+LIMIT_RUN = Hot(
+    31,
+    'UPDATE runs SET not_before=?, start_by=?, finish_within=?, retry_of=? WHERE runs.id = ?',
+    b'UPDATE runs SET not_before=%s::BIGINT, start_by=%s::BIGINT, finish_within=%s::BIGINT, retry_of=%s::VARCHAR COLLATE "C" WHERE runs.id = %s::VARCHAR COLLATE "C"',
+    ('not_before', 'start_by', 'finish_within', 'retry_of', 'id_'),
+    fenced=False,
+)
 RECORD_ATTEMPT = Hot(
     40,
     'INSERT INTO attempts (run, path, number, position, step, kind, status, started_at, duration_ms, output, response, error, code, usage, cost_label, flags) SELECT ? AS anon_1, ? AS anon_2, ? AS anon_3, ? AS anon_4, ? AS anon_5, ? AS anon_6, ? AS anon_7, ? AS anon_8, ? AS anon_9, ? AS anon_10, ? AS anon_11, ? AS anon_12, ? AS anon_13, ? AS anon_14, ? AS anon_15, ? AS anon_16 WHERE EXISTS (SELECT 1 FROM runs WHERE runs.id = ? AND runs.owner = ?) ON CONFLICT (run, path, number) DO UPDATE SET step = excluded.step, kind = excluded.kind, status = excluded.status, started_at = excluded.started_at, duration_ms = excluded.duration_ms, output = excluded.output, response = excluded.response, error = excluded.error, code = excluded.code, usage = excluded.usage, cost_label = excluded.cost_label, flags = excluded.flags',
@@ -95,12 +104,26 @@ SAVE_SPILLED = Hot(
     ('run', 'digest'),
     fenced=False,
 )
+ASK_CANCEL = Hot(
+    48,
+    "UPDATE runs SET cancel_asked=?, cancel_reason=? WHERE runs.id = ? AND runs.status IN ('queued', 'running', 'waiting', 'paused') AND runs.cancel_asked IS NULL",
+    b'UPDATE runs SET cancel_asked=%s::BIGINT, cancel_reason=%s::VARCHAR WHERE runs.id = %s::VARCHAR COLLATE "C" AND runs.status IN (\'queued\', \'running\', \'waiting\', \'paused\') AND runs.cancel_asked IS NULL',
+    ('cancel_asked', 'cancel_reason', 'id_'),
+    fenced=False,
+)
 START_RUN = Hot(
     50,
     "UPDATE runs SET status=?, started_at=? WHERE runs.id = ? AND runs.owner = ? AND runs.status IN ('queued', 'running', 'waiting', 'paused')",
     b'UPDATE runs SET status=%s::VARCHAR COLLATE "C", started_at=%s::BIGINT WHERE runs.id = %s::VARCHAR COLLATE "C" AND runs.owner = %s::VARCHAR COLLATE "C" AND runs.status IN (\'queued\', \'running\', \'waiting\', \'paused\')',
     ('status', 'started_at', 'id_', 'owner_'),
     fenced=False,
+)
+SAVE_ENDING = Hot(
+    55,
+    "UPDATE runs SET ending=? WHERE runs.id = ? AND runs.owner = ? AND runs.status IN ('queued', 'running', 'waiting', 'paused')",
+    b'UPDATE runs SET ending=%s::VARCHAR WHERE runs.id = %s::VARCHAR COLLATE "C" AND runs.owner = %s::VARCHAR COLLATE "C" AND runs.status IN (\'queued\', \'running\', \'waiting\', \'paused\')',
+    ('ending', 'id_', 'owner_'),
+    fenced=True,
 )
 FINISH_RUN = Hot(
     60,
@@ -125,15 +148,15 @@ RENEW_LEASE = Hot(
 )
 RECONCILE = Hot(
     90,
-    'UPDATE runs SET epoch=(runs.epoch + 1), owner=?, lease_until=NULL WHERE runs.status IN (\'queued\', \'running\', \'waiting\', \'paused\') AND (runs.lease_until IS NULL OR runs.lease_until < ?) RETURNING id, epoch, priority, "trigger"',
-    b'UPDATE runs SET epoch=(runs.epoch + 1), owner=%s::VARCHAR COLLATE "C", lease_until=NULL WHERE runs.status IN (\'queued\', \'running\', \'waiting\', \'paused\') AND (runs.lease_until IS NULL OR runs.lease_until < %s::BIGINT) RETURNING runs.id, runs.epoch, runs.priority, runs.trigger',
+    'UPDATE runs SET epoch=(runs.epoch + 1), owner=?, lease_until=NULL WHERE runs.status IN (\'queued\', \'running\', \'waiting\', \'paused\') AND (runs.lease_until IS NULL OR runs.lease_until < ?) RETURNING id, epoch, priority, "trigger", not_before, start_by, cancel_asked',
+    b'UPDATE runs SET epoch=(runs.epoch + 1), owner=%s::VARCHAR COLLATE "C", lease_until=NULL WHERE runs.status IN (\'queued\', \'running\', \'waiting\', \'paused\') AND (runs.lease_until IS NULL OR runs.lease_until < %s::BIGINT) RETURNING runs.id, runs.epoch, runs.priority, runs.trigger, runs.not_before, runs.start_by, runs.cancel_asked',
     ('owner', 'now_'),
     fenced=False,
 )
 RESCUE = Hot(
     90,
-    'UPDATE runs SET epoch=(runs.epoch + 1), owner=?, lease_until=NULL WHERE runs.status IN (\'queued\', \'running\', \'waiting\', \'paused\') AND runs.lease_until < ? RETURNING id, epoch, priority, "trigger"',
-    b'UPDATE runs SET epoch=(runs.epoch + 1), owner=%s::VARCHAR COLLATE "C", lease_until=NULL WHERE runs.status IN (\'queued\', \'running\', \'waiting\', \'paused\') AND runs.lease_until < %s::BIGINT RETURNING runs.id, runs.epoch, runs.priority, runs.trigger',
+    'UPDATE runs SET epoch=(runs.epoch + 1), owner=?, lease_until=NULL WHERE runs.status IN (\'queued\', \'running\', \'waiting\', \'paused\') AND runs.lease_until < ? RETURNING id, epoch, priority, "trigger", not_before, start_by, cancel_asked',
+    b'UPDATE runs SET epoch=(runs.epoch + 1), owner=%s::VARCHAR COLLATE "C", lease_until=NULL WHERE runs.status IN (\'queued\', \'running\', \'waiting\', \'paused\') AND runs.lease_until < %s::BIGINT RETURNING runs.id, runs.epoch, runs.priority, runs.trigger, runs.not_before, runs.start_by, runs.cancel_asked',
     ('owner', 'now_'),
     fenced=False,
 )

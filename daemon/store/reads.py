@@ -16,12 +16,12 @@ from daemon.store.keys import state_from
 from daemon.store.lists import MOST_ROWS, SCAN_ROWS, Item, Narrowed, Page, narrowed_events, narrowed_runs
 from daemon.store.outputs import Outputs, refers, without_files
 from daemon.store.reading import readable
+from daemon.store.records import attempt_from
 from daemon.store.rows import (
     LIVE,
     EventRow,
     Run,
     Version,
-    attempt_from,
     event_from,
     run_from,
     seconds,

@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from daemon.store.codec import decode, encode, encode_document, plain
-from flows.attempt import Attempt
-from flows.usage import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from flows.attempt import Attempt
     from triggers.event import Cause, Event
     from triggers.verdict import Verdict
 
@@ -46,7 +45,19 @@ class Run:
     code: str | None = None
     chain: str | None = None  # the first event of the chain it belongs to, or the run that a person started; None: its own event
     depth: int = 0  # how many runs of its chain came before it, one starting the next
+    not_before: float | None = None  # it is queued, and due then; None: at once
+    start_by: float | None = None  # still queued then, it has expired; None: it may wait for ever
+    finish_within: float | None = None  # seconds that it may take, from its first start, whichever process works on it
+    retry_of: str | None = None  # the run that it does again
+    cancel_asked: float | None = None  # somebody wants it to stop, since then
+    cancel_reason: str | None = None
+    ending: dict[str, Any] | None = None  # how its main steps came out, while its handlers run: flows.handlers
     attempts: Sequence[Attempt] = ()  # filled by claim() and by reading one run; empty in lists
+
+    @property
+    def finish_by(self) -> float | None:
+        """When its time is over. None: it has not started, or may take as long as it likes."""
+        return None if self.started_at is None or self.finish_within is None else self.started_at + self.finish_within
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +137,22 @@ class Due:
     epoch: int
     priority: int
     trigger: str | None
+    not_before: float = 0.0  # 0: now
+    start_by: float | None = None
+
+
+def due_from(
+    run: str,
+    epoch: int,
+    priority: int,
+    trigger: str | None,
+    not_before: int | None,
+    start_by: int | None,
+    cancel_asked: int | None,
+) -> Due:
+    """In the order of statements.RECONCILE. A run that is to stop waits for nothing."""
+    later = 0.0 if not_before is None or cancel_asked is not None else not_before / 1e6
+    return Due(run, epoch, priority, trigger, later, seconds(start_by))
 
 
 def micros(seconds: float) -> int:
@@ -135,83 +162,6 @@ def micros(seconds: float) -> int:
 
 def seconds(value: int | None) -> float | None:
     return None if value is None else value / 1e6
-
-
-TRACK, FINAL, EFFECTS, CONTAINER = 1, 2, 4, 8
-
-
-def attempt_row(run: str, owner: str, position: int, attempt: Attempt) -> tuple[Any, ...]:
-    """In the order of statements.RECORD_ATTEMPT."""
-    flags = attempt.track * TRACK | attempt.final * FINAL | attempt.effects * EFFECTS | attempt.container * CONTAINER
-    return (
-        run,
-        attempt.path,
-        attempt.number,
-        position,
-        attempt.step,
-        attempt.kind,
-        attempt.status,
-        micros(attempt.started_at),
-        attempt.duration_ms,
-        None if attempt.output is None else encode(attempt.output),
-        None if attempt.response is None else encode(attempt.response),
-        plain(attempt.error),
-        plain(attempt.code),
-        None if attempt.usage is None else encode(attempt.usage.as_json()),
-        plain(attempt.cost_label),
-        flags,
-        run,
-        owner,
-    )
-
-
-def is_plain(attempt: Attempt) -> bool:
-    """A first try that went well and touched nothing: most of its columns are empty."""
-    return (
-        attempt.status == "success"
-        and attempt.number == 1
-        and not (attempt.effects or attempt.usage or attempt.cost_label or attempt.response is not None)
-    )
-
-
-def plain_attempt_row(run: str, position: int, attempt: Attempt) -> tuple[Any, ...]:
-    """In the order of statements.RECORD_PLAIN."""
-    return (
-        run,
-        attempt.path,
-        1,
-        position,
-        attempt.step,
-        attempt.kind,
-        "success",
-        micros(attempt.started_at),
-        attempt.duration_ms,
-        None if attempt.output is None else encode(attempt.output),
-        attempt.track * TRACK | attempt.final * FINAL | attempt.container * CONTAINER,
-    )
-
-
-def attempt_from(row: Mapping[str, Any]) -> Attempt:
-    flags = row["flags"]
-    return Attempt(
-        path=row["path"],
-        step=row["step"],
-        kind=row["kind"],
-        number=row["number"],
-        status=row["status"],
-        started_at=row["started_at"] / 1e6,
-        duration_ms=row["duration_ms"],
-        output=decode(row["output"]),
-        response=decode(row["response"]),
-        error=row["error"],
-        code=row["code"],
-        usage=Usage.from_json(decode(row["usage"])),
-        track=bool(flags & TRACK),
-        cost_label=row["cost_label"],
-        final=bool(flags & FINAL),
-        effects=bool(flags & EFFECTS),
-        container=bool(flags & CONTAINER),
-    )
 
 
 def event_row(event: Event) -> tuple[Any, ...]:
@@ -261,6 +211,14 @@ def run_row(run: Run, lease_until: int | None) -> tuple[Any, ...]:
     )
 
 
+def limits_row(run: Run) -> tuple[Any, ...] | None:
+    """In the order of statements.LIMIT_RUN. None: it has none of these, as most runs."""
+    if run.start_by is None and run.finish_within is None and run.not_before is None and run.retry_of is None:
+        return None
+    later, start_by, within = (None if at is None else micros(at) for at in (run.not_before, run.start_by, run.finish_within))
+    return later, start_by, within, run.retry_of, run.id
+
+
 def run_from(row: Mapping[str, Any], attempts: tuple[Attempt, ...] = ()) -> Run:
     return Run(
         id=row["id"],
@@ -282,6 +240,13 @@ def run_from(row: Mapping[str, Any], attempts: tuple[Attempt, ...] = ()) -> Run:
         code=row["code"],
         chain=row["chain"] or row["event"] or row["id"],
         depth=row["depth"] or 0,
+        not_before=seconds(row["not_before"]),
+        start_by=seconds(row["start_by"]),
+        finish_within=seconds(row["finish_within"]),
+        retry_of=row["retry_of"],
+        cancel_asked=seconds(row["cancel_asked"]),
+        cancel_reason=row["cancel_reason"],
+        ending=cast("dict[str, Any] | None", decode(row["ending"])),
         attempts=attempts,
     )
 

@@ -94,7 +94,14 @@ def _take_over(whose: Any) -> Executable:
     """UPDATE runs that have not ended and whose owner is gone, and tell which."""
     ours = {"owner": bindparam("owner"), "epoch": runs.c.epoch + literal_column("1"), "lease_until": null()}
     found = update(runs).where(_is_live(), whose).values(ours)
-    return found.returning(runs.c.id, runs.c.epoch, runs.c.priority, runs.c.trigger)
+    told = (runs.c.id, runs.c.epoch, runs.c.priority, runs.c.trigger, runs.c.not_before, runs.c.start_by, runs.c.cancel_asked)
+    return found.returning(*told)
+
+
+def _ask_cancel() -> Executable:
+    """Once: who asks again changes nothing. Of a run that has not ended, whoever owns it."""
+    asked: dict[str, Any] = {name: bindparam(name) for name in ("cancel_asked", "cancel_reason")}
+    return update(runs).where(runs.c.id == bindparam("id_"), _is_live(), runs.c.cancel_asked.is_(None)).values(asked)
 
 
 def _insert_some(table: Table, names: tuple[str, ...]) -> Callable[[Insert], Any]:
@@ -139,6 +146,10 @@ QUEUED_RUN = (
     "depth",
 )
 INSERT_RUN = _compile(30, _insert_some(runs, QUEUED_RUN))
+LIMITED_RUN = ("not_before", "start_by", "finish_within", "retry_of")
+LIMIT_RUN = _compile(
+    31, lambda _: update(runs).where(runs.c.id == bindparam("id_")).values({name: bindparam(name) for name in LIMITED_RUN})
+)
 RECORD_ATTEMPT = _compile(40, _record_attempt, fenced=True)
 PLAIN_ATTEMPT = ("run", "path", "number", "position", "step", "kind", "status", "started_at", "duration_ms", "output", "flags")
 RECORD_PLAIN = _compile(
@@ -146,7 +157,9 @@ RECORD_PLAIN = _compile(
     lambda insert: _insert_some(attempts, PLAIN_ATTEMPT)(insert).on_conflict_do_nothing(index_elements=["run", "path", "number"]),
 )
 SAVE_SPILLED = _compile(45, lambda insert: insert(spilled).on_conflict_do_nothing(index_elements=["run", "digest"]))
+ASK_CANCEL = _compile(48, lambda _: _ask_cancel())
 START_RUN = _compile(50, lambda _: _owned("status", "started_at"))
+SAVE_ENDING = _compile(55, lambda _: _owned("ending"), fenced=True)
 FINISH_RUN = _compile(60, lambda _: _owned("status", "started_at", "finished_at", "output", "error", "code"), fenced=True)
 SAVE_STATE = _upsert(70, source_state, "value")
 RENEW_LEASE = _compile(

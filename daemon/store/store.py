@@ -24,8 +24,9 @@ from daemon.store.errors import StoreError
 from daemon.store.group import Connection, Row, Rows
 from daemon.store.hot import Hot
 from daemon.store.keys import state_from, state_row
-from daemon.store.outputs import PLAIN_OUTPUT, Outputs, as_resumed, is_large
+from daemon.store.outputs import Outputs, as_resumed
 from daemon.store.pruning import BITE, forget_expired, prune_bite
+from daemon.store.records import Records
 from daemon.store.rows import (
     Candidate,
     Due,
@@ -34,11 +35,10 @@ from daemon.store.rows import (
     Run,
     Version,
     Versioned,
-    attempt_row,
+    due_from,
     event_row,
-    is_plain,
+    limits_row,
     micros,
-    plain_attempt_row,
     run_row,
     verdict_row,
     version_rows,
@@ -76,10 +76,9 @@ class Store:
         self._database = database
         self._leased = leased
         self._outputs = outputs or Outputs(None)
-        self._over = self._outputs.over
         self._writer = Writer(database, self._outputs.spill, [(sql.SAVE_STATE, state_row("store", "written_by", token))])
         self._fresh: dict[str, Run] = {}
-        self._position = time.time_ns() // 1000
+        self._records = Records(token, self._outputs.over)
         self._reads: Reads | None = None
 
     # -- what comes in ------------------------------------------------------------------------------------------------
@@ -129,10 +128,15 @@ class Store:
         for candidate in candidates:
             rows.append((sql.INSERT_VERDICT, verdict_row(event.id, candidate)))
             if candidate.run is not None:
-                rows.append((sql.INSERT_RUN, run_row(candidate.run, self._lease())))
+                rows += self._run_rows(candidate.run)
         if event.state:
             rows += self._state_rows(event)
         return rows
+
+    def _run_rows(self, run: Run) -> list[tuple[Hot, Row]]:
+        rows: list[tuple[Hot, Row]] = [(sql.INSERT_RUN, run_row(run, self._lease()))]
+        limits = limits_row(run)
+        return rows if limits is None else [*rows, (sql.LIMIT_RUN, limits)]
 
     def _state_rows(self, event: Event) -> list[tuple[Hot, Row]]:
         return [(sql.SAVE_STATE, state_row(event.source, key, value)) for key, value in (event.state or {}).items()]
@@ -160,7 +164,7 @@ class Store:
                 self._fresh[run.id] = run
             then([run])
 
-        await self._writer.submit([(sql.INSERT_RUN, run_row(run, self._lease()))], then=queued)
+        await self._writer.submit(self._run_rows(run), then=queued)
 
     # -- a run's life -------------------------------------------------------------------------------------------------
 
@@ -178,7 +182,7 @@ class Store:
 
     def record(self, run_id: str, attempts: Iterable[Attempt], *, starts_run_at: float | None = None) -> asyncio.Future[None]:
         """Write attempts. `starts_run_at`: from now on the run is seen to be running. A full disk is waited for; may raise Fenced."""
-        rows, large = self._attempt_rows(run_id, attempts)
+        rows, large = self._records.attempts(run_id, attempts)
         if starts_run_at is not None:
             rows.append((sql.START_RUN, ("running", micros(starts_run_at), run_id, self.token)))
         return self._writer.submit(rows, keep=True, large=large)
@@ -196,7 +200,7 @@ class Store:
         `told` is called once: with None when all of it is on disk, or with what went wrong (Fenced: it is not ours any more, and
         nothing followed). Before that `then` is told of the runs that the follow-ups queued; one whose cause is taken queues none.
         """
-        rows, large = self._end_rows(run, attempts)
+        rows, large = self._records.end(run, attempts)
         if follow_ups:
             followed = partial(self._followed, told, then)
             self._writer.post(rows, followed, told, guard=partial(self._follow, follow_ups), large=large)
@@ -217,35 +221,22 @@ class Store:
         then(self._keep_fresh(decided))
         told(None)
 
-    def _end_rows(self, run: Run, attempts: Iterable[Attempt]) -> tuple[list[tuple[Hot, Row]], bool]:
-        """With whether something in them is large, as _attempt_rows() says."""
-        rows: list[tuple[Hot, Row]] = []
-        large = False
-        for attempt in attempts:
-            if is_plain(attempt):  # not fenced by itself: the run's end below is, and all stand or fall
-                self._position += 1
-                row = plain_attempt_row(run.id, self._position, attempt)
-                large = large or ((text := row[PLAIN_OUTPUT]) is not None and len(text) > self._over)
-                rows.append((sql.RECORD_PLAIN, row))
-            else:
-                more, found = self._attempt_rows(run.id, (attempt,))
-                rows, large = rows + more, large or found
-        started = None if run.started_at is None else micros(run.started_at)
-        finished = None if run.finished_at is None else micros(run.finished_at)
-        output = None if run.output is None else encode(run.output)
-        ended = (run.status, started, finished, output, plain(run.error), plain(run.code), run.id, self.token)
-        rows.append((sql.FINISH_RUN, ended))
-        return rows, large or (output is not None and len(output) > self._over)
+    async def ask_cancel(self, run_ids: Sequence[str], now: float, reason: str | None = None) -> list[str]:
+        """Make the wish durable that these runs stop. Returns those of which it is new: not those that ended, nor those asked before.
 
-    def _attempt_rows(self, run_id: str, attempts: Iterable[Attempt]) -> tuple[list[tuple[Hot, Row]], bool]:
-        rows: list[tuple[Hot, Row]] = []
-        large = False
-        for attempt in attempts:
-            self._position += 1
-            row = attempt_row(run_id, self.token, self._position, attempt)
-            large = large or is_large(row, self._over)
-            rows.append((sql.RECORD_ATTEMPT, row))
-        return rows, large
+        Whoever works on such a run, or takes it over, ends it as cancelled.
+        """
+        rows = [(micros(now), plain(reason), run) for run in run_ids]
+
+        def ask(connection: Connection) -> list[str]:
+            return [row[-1] for row in rows if connection.execute(sql.ASK_CANCEL, row).rowcount]
+
+        found: list[str] = await self._inside(ask)
+        return found
+
+    def save_ending(self, run_id: str, ending: Mapping[str, Any]) -> asyncio.Future[None]:
+        """Write how a run's main steps came out, before its handlers begin. A full disk is waited for; may raise Fenced."""
+        return self._writer.submit([(sql.SAVE_ENDING, (encode(ending), run_id, self.token))], keep=True)
 
     async def reconcile(self, now: float) -> list[Due]:
         """Take over every run that has not ended and whose owner is gone; called once, before anything else is written.
@@ -262,7 +253,7 @@ class Store:
         """`keep`: where it is not known whether they were taken over, that is waited for, or nobody would work on them."""
         row = (self.token, micros(now))
         rows = await self._inside(lambda connection: connection.execute(hot, row).fetchall(), keep=keep)
-        return sorted((Due(*row) for row in rows), key=lambda due: due.run)
+        return sorted((due_from(*row) for row in rows), key=lambda due: due.run)
 
     def renew(self) -> asyncio.Future[None]:
         """Go on owning this process's runs for another lease."""

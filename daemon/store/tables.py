@@ -10,7 +10,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, PrimaryKeyConstraint, SmallInteger, String, Table, Text, text
 from sqlalchemy.types import TypeEngine
 
-HEAD = "0003"  # the migration this program's tables correspond to
+HEAD = "0004"  # the migration this program's tables correspond to
 
 metadata = MetaData()
 
@@ -77,6 +77,14 @@ runs = Table(
     Column("code", _NAME),
     Column("chain", _NAME),  # NULL: of a program before 0002; the run began its own chain
     Column("depth", Integer),
+    # What few runs have, and their insert does not name: written by a statement of its own.
+    Column("not_before", BigInteger),  # queued, and due then; NULL: at once
+    Column("start_by", BigInteger),  # still queued then, it has expired
+    Column("finish_within", BigInteger),  # microseconds that it may take, from its first start
+    Column("retry_of", _word(40)),  # the run that this one does again
+    Column("cancel_asked", BigInteger),  # somebody wants it to stop, since then: it ends cancelled, whoever works on it
+    Column("cancel_reason", Text),
+    Column("ending", Text),  # JSON: how its main steps came out, while its handlers run
 )
 
 LIVE_RUNS = "status IN ('queued', 'running', 'waiting', 'paused')"
@@ -85,6 +93,8 @@ Index("runs_live", runs.c.trigger, runs.c.id, sqlite_where=text(LIVE_RUNS), post
 FOLLOWING = "depth > 0"
 # Small as well: only runs that other runs started. How far a chain has come is read from it.
 Index("runs_chain", runs.c.chain, runs.c.id, sqlite_where=text(FOLLOWING), postgresql_where=text(FOLLOWING))
+RETRIES = "retry_of IS NOT NULL"
+Index("runs_retries", runs.c.retry_of, runs.c.id, sqlite_where=text(RETRIES), postgresql_where=text(RETRIES))
 
 attempts = Table(
     "attempts",
@@ -104,7 +114,7 @@ attempts = Table(
     Column("code", _NAME),
     Column("usage", Text),
     Column("cost_label", _NAME),
-    Column("flags", SmallInteger, nullable=False),  # rows.py: track, final, effects, container
+    Column("flags", SmallInteger, nullable=False),  # rows.py: track, final, effects, container, copied
     PrimaryKeyConstraint("run", "path", "number"),
 )
 

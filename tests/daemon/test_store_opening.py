@@ -113,6 +113,7 @@ async def test_the_database_of_an_earlier_program_is_migrated_after_a_backup_and
     assert (queued.chain, queued.depth) == (queued.event, 0)
     assert (by_hand.chain, by_hand.depth) == (by_hand.id, 0)
     assert (ended.output, [attempt.status for attempt in ended.attempts]) == (1, ["success"])
+    assert (queued.not_before, queued.start_by, queued.finish_by, queued.retry_of, queued.cancel_asked) == (None,) * 5
     assert (kept.key, kept.subflows) == ("deal-process", None)
     assert finished.result() is None
     with sqlite3.connect(tmp_path / "camshaft.db.0001.backup") as backup:
@@ -120,6 +121,23 @@ async def test_the_database_of_an_earlier_program_is_migrated_after_a_backup_and
         assert backup.execute("SELECT count(*) FROM runs WHERE status = 'queued'").fetchall() == [(2,)]
     backup.close()
     assert (tmp_path / "camshaft.db.0001.backup").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("version", ["0002", "0003"])
+async def test_a_database_of_each_version_between_is_migrated_and_its_runs_go_on(tmp_path, version):
+    path = old_database(tmp_path / "camshaft.db")
+    connection = connect(path, synchronous="full")
+    upgrade(engine_over(connection), BEGIN, version)
+    connection.close()
+
+    async with open_store(path, token="daemon-2") as store:
+        due = await store.reconcile(now=1795000100.0)
+        asked = await store.ask_cancel([due[0].run], 1795000100.0, "enough")
+        queued = await store.claim(due[0].run)
+
+    assert asked == [queued.id]
+    assert (queued.cancel_asked, queued.cancel_reason) == (1795000100.0, "enough")
+    assert (tmp_path / f"camshaft.db.{version}.backup").exists()
 
 
 async def test_several_processes_that_open_an_earlier_database_at_once_migrate_it_once(tmp_path):
