@@ -13,6 +13,7 @@ from typing import Any
 from daemon.counters import Counters
 from daemon.dispatch import Job
 from daemon.dispatch.local import LocalDispatch
+from daemon.operations.given import Started
 from daemon.shapes import instant
 from daemon.sources import Sources
 from daemon.store import Store
@@ -23,7 +24,7 @@ from daemon.upkeep import OVERDUE_S
 from daemon.worker import Worker
 from flows.errors import DefinitionError, Problem
 from flows.flow import Flow
-from triggers.event import Event
+from triggers.event import Cause, Event
 from triggers.ids import new_id
 from triggers.source import Accepted
 
@@ -52,6 +53,11 @@ class LiveDaemon:
         run = queued_run(flow, inputs, owner=self.store.token)
         await self.store.enqueue(run, self._queued)
         return run.id
+
+    async def start_once(self, flow: Flow, inputs: Mapping[str, Any], cause: Cause) -> Started:
+        run = queued_run(flow, inputs, owner=self.store.token)
+        earlier = await self.store.enqueue(run, self._queued, cause)
+        return Started(earlier or run.id, run, duplicate=earlier is not None)
 
     def _queued(self, runs: Sequence[Run]) -> None:
         """A run is on disk, and is put to a worker: also where its person was told 503 before that was known."""

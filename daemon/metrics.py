@@ -22,7 +22,7 @@ _UNSUCCESSFUL = frozenset({"failed", "timeout", "cancelled", "interrupted"})
 
 def result(run: Run) -> dict[str, Any]:
     """What `flow execute -o json` prints. Steps inside a loop or a sub-flow stand under their path: `each[0].fetch`."""
-    steps = _by_step(run.attempts)
+    steps = by_step(run.attempts)
     return {
         "run": run.id,
         "status": run.status,
@@ -36,7 +36,7 @@ def result(run: Run) -> dict[str, Any]:
 
 def step_timings(run: Run) -> dict[str, int | None]:
     """`_stepTimings`: each step's milliseconds. None: it has not ended."""
-    return {path: _duration(tries) for path, tries in _by_step(run.attempts).items()}
+    return {path: _duration(tries) for path, tries in by_step(run.attempts).items()}
 
 
 def money(nano_usd: int | None) -> str | None:
@@ -51,7 +51,7 @@ def money(nano_usd: int | None) -> str | None:
     return f"-${-rounded:,f}" if rounded < 0 else f"${rounded:,f}"
 
 
-def _by_step(attempts: Sequence[Attempt]) -> dict[str, list[Attempt]]:
+def by_step(attempts: Sequence[Attempt]) -> dict[str, list[Attempt]]:
     """Step path → its tries in order. A try that was recorded twice, at its start and its end, counts once."""
     latest: dict[tuple[str, int], Attempt] = {}
     for attempt in attempts:

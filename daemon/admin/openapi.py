@@ -19,6 +19,8 @@ PLACES = {
     "key": "the key of a trigger or flow",
     "run": "the id of a run, or a unique beginning of it",
     "event": "the id of an event, or a unique beginning of it",
+    "id": "the key of a flow, which the workflow specification calls a workflow's id",
+    "executionId": "the id of a run of it, or a unique beginning of it",
     "version": "the digest of a version, or a unique beginning of it",
 }
 
@@ -62,7 +64,8 @@ def _operation(route: Route) -> dict[str, Any]:
         "tags": [_tag(route)],
         "parameters": [
             *(_place(name) for name in re.findall(r"{(\w+)}", route.path)),
-            *(_parameter(parameter) for parameter in route.query),
+            *(_parameter(parameter, "query") for parameter in route.query),
+            *(_parameter(parameter, "header") for parameter in route.headers),
         ],
         "responses": _responses(route),
     }
@@ -90,11 +93,11 @@ def _place(name: str) -> dict[str, Any]:
     }
 
 
-def _parameter(parameter: Parameter) -> dict[str, Any]:
+def _parameter(parameter: Parameter, where: str) -> dict[str, Any]:
     schema = dict(parameter.kind.schema())
     if parameter.default is not None:
         schema["default"] = parameter.default
-    return {"name": parameter.name, "in": "query", "description": parameter.description, "schema": schema}
+    return {"name": parameter.name, "in": where, "description": parameter.description, "schema": schema}
 
 
 def _body(body: Body) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from time import time
 from typing import Any, Protocol
@@ -39,6 +39,21 @@ class Text:
             raise BadRequest(f"{name} is longer than {MAX_TEXT} characters")
         if "\0" in text:
             raise BadRequest(f"{name} holds a NUL, which nothing that is kept does")
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word of a header: visible characters of ASCII."""
+
+    most: int
+
+    def schema(self) -> Schema:
+        return {"type": "string", "minLength": 1, "maxLength": self.most, "pattern": "^[!-~]+$"}
+
+    def read(self, name: str, text: str) -> str:
+        if not re.fullmatch(r"[!-~]+", text) or len(text) > self.most:
+            raise BadRequest(f"{name} is 1 to {self.most} visible characters of ASCII")
         return text
 
 
@@ -168,3 +183,8 @@ def read_query(known: Sequence[Parameter], pairs: Iterable[tuple[str, str]]) -> 
             value = tuple(dict.fromkeys((*given[name], *value)))
         given[name] = value
     return {parameter.name: parameter.default for parameter in known if parameter.default is not None} | given
+
+
+def read_headers(known: Sequence[Parameter], given: Mapping[str, str]) -> dict[str, Any]:
+    """Those that came, read. Of one that came twice the first counts, as everywhere. Raises BadRequest."""
+    return {one.name: one.kind.read(one.name, given[one.name]) for one in known if one.name in given}

@@ -11,7 +11,7 @@ import orjson
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from daemon.admin.parameter import Parameter, read_query
+from daemon.admin.parameter import Parameter, read_headers, read_query
 from daemon.admin.schema import Schema
 from daemon.errors import BadRequest
 from daemon.measures import Measures
@@ -46,6 +46,7 @@ class Asked:
     query: Mapping[str, Any]  # values as the route's parameters read them
     body: Any  # the JSON of a POST; with `Body.model` an object of it
     request: web.Request
+    headers: Mapping[str, Any] = field(default_factory=dict)  # those of the route's that came, by the names it gives them
 
     @property
     def operations(self) -> Operations:
@@ -112,6 +113,7 @@ class Route:
     handler: Handler
     answers: Mapping[int, Answer]
     query: Sequence[Parameter] = ()  # others are refused
+    headers: Sequence[Parameter] = ()  # others are not looked at
     body: Body | None = None
     refuses: Sequence[str] = ()
     description: str = ""
@@ -123,7 +125,8 @@ async def answer(route: Route, request: web.Request, behind: Behind) -> Reply | 
     """Take the request apart, refusing what has no meaning, and let the route's handler answer."""
     query = read_query(route.query, request.query.items())
     body = _read_body(route.body, await request.read()) if route.body is not None else None
-    return await route.handler(Asked(behind, dict(request.match_info), query, body, request))
+    headers = read_headers(route.headers, request.headers)
+    return await route.handler(Asked(behind, dict(request.match_info), query, body, request, headers))
 
 
 def _read_body(body: Body, raw: bytes) -> Any:

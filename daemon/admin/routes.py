@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from daemon.admin import openapi, refusal
-from daemon.admin.handlers import events, flows, process, runs, stream, trials, triggers, versions
+from daemon.admin.handlers import events, flows, process, runs, stream, trials, triggers, versions, workflows
 from daemon.admin.route import Answer, Asked, Reply, Route
 from daemon.admin.schema import OBJECT, Schema
 
@@ -23,6 +23,7 @@ ROUTES: tuple[Route, ...] = (
     *flows.ROUTES,
     *versions.ROUTES,
     *runs.ROUTES,
+    *workflows.ROUTES,
     *events.ROUTES,
     *stream.ROUTES,
     Route("GET", "/v1/openapi.json", "this API as an OpenAPI 3.1 document", describe, {200: Answer("the document", OBJECT)}),
@@ -30,7 +31,7 @@ ROUTES: tuple[Route, ...] = (
 
 SCHEMAS: Mapping[str, Schema] = {
     name: schema
-    for part in (refusal, process, triggers, trials, flows, runs, events, stream, versions)
+    for part in (refusal, process, triggers, trials, flows, runs, events, stream, versions, workflows)
     for name, schema in part.SCHEMAS.items()
 }
 

@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from daemon import shapes
-from daemon.errors import NotFound
+from daemon.errors import Conflict, NotFound
 from daemon.operations.changes import Changes
+from daemon.operations.given import Started
 from daemon.operations.runs import Runs
 from flows.flow import Flow
 from flows.suggest import did_you_mean
+from triggers.event import Cause
+
+REMEMBERED_S = 86_400.0  # an Idempotency-Key: callers that retry for longer than a day are none
 
 
 class Flows(Changes, Runs):
@@ -39,6 +43,28 @@ class Flows(Changes, Runs):
             await self._look_again()
         run = await live.start(self.flow(key), inputs)
         return await self.show_run(run, wait_s=wait_s)
+
+    async def trigger_workflow(self, key: str, inputs: Mapping[str, Any], *, once: str | None) -> str:
+        """Queue a run; its id, when it is on disk. `once`: the caller's name for this request, under which a second one starts
+        nothing and is given the first one's run. Raises Conflict where it came with other inputs then.
+        """
+        live = self._live()
+        if key not in self.definitions.current.flows:
+            await self._look_again()
+        flow = self.flow(key)
+        if once is None:
+            return await live.start(flow, inputs)
+        started = await live.start_once(flow, inputs, Cause(f"workflow:{key}", once, REMEMBERED_S))
+        if started.duplicate:
+            await self._compare(started, once)
+        return started.run
+
+    async def _compare(self, started: Started, once: str) -> None:
+        """Of another version of the flow the inputs may differ by its defaults: that is no other request."""
+        earlier = None if self.store is None else await self.store.run(started.run)
+        if earlier is not None and earlier.flow_digest == started.asked.flow_digest and earlier.inputs != started.asked.inputs:
+            said = f"the Idempotency-Key «{once}» came with other inputs before, and started {started.run}"
+            raise Conflict(said, "give each request a key of its own")
 
     def _starts(self, flow: str) -> list[str]:
         return sorted(trigger.key for trigger in self.definitions.current.triggers if trigger.flow == flow)

@@ -20,7 +20,7 @@ from triggers.source import State
 if TYPE_CHECKING:
     from daemon.store.lists import Page
     from daemon.store.rows import EventRow, Run, Version
-    from triggers.event import Event
+    from triggers.event import Cause, Event
     from triggers.source import Accepted
 
 MAX_LISTED = 1000  # rows in one answer; `before` asks for the next
@@ -44,11 +44,24 @@ class Rows(Protocol):
     async def definition(self, digest: str) -> Version | None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What became of a run that is to be started once."""
+
+    run: str  # its id; of a duplicate the earlier one's
+    asked: Run  # what would have been queued
+    duplicate: bool
+
+
 class Live(Protocol):
     """What only a running daemon can do. The service provides it."""
 
     async def start(self, flow: Flow, inputs: Mapping[str, Any]) -> str:
         """Queue a run by hand; its id, when it is on disk. Raises DefinitionError where the flow refuses the inputs."""
+        ...
+
+    async def start_once(self, flow: Flow, inputs: Mapping[str, Any], cause: Cause) -> Started:
+        """The same where no run was started for this cause before; else tell which one was."""
         ...
 
     async def accept(self, event: Event) -> Accepted:

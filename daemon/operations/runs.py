@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from daemon import shapes
+from daemon import executions, shapes
 from daemon.errors import NotFound
 from daemon.operations.given import Given, Listed, limited
 from daemon.story import story
@@ -40,6 +40,13 @@ class Runs(Given):
         if wait_s > 0 and self.live is not None and await self.live.ended(found.id, wait_s):
             found = await self._run(found.id)
         return shapes.run_shown(found)
+
+    async def show_execution(self, workflow: str, execution: str) -> dict[str, Any]:
+        """A run of this flow in the workflow specification's words. Raises NotFound, also where it is a run of another flow."""
+        found = await self._run(execution)
+        if found.flow != workflow:
+            raise NotFound(f"there is no execution «{execution}» of «{workflow}»", f"{found.id} is one of «{found.flow}»")
+        return executions.shown(found)
 
     async def run_story(self, run: str) -> dict[str, Any]:
         """What happened in a run so far, as lines. Raises as show_run()."""

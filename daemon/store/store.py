@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from daemon.location import Location
 from daemon.store import compiled as sql
-from daemon.store.causes import once, taken
+from daemon.store.causes import once, taken, unless_taken
 from daemon.store.codec import encode, plain
 from daemon.store.database import Database
 from daemon.store.errors import StoreError
@@ -51,10 +51,11 @@ if TYPE_CHECKING:
     from daemon.store.lists import Page
     from daemon.store.reads import Reads
     from flows.attempt import Attempt
-    from triggers.event import Event
+    from triggers.event import Cause, Event
 
 SAVED_AT_ONCE = 250  # definitions in one transaction: 4 ms on the loop
 NO_SUBFLOWS: Mapping[str, Mapping[str, str]] = MappingProxyType({})
+LEASE_S = 60.0  # for runs of a process without the home's lock; renewed every third of it
 FRESH_RUNS = 10_000  # accepted runs kept in memory until a worker claims them; beyond, claim() reads them back
 
 Then = Callable[[Sequence[Run]], None]
@@ -111,7 +112,7 @@ class Store:
         self, event: Event, candidates: Sequence[Candidate], connection: Connection
     ) -> tuple[Rows, tuple[str, bool, Sequence[Candidate]]]:
         """Where something must not happen twice the unique key decides, inside the transaction."""
-        earlier = taken(connection, event.cause, event)
+        earlier = taken(connection, event.cause, event.id, event.time)
         if earlier is not None:
             return self._state_rows(event), (earlier, True, ())
         decided = tuple(once(connection, candidate, event) for candidate in candidates)
@@ -142,29 +143,32 @@ class Store:
         return [(sql.SAVE_STATE, state_row(event.source, key, value)) for key, value in (event.state or {}).items()]
 
     def _accepted(self, event_id: str, candidates: Sequence[Candidate], then: Then | None) -> Accepted:
-        runs = self._keep_fresh(candidates)
+        runs = self._keep_fresh(candidate.run for candidate in candidates)
         verdicts = {candidate.verdict.trigger: candidate.verdict.verdict for candidate in candidates}
         if then is not None:
             then(runs)
         return Accepted(event_id, tuple([run.id for run in runs]), verdicts)
 
-    def _keep_fresh(self, candidates: Sequence[Candidate]) -> list[Run]:
+    def _keep_fresh(self, queued: Iterable[Run | None]) -> list[Run]:
         """The runs that were queued: kept in memory, for a worker is about to claim them."""
-        runs = [candidate.run for candidate in candidates if candidate.run is not None]
+        runs = [run for run in queued if run is not None]
         for run in runs:
             if len(self._fresh) < FRESH_RUNS:
                 self._fresh[run.id] = run
         return runs
 
-    async def enqueue(self, run: Run, then: Then = _nobody) -> None:
-        """Queue a run that no event made (`flow execute`). `then` is told of it as accept()'s is."""
+    async def enqueue(self, run: Run, then: Then = _nobody, once: Cause | None = None) -> str | None:
+        """Queue a run that no event made. `then` is told of it as accept()'s is. Not None: the run that has `once`; none was queued."""
+        rows = self._run_rows(run)
+        guard = None if once is None else partial(unless_taken, once, run, rows)
 
-        def queued(_: Any) -> None:
-            if len(self._fresh) < FRESH_RUNS:
-                self._fresh[run.id] = run
-            then([run])
+        def queued(earlier: str | None) -> str | None:
+            if earlier is None:
+                then(self._keep_fresh([run]))
+            return earlier
 
-        await self._writer.submit(self._run_rows(run), then=queued)
+        found: str | None = await self._writer.submit(rows if guard is None else (), guard=guard, then=queued)
+        return found
 
     # -- a run's life -------------------------------------------------------------------------------------------------
 
@@ -218,7 +222,7 @@ class Store:
         return written, queued
 
     def _followed(self, told: Callable[[BaseException | None], Any], then: Then, decided: Sequence[Candidate]) -> None:
-        then(self._keep_fresh(decided))
+        then(self._keep_fresh(candidate.run for candidate in decided))
         told(None)
 
     async def ask_cancel(self, run_ids: Sequence[str], now: float, reason: str | None = None) -> list[str]:
@@ -385,6 +389,3 @@ class Store:
         await self._writer.close()
         if self._reads is not None:
             await self._reads.close()
-
-
-LEASE_S = 60.0  # for runs of a process without the home's lock; renewed every third of it

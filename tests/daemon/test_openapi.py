@@ -90,6 +90,8 @@ ANSWERS = (
     Ask("GET /v1/events", query="?verdict=filter_false&trigger=hook"),
     Ask("GET /v1/events/{event}"),
     Ask("GET /v1/events/{event}/explain"),
+    Ask("POST /api/workflows/{id}/trigger", body={"who": "x"}, path="/api/workflows/greet/trigger"),
+    Ask("GET /api/workflows/{id}/executions/{executionId}"),
     Ask("GET /v1/openapi.json"),
 )
 HELD_ELSEWHERE = {("GET /v1/stream", 200)}  # it goes on: the test below reads the first of it
@@ -122,6 +124,11 @@ REFUSALS = (
     Ask("POST /v1/events", 404, body={"path": "/none"}),
     Ask("GET /v1/triggers/{key}/explain", 400, "?last=101", path="/v1/triggers/hook/explain"),
     Ask("GET /v1/triggers/{key}/explain", 404, path="/v1/triggers/none/explain"),
+    Ask("POST /api/workflows/{id}/trigger", 400, body=[], path="/api/workflows/greet/trigger"),
+    Ask("POST /api/workflows/{id}/trigger", 404, path="/api/workflows/none/trigger"),
+    Ask("POST /api/workflows/{id}/trigger", 422, body={"kind": "c"}, path="/api/workflows/greet/trigger"),
+    Ask("GET /api/workflows/{id}/executions/{executionId}", 404, path="/api/workflows/greet/executions/run_none"),
+    Ask("GET /api/workflows/{id}/executions/{executionId}", 409, path="/api/workflows/greet/executions/run_0"),
     Ask("POST /v1/flows/{key}/execute", 400, body={"wait": "soon"}, path="/v1/flows/greet/execute"),
     Ask("POST /v1/flows/{key}/execute", 422, body={"inputs": {"kind": "c"}}, path="/v1/flows/greet/execute"),
 )
@@ -137,7 +144,7 @@ class Served:
         fired = self.post("/a", {"ok": True})
         self.post("/a", {"ok": True})  # a second run: the beginning that all ids share is of several
         self.post("/a", {"ok": False})
-        self.there = {"run": fired["runs"][0], "event": fired["event"]}
+        self.there = {"run": fired["runs"][0], "event": fired["event"], "id": "greet", "executionId": fired["runs"][0]}
         self.answer(Ask("GET /v1/runs/{run}", query="?wait=30"))
 
     def post(self, path: str, body: object) -> dict:
