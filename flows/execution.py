@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from contextlib import nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from flows.errors import StepError
 from flows.expression import UNDEFINED, to_json
@@ -14,6 +14,7 @@ from flows.recovery import rebuilt_error
 from flows.results import Result, answer, as_step_error, borrowed, milliseconds, restored, skipped
 from flows.step import Ended, Output
 from flows.trial import Trial
+from flows.view import Failure, StandIn, View
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,45 +26,6 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 16  # sub-flows inside sub-flows: a flow that calls itself ends here
 SKIPPED_ITSELF = frozenset({"IF_FALSE", "UNLESS_TRUE"})
-
-
-@dataclass(slots=True)
-class View:
-    """What the steps of one body see. `steps` is one dict that grows; loops copy it, sub-flows begin with an empty one."""
-
-    inputs: Mapping[str, Any]
-    steps: dict[str, Result]
-    loop: Mapping[str, Any]
-    env: Mapping[str, str]
-    data: Any  # of the steps without a source
-
-    def names(self) -> dict[str, Any]:
-        root = {"input": self.inputs, "steps": self.steps, "loop": self.loop, "env": self.env}
-        return {"$": root, **root, "data": self.data, "output": self.data}
-
-
-class Failure(NamedTuple):
-    """What made a graph fail: the first step that failed for good, or None where it was the whole (its timeout)."""
-
-    step: str | None
-    error: StepError
-
-    def __str__(self) -> str:
-        return str(self.error) if self.step is None else f"step «{self.step}»: {self.error}"
-
-    def from_outside(self, steps: dict[str, Result] | None) -> StepError:
-        """What the step that ran this graph as its body fails with; `steps` is what people are shown of it."""
-        return StepError(str(self), code=self.error.code, status=self.error.status, output=steps)
-
-
-@dataclass(slots=True)
-class StandIn:
-    """A fallback that was called: by whom, and how it came out."""
-
-    data: Any  # what its first caller had
-    callers: list[tuple[int, StepError]] = field(default_factory=list)  # those that wait for it
-    begun: bool = False
-    outcome: str | None = None  # success, skipped, failed (it failed, and says to go on), None: not yet
 
 
 class Execution:
@@ -97,9 +59,11 @@ class Execution:
         if not limits_s:
             await self._run_all()
             return self._ended()
+        inner = self._run.rest.clock_runs() if self._prefix else nullcontext()  # who resumes a run knows when the whole began
         try:
             async with asyncio.timeout(min(limits_s)) as limit:
-                await self._run_all()
+                with inner:
+                    await self._run_all()
         except TimeoutError:
             if not limit.expired():
                 raise
@@ -236,10 +200,18 @@ class Execution:
             return
         task = asyncio.get_running_loop().create_task(self._work(position, trial, error), name=trial.path)
         self._tasks.add(task)
-        task.add_done_callback(self._task_ended)
+        if trial.kind.container:
+            task.add_done_callback(self._task_ended)
+        else:
+            self._run.rest.begin()
+            task.add_done_callback(self._leaf_ended)
 
     async def _work(self, position: int, trial: Trial, error: StepError | None) -> None:
         self._after(position, trial, await trial.attempts(error))
+
+    def _leaf_ended(self, task: asyncio.Task[None]) -> None:
+        self._run.rest.end()
+        self._task_ended(task)
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

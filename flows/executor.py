@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from flows.execution import Execution, View
+from flows.execution import Execution
+from flows.view import View
 from flows.world import Run, World
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from flows.attempt import Attempt, Record
     from flows.flow import Flow
@@ -27,6 +28,7 @@ async def execute(
     record: Record,
     recorded: Sequence[Attempt] = (),
     deadline: float | None = None,
+    resting: Callable[[bool], None] | None = None,
 ) -> Ended:
     """Run a flow to its end: completed or failed. Raises what `record` raised, and CancelledError after all is cancelled.
 
@@ -34,9 +36,11 @@ async def execute(
     not run again. `deadline` is in seconds of the world's clock; the flow's own timeout counts from now.
 
     What `record` returns is a Future, or another awaitable that runs by itself: it is awaited only where a step that touched
-    the world must be on disk before others start.
+    the world must be on disk before others start. `resting` is told True when all that is under way only waits, so that the run
+    may be left (cancelled, and executed again from its records), and False when something works again.
     """
     run = Run(run_id, world, record, recorded)
+    run.rest.tell = resting
     given = dict(inputs)  # expressions walk through dicts, and through nothing else
     execution = Execution(run, flow.graph, View(given, {}, {}, dict(world.env), given), subflows=flow.pinned)
     timeout_s = None if deadline is None else max(0.0, deadline - world.clock())

@@ -106,7 +106,7 @@ class _StandIn:
         look: Callable[[Step, Mapping[str, Any]], None],
     ) -> None:
         self.name, self.section, self.Settings, self.Spec = kind.name, kind.section, kind.Settings, kind.Spec
-        self.effects, self.container = kind.effects, kind.container
+        self.effects, self.container, self.waits = kind.effects, kind.container, getattr(kind, "waits", False)
         self.prepare, self.close = kind.prepare, kind.close
         self._kind, self._plan, self._sections, self._steps, self._look = kind, plan, sections, steps, look
         suspends = kind.effects or kind.container or iscoroutinefunction(kind.run)
@@ -120,7 +120,7 @@ class _StandIn:
         answer = self._answer(scope)
         if answer is not None:
             return answer
-        if self._plan.mock_effects and self._kind.effects:
+        if self._plan.mock_effects and (self._kind.effects or self.waits):
             return await self._example(prepared, scope)
         given = self._kind.run(prepared, scope)
         return await given if isawaitable(given) else given

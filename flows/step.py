@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from pydantic import BaseModel
 
 from flows.emission import Emit, unheard
+from flows.errors import StepError
 from flows.usage import Usage
+from flows.waiting import Resolution, Wait
 
 if TYPE_CHECKING:
     from flows.flow import Flow
@@ -52,6 +54,11 @@ class RunBody(Protocol):
     ) -> Ended: ...
 
 
+async def _wait_for_nothing(_wait: Wait) -> Resolution:
+    """Attempts that are made outside of a run have nobody who keeps their waits."""
+    raise StepError("nobody keeps a wait here", code="WAIT_UNAVAILABLE", retryable=False)
+
+
 def _show_nothing(_output: Any) -> None:
     """Steps that run no others have nothing to show before they end."""
 
@@ -70,6 +77,7 @@ class Scope:
     find_flow: Callable[[str], Flow]  # a key → the flow; raises StepError FLOW_NOT_FOUND
     secret: Callable[[str], str]  # a secret's name → its value; raises StepError SECRET_MISSING
     emit: Emit = unheard  # an event → what came of it, when it is durable
+    wait: Callable[[Wait], Awaitable[Resolution]] = _wait_for_nothing  # of a kind that waits: how it ended, perhaps days later
     show: Callable[[Any], None] = _show_nothing  # of a container: what $.steps has as its output while it runs
 
 
@@ -90,6 +98,8 @@ class StepKind(Protocol):
     section: ClassVar[str]  # its field in the steps dialect: `fileRead`
     effects: ClassVar[bool]  # True: it touches the world, so its record is on disk before a dependant starts
     container: ClassVar[bool]  # True: it runs other steps
+    # Where it has a true `waits` as well, run() may wait by scope.wait: it is asked once in an attempt, and first, and an attempt
+    # that is cancelled there is made again, with the same number, when the run goes on.
     Settings: ClassVar[type[BaseModel]]  # [steps.<name with _>] of camshaft.toml; a model without fields where it has none
     Spec: ClassVar[type[BaseModel]]  # its section, as written (aliases as the format has them, extra fields refused)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import nullcontext
+from dataclasses import replace
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,7 @@ from flows.attempt import Attempt, AttemptStatus
 from flows.errors import StepError
 from flows.results import Result, as_step_error, failed, milliseconds, succeeded, why_missing
 from flows.step import Output, Scope
+from flows.waiting import Place, Resolution, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -131,16 +134,36 @@ class Trial:
 
     async def _within_timeout(self) -> Output:
         timeout_s = self.step.timeout_s
-        if timeout_s is None:
+        if timeout_s is None or self.step.kind in self.run.world.waiting:  # there the wait itself has the limit: see wait()
             return await self._run()
+        inner = self.run.rest.clock_runs() if self.kind.container else nullcontext()
         try:
             async with asyncio.timeout(timeout_s) as limit:
-                return await self._run()
+                with inner:
+                    return await self._run()
         except TimeoutError:
             if not limit.expired():
                 raise
-            message = f"took longer than its timeout of {milliseconds(timeout_s)} ms"
-            raise StepError(message, code="TIMEOUT", timed_out=True) from None
+            raise self._timed_out() from None
+
+    def _timed_out(self) -> StepError:
+        assert self.step.timeout_s is not None  # else nothing times out
+        message = f"took longer than its timeout of {milliseconds(self.step.timeout_s)} ms"
+        return StepError(message, code="TIMEOUT", timed_out=True)
+
+    async def wait(self, wait: Wait) -> Resolution:
+        """Scope.wait. The attempt's time counts from when the wait began, however often the run was left since."""
+        timeout_s = self.step.timeout_s
+        if timeout_s is not None:
+            wait = replace(wait, limit=self.started_at + timeout_s)
+        with self.run.rest.waits():
+            ended = await self.run.world.wait(Place(self.run.id, self.path, self.number), wait)
+        self.started_at = min(self.started_at, ended.since)
+        if self.number == 1:
+            self.first_at = self.started_at
+        if ended.how == "limit":
+            raise self._timed_out()
+        return ended
 
     async def _run(self) -> Output:
         given = self.kind.run(self.step.prepared, self._scope())
@@ -222,6 +245,7 @@ class Trial:
             self.find_flow,
             world.secret,
             world.emit,
+            self.wait,
         )
         if self.show is not None:
             scope.show = self.show

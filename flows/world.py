@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from flows.emission import Emit, unheard
 from flows.recovery import Recorded
+from flows.rest import Rest
+from flows.waiting import WaitFor, wait_here
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -31,15 +33,19 @@ class World:
     env: Mapping[str, str] = field(default_factory=dict)  # $.env: the names that the config allows
     clock: Callable[[], float] = time.time  # seconds since the epoch, UTC
     emit: Emit = unheard  # hands an event out
+    wait: WaitFor = wait_here  # keeps what an attempt waits for
     plain: frozenset[str] = field(
         init=False, repr=False
     )  # kinds whose steps are run as a call: nothing suspends, nothing is touched
+    waiting: frozenset[str] = field(init=False, repr=False)  # kinds whose attempts may wait: their time limit is the wait's
 
     def __post_init__(self) -> None:
         plain = (
             name for name, kind in self.kinds.items() if not (kind.effects or kind.container or iscoroutinefunction(kind.run))
         )
         object.__setattr__(self, "plain", frozenset(plain))
+        waiting = (name for name, kind in self.kinds.items() if getattr(kind, "waits", False))
+        object.__setattr__(self, "waiting", frozenset(waiting))
 
 
 class RecordError(BaseException):
@@ -53,6 +59,7 @@ class Run:
         self.id = run_id
         self.world = world
         self.recorded = Recorded(recorded)
+        self.rest = Rest()
         self.record_failure: Exception | None = None
         self._record = record
         self._yield_at = time.monotonic() + TURN_S

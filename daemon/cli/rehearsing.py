@@ -22,11 +22,11 @@ from daemon.log import set_up_logs
 from daemon.store.rows import Run
 from flows.attempt import Attempt
 from flows.dry_run import resolve_steps
-from flows.execution import View
 from flows.executor import World
 from flows.flow import Flow
 from flows.rehearsal import Plan, Rehearsed, rehearse, steps_of
 from flows.suggest import did_you_mean
+from flows.view import View
 
 
 def dry_run(place: Path, home: Path | None, flow: str, inputs: Mapping[str, Any]) -> dict[str, Any]:

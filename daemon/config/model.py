@@ -27,7 +27,7 @@ from triggers.zones import parse_zone
 SOURCE_SECTIONS = ("webhook", "schedule", "file_watch", "flow", "event")
 STEP_SECTIONS = (
     "action", "bash", "code", "python", "http", "transform", "condition", "parallel", "loop", "while", "flow", "file_read", "file_write", "emit",
-    "prompt",
+    "prompt", "wait",
 )  # fmt: skip
 
 

@@ -14,7 +14,6 @@ LATER_KINDS = frozenset(
         "approval",
         "data_source",
         "output",
-        "wait",
         "wait_for_event",
     }
 )

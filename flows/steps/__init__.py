@@ -19,6 +19,7 @@ from flows.steps.parallel import Parallel
 from flows.steps.prompt import Prompt
 from flows.steps.python import Python
 from flows.steps.transform import Transform
+from flows.steps.wait import WaitStep
 from flows.steps.while_ import While
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ STEP_KINDS: dict[str, Any] = {  # name → class; each is made with its Settings
     Prompt.name: Prompt,
     Python.name: Python,
     Transform.name: Transform,
+    WaitStep.name: WaitStep,
     While.name: While,
 }
 
