@@ -33,6 +33,7 @@ class World:
     env: Mapping[str, str] = field(default_factory=dict)  # $.env: the names that the config allows
     clock: Callable[[], float] = time.time  # seconds since the epoch, UTC
     emit: Emit = unheard  # hands an event out
+    turn_s: float = TURN_S  # math.inf: plain steps never make way, so their order beside others does not hang on the machine
     wait: WaitFor = wait_here  # keeps what an attempt waits for
     plain: frozenset[str] = field(
         init=False, repr=False
@@ -62,7 +63,7 @@ class Run:
         self.rest = Rest()
         self.record_failure: Exception | None = None
         self._record = record
-        self._yield_at = time.monotonic() + TURN_S
+        self._yield_at = time.monotonic() + world.turn_s
 
     def note(self, attempt: Attempt) -> Awaitable[None] | None:
         try:
@@ -89,4 +90,4 @@ class Run:
     async def next_turn(self) -> None:
         """Let the others on the loop run."""
         await asyncio.sleep(0)
-        self._yield_at = time.monotonic() + TURN_S
+        self._yield_at = time.monotonic() + self.world.turn_s

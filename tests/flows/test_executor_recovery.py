@@ -1,6 +1,7 @@
 """A run goes on from its last recorded step: cut anywhere, it comes to the same end, and nothing recorded runs again."""
 
 import asyncio
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -68,7 +69,7 @@ def run(definition, recorded=()):
     attempts = []
 
     async def go():
-        world = World(kinds, {"inner": inner}.__getitem__, None)
+        world = World(kinds, {"inner": inner}.__getitem__, None, turn_s=math.inf)
         async with asyncio.timeout(10):
             return await execute(flow, {}, run_id="run_1", world=world, record=attempts.append, recorded=recorded)
 
