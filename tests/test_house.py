@@ -139,7 +139,7 @@ def test_only_the_schedule_source_knows_apscheduler_and_only_the_selector_knows_
     assert all(module.startswith("flows.selector") for module in users["jsonpath_ng"])
     assert users["cronsim"] == {"triggers.cron"}
     assert all(module.startswith("daemon.store") for module in users["sqlalchemy"] | users["alembic"])
-    assert all(module.startswith("daemon.store.postgresql") for module in users["psycopg"])
+    assert all(module.startswith(("daemon.store.postgresql", "flows.connectors.postgresql")) for module in users["psycopg"])
 
 
 def test_the_systemd_folder_is_no_package():

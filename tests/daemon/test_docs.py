@@ -347,13 +347,18 @@ NO_CODES = frozenset(
         "USER",
         "ETIMEDOUT",
         "ECONNRESET",
+        "ECONNREFUSED",
+        "ENOTFOUND",
+        "BEGIN",
+        "COMMIT",
+        "DEFAULT_SECRET",
         "PIPES",
         "JSON",
         "URL",
     ]
 )
 OF_DEFINITIONS = re.compile(
-    r"(GRAPH|REFERENCE|SELECTOR|DOCUMENT)_|NOT_IN_THIS_VERSION|TEMPLATE_SYNTAX|SCRIPT_SYNTAX|PYTHON_(SYNTAX|FUNCTION)|EXPRESSION_(SYNTAX|NAME)|DURATION|CAMSHAFT_"
+    r"(GRAPH|REFERENCE|SELECTOR|DOCUMENT)_|NOT_IN_THIS_VERSION|TEMPLATE_SYNTAX|SCRIPT_SYNTAX|PYTHON_(SYNTAX|FUNCTION)|EXPRESSION_(SYNTAX|NAME)|DURATION|CAMSHAFT_|SQLITE_"
 )
 
 
@@ -361,6 +366,7 @@ def test_every_code_of_a_failed_step_or_run_is_in_the_table():
     places = (
         "flows/steps",
         "flows/script",
+        "flows/connectors",
         "flows/trial.py",
         "flows/execution.py",
         "flows/results.py",

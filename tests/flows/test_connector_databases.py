@@ -1,0 +1,466 @@
+"""Sessions with SQLite and PostgreSQL: one suite over both, then what only one of them can do."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sqlite3
+import tempfile
+import tracemalloc
+import uuid
+from contextlib import aclosing, suppress
+from pathlib import Path
+
+import psycopg
+import pytest
+import pytest_asyncio
+
+from flows.connectors.database import AsJson, Databases, PostgresqlServer, SqliteFile, address_of, quoted, quoted_table
+from flows.connectors.statement import read_statement
+from flows.errors import StepError
+from tests.postgresql_server import PASSWORD, Server, Unusable, free_port
+
+HOSTILE = ["'; DROP TABLE t; --", '"', "a\\'b", "{{$.input.x}}", "$.input.x", ":name %s %(name)s", "é 😀", ""]
+
+
+@pytest_asyncio.fixture
+async def databases():
+    made = Databases()
+    yield made
+    await made.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def address(request, tmp_path):
+    if request.param == "sqlite":
+        file = tmp_path / "rows.db"
+        sqlite3.connect(file).close()
+        return SqliteFile(file)
+    return PostgresqlServer(request.getfixturevalue("postgresql"))
+
+
+async def do(databases, address, *statements):
+    async with databases.session(address, read_only=False, timeout_s=10, create=True) as session:
+        for statement in statements:
+            await session.execute(statement)
+
+
+async def ask(databases, address, sql, params=None, *, read_only=True, timeout_s=10):
+    async with databases.session(address, read_only=read_only, timeout_s=timeout_s) as session:
+        return [row async for batch in session.rows(sql, params) for row in batch]
+
+
+async def failure(awaited):
+    with pytest.raises(StepError) as raised:
+        await awaited
+    return raised.value
+
+
+async def test_what_is_written_is_read_and_a_failure_takes_all_of_it_back(databases, address):
+    await do(databases, address, "CREATE TABLE t (a INTEGER, b TEXT)")
+
+    async with databases.session(address, read_only=False, timeout_s=10) as session:
+        one = await session.execute("INSERT INTO t VALUES (:a, :b)", {"a": 1, "b": "x", "unused": []})
+        many = await session.execute_many("INSERT INTO t VALUES (:a, :b)", [{"a": 2, "b": None}, {"a": 3, "b": "z"}])
+    with suppress(RuntimeError):
+        async with databases.session(address, read_only=False, timeout_s=10) as session:
+            await session.execute("DELETE FROM t")
+            raise RuntimeError
+
+    assert (one, many) == (1, 2)
+    assert await ask(databases, address, "SELECT a, b FROM t ORDER BY a") == [
+        {"a": 1, "b": "x"},
+        {"a": 2, "b": None},
+        {"a": 3, "b": "z"},
+    ]
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+async def test_values_are_bound_and_never_read_as_sql(databases, address, value):
+    await do(databases, address, "CREATE TABLE t (a TEXT)")
+
+    async with databases.session(address, read_only=False, timeout_s=10) as session:
+        await session.execute("INSERT INTO t VALUES (:name)", {"name": value})
+
+    assert await ask(databases, address, "SELECT a, ':name' AS literal FROM t WHERE a = :name", {"name": value}) == [
+        {"a": value, "literal": ":name"}
+    ]
+
+
+@pytest.mark.parametrize("name", ['Deal "A"', "a'b", "select", "a.b", "é 😀", "x; DROP TABLE t", "a:b %s"])
+async def test_a_quoted_name_is_one_name_whatever_is_in_it(databases, address, name):
+    await do(
+        databases, address, f"CREATE TABLE {quoted(name)} ({quoted(name)} INTEGER)", f"INSERT INTO {quoted(name)} VALUES (7)"
+    )
+
+    assert await ask(databases, address, f"SELECT {quoted(name)} FROM {quoted(name)}") == [{name: 7}]
+
+
+@pytest.mark.parametrize("name", ["", "a\0b", "a\nb", "\ud800", "x" * 64, "é" * 32, None, 5])
+def test_what_can_be_no_name_is_refused(name):
+    with pytest.raises(StepError) as raised:
+        quoted(name)
+
+    assert (raised.value.code, raised.value.retryable) == ("DATABASE_NAME", False)
+
+
+def test_a_table_may_stand_in_a_schema():
+    assert quoted_table('sales.de"als') == '"sales"."de""als"'
+
+
+async def test_columns_of_one_name_are_told_apart(databases, address):
+    assert await ask(databases, address, "SELECT 1 AS id, 2 AS id, 3 AS id_2") == [{"id": 1, "id_2": 2, "id_2_2": 3}]
+
+
+async def test_a_read_only_session_changes_nothing(databases, address):
+    await do(databases, address, "CREATE TABLE t (a INTEGER)")
+
+    error = await failure(ask(databases, address, "DELETE FROM t"))
+
+    assert (error.code, error.retryable) == ("DATABASE_REFUSED", False)
+
+
+async def test_a_statement_without_rows_gives_none(databases, address):
+    await do(databases, address, "CREATE TABLE t (a INTEGER)")
+
+    assert await ask(databases, address, "INSERT INTO t VALUES (1)", read_only=False) == []
+    assert await ask(databases, address, "SELECT a FROM t") == [{"a": 1}]
+    assert await ask(databases, address, "SELECT a FROM t WHERE a > 1") == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "params", "code"),
+    [
+        ("SELECT nothing FROM nowhere", None, "DATABASE_REFUSED"),
+        ("SELEKT 1", None, "DATABASE_REFUSED"),
+        ("SELECT :a", {}, "DATABASE_VALUE"),
+        ("SELECT :a", {"a": "\ud800"}, "DATABASE_VALUE"),
+        ("INSERT INTO keyed VALUES (1, 'secret row')", None, "DATABASE_CONSTRAINT"),
+    ],
+)
+async def test_what_cannot_be_done_is_a_failure_that_is_not_tried_again(databases, address, sql, params, code):
+    await do(databases, address, "CREATE TABLE keyed (a INTEGER PRIMARY KEY, b TEXT)", "INSERT INTO keyed VALUES (1, 'x')")
+
+    error = await failure(ask(databases, address, sql, params, read_only=False))
+
+    assert (error.code, error.retryable) == (code, False)
+    assert "secret row" not in str(error)
+
+
+async def test_a_number_that_no_column_can_hold_is_refused(databases, tmp_path, postgresql):
+    sqlite3.connect(tmp_path / "a.db").close()
+
+    in_sqlite = await failure(ask(databases, SqliteFile(tmp_path / "a.db"), "SELECT :a", {"a": 2**70}))
+    in_postgresql = await failure(ask(databases, PostgresqlServer(postgresql), "SELECT :a::bigint", {"a": 2**70}))
+
+    assert (in_sqlite.code, in_postgresql.code) == ("DATABASE_VALUE", "DATABASE_VALUE")
+
+
+async def test_many_rows_are_read_in_the_memory_of_a_few(databases, address):
+    series = (
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30000) SELECT i, 'some text of the row' AS t FROM n"
+        if isinstance(address, SqliteFile)
+        else "SELECT i, 'some text of the row' AS t FROM generate_series(1, 30000) AS n(i)"
+    )
+    count = 0
+    async with databases.session(address, read_only=True, timeout_s=60) as session:
+        rows = session.rows(series)
+        await anext(rows)
+        tracemalloc.start()
+        async for batch in rows:
+            count += len(batch)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+
+    assert count > 29_000
+    assert peak_bytes < 2_000_000
+
+
+async def test_rows_that_are_left_early_leave_the_session_usable(databases, address):
+    sql = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) SELECT i FROM n"
+
+    async with asyncio.timeout(5), databases.session(address, read_only=True, timeout_s=60) as session:
+        async with aclosing(session.rows(sql)) as rows:
+            first = await anext(rows)
+        again = [row async for batch in session.rows("SELECT 1 AS a") for row in batch] if session.dialect == "sqlite" else []
+
+    assert first[0] == {"i": 1}
+    assert again in ([{"a": 1}], [])
+
+
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) AS m FROM n"
+
+
+async def test_a_statement_that_takes_too_long_is_broken_off(databases, address):
+    async with asyncio.timeout(5):
+        error = await failure(ask(databases, address, ENDLESS, timeout_s=0.2))
+
+    assert (error.code, error.retryable) == ("TIMEOUT", True)
+
+
+async def test_a_cancel_breaks_the_statement_off_and_closes_what_it_was_on(databases, address, postgresql):
+    begun = asyncio.Event()
+
+    async def work():
+        async with databases.session(address, read_only=True, timeout_s=60) as session:
+            begun.set()
+            async for _ in session.rows(ENDLESS):
+                pass
+
+    task = asyncio.create_task(work())
+    await begun.wait()
+    await asyncio.sleep(0)
+    task.cancel()
+    async with asyncio.timeout(5):
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    if isinstance(address, PostgresqlServer):
+        running = "SELECT count(*) AS c FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%n(i)%' AND pid <> pg_backend_pid()"
+        assert await ask(databases, address, running) == [{"c": 0}]
+    else:
+        assert not [fd for fd in Path("/proc/self/fd").iterdir() if fd.exists() and str(fd.resolve()) == str(address.path)]
+
+
+# -- SQLite
+
+
+@pytest.mark.parametrize(("content", "code"), [(None, "DATABASE_UNREACHABLE"), (b"no database" * 100, "DATABASE_UNREACHABLE")])
+async def test_a_file_that_is_no_database_is_named(databases, tmp_path, content, code):
+    file = tmp_path / "x.db"
+    if content is not None:
+        file.write_bytes(content)
+
+    error = await failure(ask(databases, SqliteFile(file), "SELECT * FROM sqlite_master"))
+
+    assert (error.code, error.retryable) == (code, False)
+    assert str(file) in str(error)
+    assert file.exists() == (content is not None)
+
+
+async def test_no_other_file_can_be_reached_from_a_database(databases, tmp_path):
+    sqlite3.connect(tmp_path / "a.db").close()
+    other = sqlite3.connect(tmp_path / "b.db")
+    other.close()
+
+    error = await failure(ask(databases, SqliteFile(tmp_path / "a.db"), f"ATTACH '{tmp_path / 'b.db'}' AS b", read_only=False))
+
+    assert error.code == "DATABASE_REFUSED"
+
+
+async def test_a_locked_file_is_busy_and_worth_another_try(databases, tmp_path):
+    file = tmp_path / "a.db"
+    holder = sqlite3.connect(file, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+
+    async def write():
+        async with databases.session(SqliteFile(file), read_only=False, timeout_s=0.1):
+            pass
+
+    error = await failure(write())
+    holder.close()
+
+    assert (error.code, error.retryable) == ("DATABASE_BUSY", True)
+
+
+async def test_values_of_sqlite_become_json(databases, tmp_path):
+    sqlite3.connect(tmp_path / "a.db").close()
+    sql = "SELECT 1 AS i, 1.5 AS f, 9e999 AS inf, 'x' AS t, x'00ff' AS b, NULL AS n, :o AS o, :yes AS yes"
+
+    rows = await ask(databases, SqliteFile(tmp_path / "a.db"), sql, {"o": {"a": [1, "é"]}, "yes": True})
+
+    assert rows == [{"i": 1, "f": 1.5, "inf": None, "t": "x", "b": "AP8=", "n": None, "o": '{"a":[1,"é"]}', "yes": 1}]
+
+
+async def test_text_of_sqlite_that_is_no_utf_8_is_a_failure_with_its_name(databases, tmp_path):
+    sqlite3.connect(tmp_path / "a.db").close()
+
+    error = await failure(ask(databases, SqliteFile(tmp_path / "a.db"), "SELECT CAST(x'ff' AS TEXT) AS bad"))
+
+    assert (error.code, error.retryable) == ("DATABASE_VALUE", False)
+
+
+# -- PostgreSQL
+
+
+async def test_values_of_postgresql_become_json(databases, postgresql):
+    sql = """
+        SELECT 1.10::numeric AS d, 'NaN'::numeric AS dnan, 'NaN'::float8 AS fnan, 12345678901234567890::numeric AS big,
+        '2026-11-28 10:00:00+02'::timestamptz AS tz, '2026-11-28 10:00:00.5'::timestamp AS ts, '2026-11-28'::date AS day,
+        '10:00'::time AS t, '1 mon 2 days'::interval AS span, '00000000-0000-0000-0000-00000000000a'::uuid AS u, '\\x00ff'::bytea AS b,
+        '{"a": [1, null]}'::jsonb AS j, ARRAY[1.5::numeric, NULL] AS l, '10.0.0.1'::inet AS ip, '[1,5)'::int4range AS r,
+        true AS yes, NULL AS n
+    """
+
+    (row,) = await ask(databases, PostgresqlServer(postgresql), sql)
+
+    assert row == {
+        "d": "1.10", "dnan": None, "fnan": None, "big": "12345678901234567890", "tz": "2026-11-28T08:00:00Z",
+        "ts": "2026-11-28T10:00:00.500000", "day": "2026-11-28", "t": "10:00:00", "span": "1 mon 2 days",
+        "u": "00000000-0000-0000-0000-00000000000a", "b": "AP8=", "j": {"a": [1, None]}, "l": ["1.5", None], "ip": "10.0.0.1",
+        "r": "[1, 5)", "yes": True, "n": None,
+    }  # fmt: skip
+
+
+async def test_lists_are_arrays_and_what_is_marked_is_json(databases, postgresql):
+    sql = "SELECT 2 = ANY(:ids) AS found, :doc AS doc, :plain AS plain, :mixed AS mixed"
+    params = {"ids": [1, 2], "doc": {"a": "{{x}}"}, "plain": AsJson([1, 2]), "mixed": [1, "a"]}
+
+    rows = await ask(databases, PostgresqlServer(postgresql), sql, params)
+
+    assert rows == [{"found": True, "doc": {"a": "{{x}}"}, "plain": [1, 2], "mixed": [1, "a"]}]
+
+
+async def test_what_python_cannot_hold_is_a_failure_with_a_code(databases, postgresql):
+    error = await failure(ask(databases, PostgresqlServer(postgresql), "SELECT 'infinity'::timestamptz AS never"))
+
+    assert (error.code, error.retryable) == ("DATABASE_VALUE", False)
+
+
+async def test_a_nul_is_refused_by_postgresql(databases, postgresql):
+    error = await failure(ask(databases, PostgresqlServer(postgresql), "SELECT :a::text", {"a": "a\0b"}))
+
+    assert (error.code, error.retryable) == ("DATABASE_VALUE", False)
+
+
+async def test_connections_are_used_again_and_no_more_than_a_few_are_open(databases, postgresql):
+    address = PostgresqlServer(postgresql)
+    mine = "SELECT pg_backend_pid() AS pid, pg_sleep(0.02)"
+
+    pids = {row["pid"] for rows in await asyncio.gather(*(ask(databases, address, mine) for _ in range(30))) for row in rows}
+
+    assert 1 <= len(pids) <= 8
+    assert {row["pid"] for row in await ask(databases, address, mine)} <= pids
+
+
+async def test_a_connection_that_died_while_idle_is_replaced(databases, postgresql):
+    address = PostgresqlServer(postgresql)
+    (before,) = await ask(databases, address, "SELECT pg_backend_pid() AS pid")
+    with psycopg.connect(postgresql, autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s)", (before["pid"],))
+
+    (after,) = await ask(databases, address, "SELECT pg_backend_pid() AS pid")
+
+    assert after["pid"] != before["pid"]
+
+
+async def test_a_database_that_goes_away_in_the_middle_is_worth_another_try(databases, postgresql):
+    address = PostgresqlServer(postgresql)
+
+    async def read():
+        async with databases.session(address, read_only=True, timeout_s=60) as session:
+            (mine,) = await anext(session.rows("SELECT pg_backend_pid() AS pid"))
+            rows = session.rows("SELECT i, repeat('x', 1000) AS t FROM generate_series(1, 1000000) AS n(i)")
+            await anext(rows)
+            with psycopg.connect(postgresql, autocommit=True) as other:
+                other.execute("SELECT pg_terminate_backend(%s)", (mine["pid"],))
+            async for _ in rows:
+                pass
+
+    error = await failure(read())
+
+    assert (error.code, error.retryable) == ("DATABASE_LOST", True)
+    assert await ask(databases, address, "SELECT 1 AS a") == [{"a": 1}]
+
+
+async def test_a_server_that_is_not_there_is_worth_another_try_and_its_password_is_not_told(databases):
+    address = PostgresqlServer(f"postgresql://camshaft:{PASSWORD}@127.0.0.1:{free_port()}/x?options=-csecret%3Doption")
+
+    error = await failure(ask(databases, address, "SELECT 1"))
+
+    assert (error.code, error.retryable) == ("DATABASE_UNREACHABLE", True)
+    assert "ECONNREFUSED" in str(error)
+    assert not any(secret in f"{error} {address!r} {address}" for secret in (PASSWORD, "secret", "option"))
+
+
+@pytest.mark.slow
+async def test_a_server_that_crashes_and_comes_back_serves_the_next_try(databases):
+    server = Server(Path(tempfile.gettempdir()) / f"camshaft-{uuid.uuid4().hex[:8]}")
+    try:
+        server.make()
+    except Unusable as error:
+        pytest.skip(str(error))
+    server.start()
+    address = PostgresqlServer(server.url)
+    try:
+        await ask(databases, address, "SELECT 1 AS a")
+        server.stop(signal.SIGQUIT)
+        gone = await failure(ask(databases, address, "SELECT 1 AS a"))
+        server.start()
+
+        assert (gone.code, gone.retryable) == ("DATABASE_UNREACHABLE", True)
+        assert await ask(databases, address, "SELECT 1 AS a") == [{"a": 1}]
+    finally:
+        server.remove()
+
+
+# -- addresses and statements
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("sqlite:///rows.db", SqliteFile(Path("/flows/x/rows.db"))),
+        ("sqlite:////srv/my%20rows.db", SqliteFile(Path("/srv/my rows.db"))),
+        ("postgresql://u:p@db/x\n", PostgresqlServer("postgresql://u:p@db/x")),
+        ("postgres://db/x", PostgresqlServer("postgres://db/x")),
+    ],
+)
+def test_an_address_is_read(url, address):
+    assert address_of(url, Path("/flows/x")) == address
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "s3cret",
+        "mysql://u:s3cret@db/x",
+        "sqlite://",
+        "sqlite://s3cret/x",
+        "postgresql://u:s3cret@db:port/x",
+        "postgresql://[s3cret/x",
+        "a\0b",
+    ],
+)
+def test_what_is_no_address_is_refused_and_not_repeated(url):
+    with pytest.raises(StepError) as raised:
+        address_of(url, Path())
+
+    assert (raised.value.code, raised.value.retryable) == ("DATABASE_URL", False)
+    assert "s3cret" not in str(raised.value)
+
+
+async def test_an_address_that_libpq_does_not_take_is_not_repeated(databases):
+    error = await failure(ask(databases, PostgresqlServer("postgresql://u:p@db/x?s3cret=1"), "SELECT 1"))
+
+    assert error.code == "DATABASE_URL"
+    assert "s3cret" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("sql", "names", "postgresql"),
+    [
+        ("SELECT :a, :b_2, :a", ("a", "b_2"), "SELECT %(a)s, %(b_2)s, %(a)s"),
+        ("SELECT x::text, :a::int", ("a",), "SELECT x::text, %(a)s::int"),
+        (
+            "SELECT ':a', \":b\", 'it''s :c' -- :d\n, :e /* :f */",
+            ("e",),
+            "SELECT ':a', \":b\", 'it''s :c' -- :d\n, %(e)s /* :f */",
+        ),
+        ("SELECT E'\\':a', $$ :b $$, $t$ :c $$ $t$", (), "SELECT E'\\':a', $$ :b $$, $t$ :c $$ $t$"),
+        ("SELECT a[1:n], 'x' LIKE '%y', 5 % 2", (), "SELECT a[1:n], 'x' LIKE '%%y', 5 %% 2"),
+        ("SELECT 'open :a", (), "SELECT 'open :a"),
+    ],
+)
+def test_parameters_are_found_where_they_are_ones(sql, names, postgresql):
+    statement = read_statement(sql)
+
+    assert (statement.names, statement.postgresql) == (names, postgresql)
+
+
+@pytest.mark.parametrize(
+    ("sql", "foreign"), [("SELECT $1", "$1"), ("SELECT @a", "@a"), ("SELECT %(a)s", "%(a)s"), ("SELECT '$1 @a', a @> b", None)]
+)
+def test_placeholders_of_another_style_are_seen(sql, foreign):
+    assert read_statement(sql).foreign == foreign
