@@ -152,6 +152,34 @@ def home(tmp_path, write):
 
 
 @pytest.fixture
+def home_of(tmp_path, write):
+    """home_of({file: definition, …}): a home whose webhook `/start` starts the flow «first»."""
+
+    def make(files: dict[str, dict], toml: str = "") -> Path:
+        home = tmp_path / "home"
+        write(home, "camshaft.toml", toml)
+        write(home, "triggers/start.json", {"trigger": {"type": "webhook", "path": "/start"}, "flow": "first"})
+        for name, definition in files.items():
+            write(home, name, definition)
+        return home
+
+    return make
+
+
+@pytest.fixture
+def start(client):
+    """start(daemon, body): post to `/start` → the event's id, and the run's."""
+
+    async def post(daemon, body=None) -> tuple[str, str]:
+        async with client.post(f"{daemon.hooks}/start", json=body or {"n": 1}) as answer:
+            assert answer.status == 202
+            said = await answer.json()
+        return said["event"], said["runs"][0]
+
+    return post
+
+
+@pytest.fixture
 async def daemon_of():
     """Start daemons; whatever is left of them at the end is killed."""
     started = []

@@ -9,6 +9,8 @@ from itertools import pairwise
 import aiohttp
 import pytest
 
+SIZES = [pytest.param(20, 2, id="2 kills"), pytest.param(60, 8, id="8 kills", marks=pytest.mark.slow)]
+
 
 def transform(expression: str, step: str = "make") -> dict:
     return {"id": step, "type": "transform", "transform": {"expression": expression}}
@@ -19,30 +21,8 @@ def follows(flow, then: str, mapping=None, **section) -> dict:
     return definition | ({} if mapping is None else {"inputMapping": mapping})
 
 
-@pytest.fixture
-def chained(tmp_path, write):
-    """chained({file: definition, …}): a home whose webhook `/start` starts the flow «first»."""
-
-    def make(files: dict[str, dict], toml: str = ""):
-        home = tmp_path / "home"
-        write(home, "camshaft.toml", toml)
-        write(home, "triggers/start.json", {"trigger": {"type": "webhook", "path": "/start"}, "flow": "first"})
-        for name, definition in files.items():
-            write(home, name, definition)
-        return home
-
-    return make
-
-
-async def start(client, daemon, body=None) -> tuple[str, str]:
-    async with client.post(f"{daemon.hooks}/start", json=body or {"n": 1}) as answer:
-        assert answer.status == 202
-        said = await answer.json()
-    return said["event"], said["runs"][0]
-
-
-async def test_three_flows_start_each_other_with_what_the_one_before_gave(chained, daemon_of, client, run_json):
-    home = chained(
+async def test_three_flows_start_each_other_with_what_the_one_before_gave(home_of, daemon_of, start, run_json):
+    home = home_of(
         {
             "flows/first.json": {"steps": [transform("({doubled: $.input.n * 2})")]},
             "flows/second.json": {"inputs": {"n": {"type": "number"}}, "steps": [transform("$.input.n + 1")]},
@@ -55,7 +35,7 @@ async def test_three_flows_start_each_other_with_what_the_one_before_gave(chaine
     )
     daemon = await daemon_of(home)
 
-    event, run = await start(client, daemon, {"n": 20})
+    event, run = await start(daemon, {"n": 20})
     await daemon.until("SELECT 1 FROM runs WHERE flow = 'third' AND status = 'completed'")
     runs = run_json("run", "list", "--chain", event, home=home)
     last = run_json("run", "show", runs[0]["run"], home=home)
@@ -77,8 +57,8 @@ async def test_three_flows_start_each_other_with_what_the_one_before_gave(chaine
     assert run_json("event", "list", "--chain", "evt_0", home=home) == []
 
 
-async def test_a_failure_starts_what_follows_failures_and_hands_it_the_error(chained, daemon_of, client):
-    home = chained(
+async def test_a_failure_starts_what_follows_failures_and_hands_it_the_error(home_of, daemon_of, start):
+    home = home_of(
         {
             "flows/first.json": {"steps": [{"id": "fetch", "type": "bash", "bash": {"command": "echo no luck >&2; exit 3"}}]},
             "flows/alarm.json": {"steps": [transform("$.input")]},
@@ -94,7 +74,7 @@ async def test_a_failure_starts_what_follows_failures_and_hands_it_the_error(cha
     )
     daemon = await daemon_of(home)
 
-    await start(client, daemon)
+    await start(daemon)
     ((inputs,),) = await daemon.until("SELECT inputs FROM runs WHERE flow = 'alarm'")
     await daemon.all_ended()
 
@@ -107,8 +87,8 @@ async def test_a_failure_starts_what_follows_failures_and_hands_it_the_error(cha
     ]
 
 
-async def test_a_loop_ends_at_its_limit_and_the_verdict_names_the_chain(chained, daemon_of, client, run):
-    home = chained(
+async def test_a_loop_ends_at_its_limit_and_the_verdict_names_the_chain(home_of, daemon_of, start, run):
+    home = home_of(
         {
             "flows/first.json": {"steps": [transform("1")]},
             "flows/second.json": {"steps": [transform("2")]},
@@ -120,7 +100,7 @@ async def test_a_loop_ends_at_its_limit_and_the_verdict_names_the_chain(chained,
     checked = run("validate", home)
     daemon = await daemon_of(home)
 
-    event, _ = await start(client, daemon)
+    event, _ = await start(daemon)
     await daemon.until("SELECT 1 FROM verdicts WHERE verdict = 'loop_refused'")
     await daemon.all_ended()
 
@@ -131,8 +111,8 @@ async def test_a_loop_ends_at_its_limit_and_the_verdict_names_the_chain(chained,
     assert f"run 6 in a row of the chain {event}" in run("event", "explain", refused[0], home=home).stdout
 
 
-async def test_a_storm_is_stopped_where_each_run_starts_two(chained, daemon_of, client):
-    home = chained(
+async def test_a_storm_is_stopped_where_each_run_starts_two(home_of, daemon_of, start):
+    home = home_of(
         {
             "flows/first.json": {"steps": [transform("1")]},
             "triggers/one.json": follows("first", "first"),
@@ -142,10 +122,10 @@ async def test_a_storm_is_stopped_where_each_run_starts_two(chained, daemon_of, 
     )
     daemon = await daemon_of(home)
 
-    event, _ = await start(client, daemon)
+    event, _ = await start(daemon)
     await daemon.until("SELECT 1 FROM verdicts WHERE verdict = 'loop_refused'")
     await daemon.all_ended()
-    other, _ = await start(client, daemon)
+    other, _ = await start(daemon)
     await daemon.until("SELECT 1 FROM runs WHERE chain = ? AND depth > 0", other)
     await daemon.all_ended()
 
@@ -156,9 +136,10 @@ async def test_a_storm_is_stopped_where_each_run_starts_two(chained, daemon_of, 
     assert f"the chain {event} has started 25 runs" in reason
 
 
-async def test_a_storm_is_stopped_across_kills_of_the_daemon(chained, daemon_of, client):
+@pytest.mark.slow
+async def test_a_storm_is_stopped_across_kills_of_the_daemon(home_of, daemon_of, start):
     """How many runs a chain has started is counted from the database where it still goes on."""
-    home = chained(
+    home = home_of(
         {
             "flows/first.json": {"steps": [{"id": "s", "type": "bash", "bash": {"command": "sleep 0.05"}}]},
             "triggers/one.json": follows("first", "first", on=["completed", "failed"]),
@@ -167,7 +148,7 @@ async def test_a_storm_is_stopped_across_kills_of_the_daemon(chained, daemon_of,
     )
     daemon = await daemon_of(home)
 
-    event, _ = await start(client, daemon)
+    event, _ = await start(daemon)
     for reached in (2, 5):
         await daemon.until("SELECT 1 FROM runs WHERE depth >= ?", reached)
         await daemon.kill()
@@ -178,13 +159,14 @@ async def test_a_storm_is_stopped_across_kills_of_the_daemon(chained, daemon_of,
     assert daemon.rows("SELECT chain, count(*), max(depth) FROM runs WHERE depth > 0 GROUP BY chain") == [(event, 8, 8)]
 
 
-async def test_kill_9_again_and_again_neither_loses_nor_doubles_a_link(chained, daemon_of):
+@pytest.mark.parametrize(("events", "kills"), SIZES)
+async def test_kill_9_again_and_again_neither_loses_nor_doubles_a_link(home_of, daemon_of, events, kills):
     """Each webhook starts a chain of four; whenever the process dies, each chain has its four runs in the end."""
-    events, kills, links = 60, 8, ("first", "second", "third", "fourth")
+    links = ("first", "second", "third", "fourth")
     step = {"id": "s", "type": "bash", "bash": {"command": "true"}}
     files = {f"flows/{flow}.json": {"steps": [transform("1"), step] if flow == "second" else [transform("1")]} for flow in links}
     files |= {f"triggers/to-{then}.json": follows(flow, then) for flow, then in pairwise(links)}
-    home = chained(files)
+    home = home_of(files)
     at = random.Random(3)
     state = {"daemon": await daemon_of(home)}
     acknowledged: set[str] = set()
@@ -219,8 +201,8 @@ async def test_kill_9_again_and_again_neither_loses_nor_doubles_a_link(chained, 
     assert daemon.rows("SELECT count(*) FROM events WHERE source = 'flow'") == [(3 * len(chains),)]
 
 
-async def test_runs_that_end_while_the_daemon_stops_are_followed_by_the_next_one(chained, daemon_of, client):
-    home = chained(
+async def test_runs_that_end_while_the_daemon_stops_are_followed_by_the_next_one(home_of, daemon_of, start):
+    home = home_of(
         {
             "flows/first.json": {"steps": [{"id": "s", "type": "bash", "bash": {"command": "touch ../began; sleep 0.5"}}]},
             "flows/second.json": {"steps": [transform("2")]},
@@ -228,7 +210,7 @@ async def test_runs_that_end_while_the_daemon_stops_are_followed_by_the_next_one
         }
     )
     daemon = await daemon_of(home)
-    await start(client, daemon)
+    await start(daemon)
     async with asyncio.timeout(60):
         while not (home / "began").exists():
             await asyncio.sleep(0.01)

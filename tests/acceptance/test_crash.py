@@ -8,8 +8,7 @@ import random
 import aiohttp
 import pytest
 
-EVENTS = 500
-KILLS = 10
+SIZES = [pytest.param(100, 3, id="3 kills"), pytest.param(500, 10, id="10 kills", marks=pytest.mark.slow)]
 
 
 @pytest.fixture
@@ -35,11 +34,12 @@ def home_with_effects(home, write):
     return home
 
 
-async def test_500_webhooks_and_ten_kills_lose_nothing_and_run_nothing_twice(home_with_effects, daemon_of):
+@pytest.mark.parametrize(("events", "kills"), SIZES)
+async def test_webhooks_under_kills_lose_nothing_and_run_nothing_twice(home_with_effects, daemon_of, events, kills):
     random_times = random.Random(2026)
     state = {"daemon": await daemon_of(home_with_effects)}
     acknowledged: dict[str, str] = {}  # event → run
-    numbers = iter(range(EVENTS))
+    numbers = iter(range(events))
 
     async def send_all():
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=20)) as session:
@@ -59,7 +59,7 @@ async def test_500_webhooks_and_ten_kills_lose_nothing_and_run_nothing_twice(hom
                     await asyncio.sleep(0.02)
 
     async def kill_again_and_again():
-        for _ in range(KILLS):
+        for _ in range(kills):
             await asyncio.sleep(random_times.uniform(0.0, 0.15))
             await state["daemon"].kill()
             state["daemon"] = await daemon_of(home_with_effects)
@@ -70,7 +70,7 @@ async def test_500_webhooks_and_ten_kills_lose_nothing_and_run_nothing_twice(hom
 
     runs = dict(daemon.rows("SELECT id, status FROM runs"))
     made_by = dict(daemon.rows("SELECT event, run FROM verdicts WHERE verdict = 'dispatched'"))
-    assert len(acknowledged) == EVENTS
+    assert len(acknowledged) == events
     assert all(made_by[event] == run for event, run in acknowledged.items())
     assert set(runs.values()) == {"completed"}
     assert len(set(made_by.values())) == len(made_by) == len(runs)

@@ -23,32 +23,6 @@ def hears(name, then: str, mapping=None, **section) -> dict:
     return definition | ({} if mapping is None else {"inputMapping": mapping})
 
 
-@pytest.fixture
-def home_of(tmp_path, write):
-    """home_of({file: definition, …}): a home whose webhook `/start` starts the flow «first»."""
-
-    def make(files: dict[str, dict], toml: str = ""):
-        home = tmp_path / "home"
-        write(home, "camshaft.toml", toml)
-        write(home, "triggers/start.json", {"trigger": {"type": "webhook", "path": "/start"}, "flow": "first"})
-        for name, definition in files.items():
-            write(home, name, definition)
-        return home
-
-    return make
-
-
-@pytest.fixture
-def start(client):
-    async def post(daemon, body=None) -> tuple[str, str]:
-        async with client.post(f"{daemon.hooks}/start", json=body or {"n": 1}) as answer:
-            assert answer.status == 202
-            said = await answer.json()
-        return said["event"], said["runs"][0]
-
-    return post
-
-
 async def test_an_event_starts_the_flows_that_hear_it_and_belongs_to_the_chain(home_of, daemon_of, start, run_json):
     home = home_of(
         {
