@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from daemon.config import FILE, Config, read_section
+from flows.connectors.settings import CONNECTORS, ConnectorSettings, settings_class
 from flows.errors import DefinitionError, Problem
 from flows.step import StepKind
 from flows.steps import SETTINGS_OF, STEP_KINDS, make_kinds
@@ -21,7 +22,7 @@ ELSEWHERE = {  # fields of a source's settings that another section sets
 def configured_kinds(config: Config) -> dict[str, StepKind]:
     """One instance of each kind of step. Raises DefinitionError with every setting of a step or a source that is wrong.
 
-    A source's section is checked also where no trigger uses the source yet.
+    A source's section, and a connector's, is checked also where nothing uses it yet.
     """
     problems: list[Problem] = []
     settings = {}
@@ -34,9 +35,13 @@ def configured_kinds(config: Config) -> dict[str, StepKind]:
         if kind.replace("-", "_") in config.sources:
             with _gathered(problems):
                 source_settings(config, kind)
+    sections = {f"steps.{name.replace('-', '_')}": section for name, section in settings.items()}
+    for name in config.connectors:
+        with _gathered(problems):
+            sections[f"connectors.{name}"] = read_section(settings_class(name), config, "connectors", name)
     if problems:
         raise DefinitionError(*problems)
-    return make_kinds(settings)
+    return make_kinds({**settings, CONNECTORS: ConnectorSettings(sections=sections)})
 
 
 def source_settings(config: Config, kind: str) -> Any:

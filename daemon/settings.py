@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from daemon.config import Address, Config, hidden, read_section
 from daemon.kinds import ELSEWHERE, source_settings
+from flows.connectors.settings import SETTINGS, settings_class
 from flows.steps import SETTINGS_OF, STEP_KINDS
 from triggers.sources import SOURCES
 
@@ -30,6 +31,8 @@ def _sections(config: Config) -> Iterator[tuple[str, BaseModel]]:
         if name not in SETTINGS_OF:
             section = name.replace("-", "_")
             yield f"steps.{section}", read_section(step.Settings, config, "steps", section)
+    for name in SETTINGS:
+        yield f"connectors.{name}", read_section(settings_class(name), config, "connectors", name)
 
 
 def _rows(config: Config, name: str, section: BaseModel) -> Iterator[dict[str, Any]]:

@@ -58,6 +58,7 @@ def needs(flow: Flow) -> dict[str, Any]:
         "python": "python" in kinds,
         "actionApi": bool(kinds & {"action", "paginate"}),
         "secrets": sorted({name for step in steps for part in parts_of(step.prepared) for name in getattr(part, "secrets", ())}),
+        "destinations": sorted({step.prepared.destination for step in steps if step.kind == "output"}),
         "env": sorted({name for step in steps for name in _variables(step)}),
         "flows": list(flow.subflows),
         "flowsMadeAtRun": any(step.kind == "flow" and _section(step).get("key") not in flow.subflows for step in steps),

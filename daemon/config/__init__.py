@@ -12,12 +12,13 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from daemon.config.layers import CODE, FILE, PREFIX, Layer, Layers, Origin, Place, read_layers
-from daemon.config.model import SOURCE_SECTIONS, STEP_SECTIONS, Address, Config, read_address
+from daemon.config.model import CONNECTOR_SECTIONS, SOURCE_SECTIONS, STEP_SECTIONS, Address, Config, read_address
 from daemon.errors import HomeError
 from flows.errors import DefinitionError, Problem
 from flows.suggest import did_you_mean, validation_problems
 
 __all__ = [
+    "CONNECTOR_SECTIONS",
     "FILE",
     "SOURCE_SECTIONS",
     "STEP_SECTIONS",
@@ -105,7 +106,7 @@ def _unknown_names(layers: Layers) -> list[Problem]:
     """Refuse [sources.webhok], and a variable or a credential of ours that sets nothing: they would be silently without effect."""
     problems = []
     for layer in layers.layers:
-        for section, known in (("sources", SOURCE_SECTIONS), ("steps", STEP_SECTIONS)):
+        for section, known in (("sources", SOURCE_SECTIONS), ("steps", STEP_SECTIONS), ("connectors", CONNECTOR_SECTIONS)):
             for name in _table(layer.values.get(section)):
                 if name not in known:
                     said = f"there is no section «{section}.{name}»"

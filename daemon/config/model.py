@@ -23,12 +23,13 @@ from daemon.location import Location, PostgresqlUrl
 from flows.errors import DefinitionError
 from triggers.zones import parse_zone
 
-# The sections of parts, by the words of their types. A test holds them against SOURCES and STEP_KINDS, which are too heavy to load here.
+# The sections of parts, by the words of their types. A test holds them against the registries, which are too heavy to load here.
 SOURCE_SECTIONS = ("webhook", "schedule", "file_watch", "flow", "event")
 STEP_SECTIONS = (
     "action", "bash", "code", "python", "http", "transform", "condition", "parallel", "loop", "while", "flow", "file_read", "file_write", "emit",
     "prompt", "wait",
 )  # fmt: skip
+CONNECTOR_SECTIONS = ("slack", "webhook")
 
 
 class Address(NamedTuple):
@@ -204,6 +205,7 @@ class Config(BaseSettings):
     env: EnvConfig = EnvConfig()
     sources: dict[str, dict[str, Any]] = Field(default={}, description="[sources.webhook] …: each source checks its own")
     steps: dict[str, dict[str, Any]] = Field(default={}, description="[steps.bash] …: each kind of step checks its own")
+    connectors: dict[str, dict[str, Any]] = Field(default={}, description="[connectors.webhook] …: each checks its own")
 
     @classmethod
     def settings_customise_sources(

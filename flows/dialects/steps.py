@@ -281,7 +281,12 @@ class Lowering:
         return written[kind.section]
 
     def prepare(self, kind: StepKind, section: Any, place: Place) -> Any:
-        spec = self.read(section, kind.Spec, place)
+        spec_of = getattr(kind, "spec_of", None)  # of kinds whose fields depend on one of them
+        try:
+            spec = self.read(section, kind.Spec if spec_of is None else spec_of(section), place)
+        except DefinitionError as error:
+            self.take(error, *place)
+            return None
         if spec is None:
             return None
         load = Load(

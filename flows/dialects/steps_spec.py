@@ -13,7 +13,6 @@ LATER_KINDS = frozenset(
     {
         "approval",
         "data_source",
-        "output",
         "wait_for_event",
     }
 )

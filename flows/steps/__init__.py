@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from flows.connectors.settings import CONNECTORS
 from flows.steps.action import ActionKind
 from flows.steps.bash import Bash
 from flows.steps.code_ import Code
@@ -14,6 +15,7 @@ from flows.steps.file_write import FileWrite
 from flows.steps.flow import SubFlow
 from flows.steps.http_request import Http
 from flows.steps.loop import Loop
+from flows.steps.output import OutputKind
 from flows.steps.paginate import Paginate
 from flows.steps.parallel import Parallel
 from flows.steps.prompt import Prompt
@@ -40,6 +42,7 @@ STEP_KINDS: dict[str, Any] = {  # name → class; each is made with its Settings
     SubFlow.name: SubFlow,
     Http.name: Http,
     Loop.name: Loop,
+    OutputKind.name: OutputKind,
     Paginate.name: Paginate,
     Parallel.name: Parallel,
     Prompt.name: Prompt,
@@ -49,7 +52,10 @@ STEP_KINDS: dict[str, Any] = {  # name → class; each is made with its Settings
     While.name: While,
 }
 
-SETTINGS_OF = {Paginate.name: ActionKind.name}  # kinds that have no section of their own in the config, but another kind's
+SETTINGS_OF = {  # kinds that have no section [steps.…] of their own in the config, but another kind's, or those of connectors
+    Paginate.name: ActionKind.name,
+    OutputKind.name: CONNECTORS,
+}
 
 
 def make_kinds(settings: Mapping[str, BaseModel] | None = None) -> dict[str, StepKind]:

@@ -83,14 +83,14 @@ class FileWrite:
                 code="TEXT_ENCODING",
                 retryable=False,
             ) from error
-        await asyncio.to_thread(_write, path, data, append=prepared.append)
+        await asyncio.to_thread(write_file, path, data, append=prepared.append)
         return Output({"path": str(path), "bytesWritten": len(data)})
 
     async def close(self) -> None:
         """Nothing is shared between attempts."""
 
 
-def _write(path: Path, data: bytes, *, append: bool) -> None:
+def write_file(path: Path, data: bytes, *, append: bool) -> None:
     """Blocks until the data is on disk. Raises StepError with a code for each way it can fail."""
     try:
         target = Path(os.path.realpath(path))  # a symbolic link stays one: what it leads to is written

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import time
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlencode
 
@@ -16,8 +14,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from flows.errors import DefinitionError, Problem, StepError
 from flows.selector import MISSING
 from flows.step import Load, Output, Scope
-from flows.steps.checked_text import CheckedText, Reference, collected, compile_text
+from flows.steps.checked_text import CheckedText, Reference, collected
 from flows.steps.http_exchange import Client, Request
+from flows.steps.http_headers import CONTROL, compile_named, header_problems, header_text, token
 from flows.steps.http_response import (
     Answer,
     Expect,
@@ -30,21 +29,12 @@ from flows.steps.http_response import (
     value_of,
     without,
 )
-from flows.steps.http_url import check_url, judge_value
+from flows.steps.http_url import compile_url, made_url
 from flows.steps.json_text import json_text
 from flows.template import as_text
 from flows.value import Value, compile_value
 
 METHODS_WITH_KEY = ("POST", "PATCH")  # PUT and DELETE mean the same when they are repeated
-CONNECTION_HEADERS = ("content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer")
-_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+\Z")
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
-
-
-def _token(text: str) -> str:
-    if not _TOKEN.match(text):
-        raise ValueError(f"«{text[:40]}» has characters that cannot stand there")
-    return text
 
 
 class SecretName(BaseModel):
@@ -63,7 +53,7 @@ class HttpAuth(BaseModel):
     type: Literal["bearer", "basic", "header"] = Field(description="bearer: Authorization: Bearer …; header: a header of its own")
     secret: str | SecretName = Field(description="the secret's name")
     username: str | None = Field(default=None, description="of basic, as text with {{ }}")
-    header: Annotated[str, AfterValidator(_token)] | None = Field(default=None, description="of header: its name")
+    header: Annotated[str, AfterValidator(token)] | None = Field(default=None, description="of header: its name")
 
     @property
     def secret_name(self) -> str:
@@ -84,7 +74,7 @@ class HttpSpec(BaseModel):
     model_config = ConfigDict(extra="forbid", populate_by_name=True, strict=True, frozen=True)
 
     url: str = Field(min_length=1, description="as text with {{ }}, or a $. path")
-    method: Annotated[str, AfterValidator(_token)] = Field(default="GET", description="any; written in capitals")
+    method: Annotated[str, AfterValidator(token)] = Field(default="GET", description="any; written in capitals")
     headers: dict[str, Any] = Field(default_factory=dict, description="name: value; null leaves one out")
     query: dict[str, Any] = Field(default_factory=dict, description="name: value; a list repeats it, null leaves it out")
     body: Any = Field(default=None, description="a JSON value")
@@ -158,10 +148,10 @@ class Http:
 
     def prepare(self, spec: HttpSpec, load: Load) -> Exchange:
         problems: list[Problem] = []
-        url = collected(problems, ("url",), lambda: _compile_url(spec.url, load))
-        headers = _values(problems, "headers", spec.headers)
-        query = _values(problems, "query", spec.query)
-        problems += _header_problems(spec.headers)
+        url = collected(problems, ("url",), lambda: compile_url(spec.url, load))
+        headers = compile_named(problems, "headers", spec.headers)
+        query = compile_named(problems, "query", spec.query)
+        problems += header_problems(spec.headers)
         kind, body = _body(problems, spec)
         username = collected(problems, ("auth", "username"), lambda: compile_value(spec.auth and spec.auth.username))
         expect = Expect(())
@@ -202,45 +192,6 @@ class Http:
         await self._client.close()
 
 
-def _compile_url(text: str, load: Load) -> CheckedText:
-    compiled = compile_text(text)
-    first = compiled.literals[0]
-    if first is not None and not re.match(r"https?://", first):
-        raise DefinitionError.at(
-            (), f"the url begins with «{first[:20]}»", "it must begin with http:// or https://, or with a value"
-        )
-    if not compiled.references and len(compiled.literals) == 1 and first is not None:
-        try:
-            check_url(first)
-        except StepError as error:
-            raise DefinitionError.at((), str(error)) from error
-    for placeholder in compiled.placeholders:
-        if not placeholder.pipes and placeholder.offset > 0:
-            load.warn(("url",), f"{placeholder.source} is put into a url as it is", f"write {_piped(placeholder.source)}")
-    return compiled
-
-
-def _piped(source: str) -> str:
-    return f"{source.removesuffix('}}').rstrip()} | url}}}}"
-
-
-def _values(problems: list[Problem], field: str, written: Mapping[str, Any]) -> tuple[tuple[str, Value], ...]:
-    compiled = (
-        (name, collected(problems, (field, name), partial(compile_value, raw, lenient=True))) for name, raw in written.items()
-    )
-    return tuple((name, value) for name, value in compiled if value is not None)
-
-
-def _header_problems(headers: Mapping[str, Any]) -> list[Problem]:
-    problems = [Problem(("headers", name), f"«{name[:40]}» is no header name") for name in headers if not _TOKEN.match(name)]
-    problems += [
-        Problem(("headers", name), f"{name} is set by the connection itself")
-        for name in headers
-        if name.lower() in CONNECTION_HEADERS
-    ]
-    return problems
-
-
 def _body(problems: list[Problem], spec: HttpSpec) -> tuple[Literal["none", "json", "text", "form"], Value | None]:
     given = [
         name
@@ -262,7 +213,7 @@ def _request(prepared: Exchange, scope: Scope) -> tuple[Request, tuple[str, ...]
     for name, value in prepared.headers:
         made = value.make(scope.names)
         if made is not None and made is not MISSING:
-            headers[name] = _header_text(name, made)
+            headers[name] = header_text(name, made)
     given = {name.lower() for name, _ in prepared.headers}
     if prepared.method in METHODS_WITH_KEY and "idempotency-key" not in given:
         headers["Idempotency-Key"] = scope.idempotency_key
@@ -290,11 +241,7 @@ def _request(prepared: Exchange, scope: Scope) -> tuple[Request, tuple[str, ...]
 
 
 def _address(prepared: Exchange, names: Mapping[str, Any]) -> str:
-    def judge(number: int, before: str, text: str, pipe: str | None) -> str | None:
-        return None if prepared.url.whole is not None and number == 0 else judge_value(before, text, pipe)
-
-    url = prepared.url.make(names, judge, lambda number: f"write {_piped(prepared.url.shown(number).partition('|')[0])}")
-    check_url(url)
+    url = made_url(prepared.url, names)
     pairs: list[tuple[str, str]] = []
     for name, value in prepared.query:
         made = value.make(names)
@@ -329,25 +276,16 @@ def _encoded(prepared: Exchange, names: Mapping[str, Any]) -> tuple[str | None, 
         raise StepError("the body has half a character (a lone surrogate)", code="TEXT_ENCODING", retryable=False) from error
 
 
-def _header_text(name: str, value: Any) -> str:
-    """One line: a value with a line break would become headers of its own."""
-    text = as_text(value).strip(" \t")
-    if isinstance(value, (dict, list)) or _CONTROL.search(text):
-        said = "a list or an object" if isinstance(value, (dict, list)) else "a line break or another control character"
-        raise StepError(f"the value of the header {name} is or has {said}", code="BAD_HEADER", retryable=False)
-    return text
-
-
 def _credentials(auth: HttpAuth, username: Value, scope: Scope) -> tuple[str, str, tuple[str, ...]]:
     """The header's name and text, and every form in which the secret could come back."""
     name = auth.secret_name
     secret = scope.secret(name).rstrip("\r\n")  # secrets are kept in files, which end with a line break
-    if not secret or _CONTROL.search(secret):
+    if not secret or CONTROL.search(secret):
         said = "is empty" if not secret else "has a line break or another control character"
         raise StepError(f"the secret {name} {said}", code="SECRET_UNUSABLE", retryable=False)
     forms = [secret, json_text(secret)[1:-1], urlencode({"": secret})[1:]]
     if auth.type == "basic":
-        user = _header_text("username", username.make(scope.names))
+        user = header_text("username", username.make(scope.names))
         if ":" in user:
             raise StepError("a user name with a : cannot be sent with basic auth", code="BAD_HEADER", retryable=False)
         packed = b64encode(f"{user}:{secret}".encode()).decode()

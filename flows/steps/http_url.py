@@ -3,14 +3,54 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from flows.errors import StepError
+from flows.errors import DefinitionError, StepError
+from flows.steps.checked_text import CheckedText, compile_text
+
+if TYPE_CHECKING:
+    from flows.step import Load
 
 MAX_URL_CHARACTERS = 8192  # servers refuse longer ones, with answers that do not say why
 _PLAIN = frozenset("-._~!$'()*,;:")  # beside letters and digits: what means nothing to a URL in any part of it
 _REFUSED = re.compile(r"[\x00-\x20\x7f-\x9f\\\ud800-\udfff]")
+
+
+def compile_url(text: str, load: Load) -> CheckedText:
+    """Raises DefinitionError with an empty path; warns of values that are put in as they are."""
+    compiled = compile_text(text)
+    first = compiled.literals[0]
+    if first is not None and not re.match(r"https?://", first):
+        raise DefinitionError.at(
+            (), f"the url begins with «{first[:20]}»", "it must begin with http:// or https://, or with a value"
+        )
+    if not compiled.references and len(compiled.literals) == 1 and first is not None:
+        try:
+            check_url(first)
+        except StepError as error:
+            raise DefinitionError.at((), str(error)) from error
+    for placeholder in compiled.placeholders:
+        if not placeholder.pipes and placeholder.offset > 0:
+            load.warn(("url",), f"{placeholder.source} is put into a url as it is", f"write {piped(placeholder.source)}")
+    return compiled
+
+
+def piped(source: str) -> str:
+    """The placeholder with the pipe that makes any value fit."""
+    return f"{source.removesuffix('}}').rstrip()} | url}}}}"
+
+
+def made_url(url: CheckedText, names: Mapping[str, Any]) -> str:
+    """The address with its values. Raises StepError UNSAFE_INTERPOLATION, TEMPLATE_MISSING, BAD_URL."""
+
+    def judge(number: int, before: str, text: str, pipe: str | None) -> str | None:
+        return None if url.whole is not None and number == 0 else judge_value(before, text, pipe)
+
+    made = url.make(names, judge, lambda number: f"write {piped(url.shown(number).partition('|')[0])}")
+    check_url(made)
+    return made
 
 
 def judge_value(before: str, text: str, pipe: str | None) -> str | None:

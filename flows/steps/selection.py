@@ -58,7 +58,7 @@ class Selection:
         seen = {**names, **dict.fromkeys(ROW, row)}
         try:
             if self.filter is None or self.filter.test(seen):
-                kept.append(_made(self.map, seen) if self.maps else row)
+                kept.append(make_shape(self.map, seen) if self.maps else row)
         except ExpressionError as error:
             raise StepError(f"row {number}: {error}", code=error.code, retryable=False) from error
 
@@ -89,13 +89,14 @@ def _compile_text(text: str, roots: frozenset[str], path: tuple[str | int, ...])
         raise error.under(*path) from None
 
 
-def _made(shape: Shape, names: Mapping[str, Any]) -> Any:
+def make_shape(shape: Shape, names: Mapping[str, Any]) -> Any:
+    """A row in its new form; `names` has the row's own. Raises ExpressionError."""
     if isinstance(shape, Expression):
         return to_json(shape.evaluate(names))
     if isinstance(shape, dict):
-        return {key: _made(each, names) for key, each in shape.items()}
+        return {key: make_shape(each, names) for key, each in shape.items()}
     if isinstance(shape, list):
-        return [_made(each, names) for each in shape]
+        return [make_shape(each, names) for each in shape]
     return shape
 
 

@@ -396,5 +396,6 @@ def test_a_flow_is_shown_with_its_inputs_its_kinds_and_what_it_needs(run_json, t
         "secrets": ["API_KEY"],
         "env": ["REGION"],
         "flows": ["inner"],
+        "destinations": [],
         "flowsMadeAtRun": True,
     }

@@ -8,9 +8,19 @@ from typing import ClassVar
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from daemon.config import SOURCE_SECTIONS, STEP_SECTIONS, Address, hidden, read_address, read_config, read_section
+from daemon.config import (
+    CONNECTOR_SECTIONS,
+    SOURCE_SECTIONS,
+    STEP_SECTIONS,
+    Address,
+    hidden,
+    read_address,
+    read_config,
+    read_section,
+)
 from daemon.errors import HomeError
 from daemon.kinds import configured_kinds
+from flows.connectors.settings import SETTINGS as CONNECTORS
 from flows.errors import DefinitionError
 from flows.steps import SETTINGS_OF, STEP_KINDS
 from triggers.sources import SOURCES
@@ -312,6 +322,7 @@ def test_a_part_checks_its_own_section_at_its_line(home):
 def test_the_sections_of_parts_are_those_of_the_parts_there_are():
     assert set(SOURCE_SECTIONS) == {name.replace("-", "_") for name in SOURCES}
     assert set(STEP_SECTIONS) == {name.replace("-", "_") for name in STEP_KINDS.keys() - SETTINGS_OF.keys()}
+    assert set(CONNECTOR_SECTIONS) == set(CONNECTORS)
 
 
 def test_kinds_of_steps_get_their_sections(home):

@@ -18,13 +18,16 @@ from pydantic import BaseModel
 from daemon import worker
 from daemon.admin.routes import ROUTES
 from daemon.cli.main import COMMANDS
-from daemon.config import SOURCE_SECTIONS, STEP_SECTIONS, Address, Config, read_config
+from daemon.config import CONNECTOR_SECTIONS, SOURCE_SECTIONS, STEP_SECTIONS, Address, Config, read_config
 from daemon.errors import DaemonError
 from daemon.kinds import configured_kinds
 from daemon.metrics import result
 from daemon.store.rows import Run
 from daemon.store.tables import metadata, schema_version
 from flows.attempt import Attempt, AttemptStatus
+from flows.connectors.destinations import DESTINATIONS, destination_class
+from flows.connectors.settings import SETTINGS as CONNECTORS
+from flows.connectors.settings import settings_class
 from flows.dialects import load_flow
 from flows.dialects.steps_spec import LATER_FIELDS, LATER_KINDS, FlowSpec, MetricsSpec, OnErrorSpec, StepSpec, fields_of
 from flows.document import read_document
@@ -91,6 +94,7 @@ SETTINGS = {
     **{name: field.annotation for name, field in Config.model_fields.items() if isinstance(field.annotation, type)},
     **{f"sources.{kind.replace('-', '_')}": source_class(kind).Settings for kind in SOURCES},
     **{f"steps.{name.replace('-', '_')}": kind.Settings for name, kind in STEP_KINDS.items() if name not in SETTINGS_OF},
+    **{f"connectors.{name}": settings_class(name) for name in CONNECTORS},
 }
 SETTINGS = {name: model for name, model in SETTINGS.items() if issubclass(model, BaseModel) and model.model_fields}
 
@@ -118,9 +122,8 @@ def test_every_setting_of_a_section_stands_in_the_documents_with_its_default(nam
 
 def test_no_section_stands_in_the_documents_that_is_not_there():
     assert set(re.findall(r"^## \[(.+)\]$", text("docs/configuration.md"), re.MULTILINE)) == set(SETTINGS)
-    assert {f"sources.{name}" for name in SOURCE_SECTIONS} | {f"steps.{name}" for name in STEP_SECTIONS} >= {
-        name for name in SETTINGS if "." in name
-    }
+    sections = {"sources": SOURCE_SECTIONS, "steps": STEP_SECTIONS, "connectors": CONNECTOR_SECTIONS}
+    assert {f"{part}.{name}" for part, names in sections.items() for name in names} >= {name for name in SETTINGS if "." in name}
 
 
 @pytest.mark.parametrize(("variable", "value"), re.findall(r"`(CAMSHAFT_\w+__\w+)=([^`]+)`", text("docs/configuration.md")))
@@ -284,6 +287,13 @@ def test_every_kind_of_step_is_described_with_its_fields(name):
     assert kind.section == name or f"`{kind.section}`" in part
 
 
+@pytest.mark.parametrize("name", DESTINATIONS)
+def test_every_destination_is_described_with_its_fields(name):
+    fields = set(fields_of(destination_class(name).Spec)) - set(fields_of(STEP_KINDS["output"].Spec))
+
+    assert fields == {word for word in words(section("docs/connectors.md", f"### To {name}")) if word in fields}
+
+
 def test_every_documented_behaviour_names_a_test_that_is_there():
     tests = {
         name
@@ -365,6 +375,7 @@ OF_DEFINITIONS = re.compile(
 def test_every_code_of_a_failed_step_or_run_is_in_the_table():
     places = (
         "flows/steps",
+        "flows/connectors",
         "flows/script",
         "flows/connectors",
         "flows/trial.py",

@@ -77,6 +77,7 @@ CASES = {  # kind → its section, and where the value must come out
     "flow": ({"key": "inner", "inputs": {"x": "$.input.x"}}, "$.steps.a.output.inner.output"),
     "http": ({"url": "URL", "method": "POST", "body": {"value": "$.input.x"}}, "$.steps.a.output.value"),
     "loop": ({"over": ["$.input.x"], "steps": [calc("inner", "$.loop.item")]}, "$.steps.inner.output"),
+    "output": ({"destination": "file", "path": "made.json", "data": {"value": "$.input.x"}}, None),
     "paginate": (PAGES, "$.steps.a.output[0]"),
     "parallel": ({"steps": [SAME]}, "$.steps.inner.output"),
     "python": ({"module": "same.py", "input": "$.input.x"}, "$.steps.a.output"),
@@ -105,7 +106,7 @@ async def test_hostile_values_arrive_as_data_at_every_kind_of_step(kind, value, 
 
     assert ended.status == "completed", ended.error
     out = given[0].data["value"] if given else ended.output
-    assert (json.loads((tmp_path / "made.json").read_text())["value"] if kind == "file-write" else out) == value
+    assert (json.loads((tmp_path / "made.json").read_text())["value"] if kind in {"file-write", "output"} else out) == value
     assert not (tmp_path / "ran").exists()
     for each in kinds.values():
         await each.close()
