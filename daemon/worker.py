@@ -26,6 +26,7 @@ from daemon.store.rows import LIVE, FollowUp, Run, RunStatus, Version
 from daemon.stream import Stream
 from daemon.told import run_told
 from flows.attempt import Attempt
+from flows.control import Control
 from flows.dialects import load_flow
 from flows.errors import DefinitionError
 from flows.executor import World, execute
@@ -192,7 +193,10 @@ class Worker:
     async def execute(self, run: Run, flow: Flow) -> None:
         """Execute a run that is ours, go on with it where it stands, and submit how it ended."""
         recorder = self._begin(run)
-        work = execute(flow, run.inputs, run_id=run.id, world=self._world, record=recorder, recorded=run.attempts)
+        control = Control(started_at=run.started_at, leaving=self._is_stopping)
+        work = execute(
+            flow, run.inputs, run_id=run.id, world=self._world, record=recorder, recorded=run.attempts, control=control
+        )
         await self._see_through(run, recorder, work)
 
     async def _see_through(self, run: Run, recorder: Recorder, work: Awaitable[Ended]) -> None:
@@ -330,8 +334,9 @@ def _rest(work: Coroutine[Any, Any, Ended], turn: Any) -> Generator[Any, Any, En
 
 
 def is_plain(graph: Graph, plain: frozenset[str]) -> bool:
-    """Whether a run of this graph is a call: only plain kinds of steps, and no waits between tries."""
-    return graph.timeout_s is None and all(step.kind in plain and step.retry == ONCE for step in graph.steps)
+    """Whether a run of this graph is a call: only plain kinds of steps, no waits between tries, and nothing that follows."""
+    limited = graph.timeout_s is not None or graph.handlers is not None
+    return not limited and all(step.kind in plain and step.retry == ONCE for step in graph.steps)
 
 
 def _defect(run: Run, error: Exception) -> Ended:

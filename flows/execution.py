@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from flows.body import run_body
+from flows.control import Cut, Limit, is_cut
 from flows.errors import StepError
 from flows.expression import UNDEFINED, to_json
 from flows.front import Front
 from flows.recovery import rebuilt_error
-from flows.results import Result, answer, as_step_error, borrowed, milliseconds, restored, skipped
+from flows.results import Result, answer, as_step_error, borrowed, restored, skipped
 from flows.step import Ended, Output
 from flows.trial import Trial
 from flows.view import Failure, StandIn, View
@@ -20,11 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flows.attempt import Attempt
+    from flows.control import Control
     from flows.flow import Flow
     from flows.graph import Graph, Step
     from flows.world import Run
 
-MAX_DEPTH = 16  # sub-flows inside sub-flows: a flow that calls itself ends here
 SKIPPED_ITSELF = frozenset({"IF_FALSE", "UNLESS_TRUE"})
 
 
@@ -32,15 +35,25 @@ class Execution:
     """Runs one graph once. Everything happens on the loop's thread, so counters need no lock."""
 
     def __init__(
-        self, run: Run, graph: Graph, view: View, *, subflows: Mapping[str, Flow], prefix: str = "", depth: int = 0
+        self,
+        run: Run,
+        graph: Graph,
+        view: View,
+        *,
+        subflows: Mapping[str, Flow],
+        prefix: str = "",
+        depth: int = 0,
+        closed: bool = False,
     ) -> None:
         self._run = run
-        self._graph = graph
-        self._view = view
+        self.graph = graph
+        self.view = view
+        self.closed = closed  # nothing new may start: what is recorded is taken, and what is left of it is cut off
+        self._is_cut = False  # something would have started
         self._names = view.names()
-        self._subflows = subflows  # pinned by the flow whose steps these are
+        self.subflows = subflows  # pinned by the flow whose steps these are
         self._prefix = prefix  # of the paths of its steps: "", "each[3].", "enrich/"
-        self._depth = depth  # of sub-flows around it
+        self.depth = depth  # of sub-flows around it
         self._front = Front(graph)
         self._data: list[Any] = [view.data] * len(graph.steps)  # what each settled step hands on
         self._stand_ins: dict[int, StandIn] = {}  # fallbacks that were called
@@ -50,26 +63,38 @@ class Execution:
         self.failure: Failure | None = None
         self.results: dict[str, Result] = {}  # of its steps, and of those of bodies that share its view
 
-    async def run(self, timeout_s: float | None = None) -> Ended:
+    async def run(self, limit: Limit | None = None) -> Ended:
         """On return every step has settled, or nothing new may start and nothing runs. A cancel reaches all children.
 
-        `timeout_s` is what is left to the whole; the graph's own timeout counts as well.
+        Without a limit the graph's own timeout counts, from where it began. Raises Cut where it is closed, and not all is recorded.
         """
-        limits_s = [limit_s for limit_s in (timeout_s, self._graph.timeout_s) if limit_s is not None]
-        if not limits_s:
+        limit = limit or self.own_limit()
+        if limit is None:
             await self._run_all()
             return self._ended()
+        closed, self.closed = self.closed, self.closed or limit.left_s <= 0
         inner = self._run.rest.clock_runs() if self._prefix else nullcontext()  # who resumes a run knows when the whole began
         try:
-            async with asyncio.timeout(min(limits_s)) as limit:
+            async with asyncio.timeout(limit.left_s if limit.left_s > 0 else None) as timer:
                 with inner:
                     await self._run_all()
-        except TimeoutError:
-            if not limit.expired():
+        except Cut:
+            if closed:
                 raise
-            message = f"the flow took longer than its timeout of {milliseconds(min(limits_s))} ms"
-            self.failure = Failure(None, StepError(message, code="FLOW_TIMEOUT"))
+            self.failure = Failure(None, limit.error())
+        except TimeoutError:
+            if not timer.expired():
+                raise
+            self.failure = Failure(None, limit.error())
         return self._ended()
+
+    def own_limit(self) -> Limit | None:
+        if self.graph.timeout_s is None:
+            return None
+        return Limit.of(self.graph.timeout_s, self._run.begun_at(self._prefix), self.now())
+
+    def now(self) -> float:
+        return self._run.world.clock()
 
     async def _run_all(self) -> None:
         try:
@@ -78,6 +103,8 @@ class Execution:
         except BaseException:
             await self._abandon()
             raise
+        if self._is_cut:
+            raise Cut
 
     def _ended(self) -> Ended:
         if self.failure is None:
@@ -89,7 +116,7 @@ class Execution:
         return Ended("failed", self.results, None, str(self.failure), self.failure.error.code)
 
     def _output(self) -> Any:
-        graph = self._graph
+        graph = self.graph
         if graph.output is not None:
             return to_json(graph.output.needed(self._names))
         for step in reversed(graph.steps):
@@ -103,7 +130,7 @@ class Execution:
         if self._broken is not None:
             raise self._broken
         ready, tasks, run = self._front.ready, self._tasks, self._run
-        limit = self._graph.max_concurrent
+        limit = self.graph.max_concurrent
         while ready and (limit is None or len(tasks) < limit):
             self._start(ready.popleft())
             if run.turn_is_over():
@@ -129,16 +156,19 @@ class Execution:
                 continue
 
     def _start(self, position: int) -> None:
-        graph = self._graph
+        graph = self.graph
         step = graph.steps[position]
         stand_in = self._stand_ins.get(position)
         if stand_in is not None:
             if stand_in.begun:
                 return
             stand_in.begun = True
-        elif self.failure is not None and graph.on_failure == "stop":
+        elif self.failure is not None and graph.on_failure == "stop" and not self.closed:
             return
         trial = self._trial(position, step, stand_in)
+        if self.closed and not self._run.recorded.touches(trial.path):
+            self._is_cut = True
+            return
         dead = None if stand_in is not None else self._front.why_dead(position)
         if dead is not None:
             self._skip(position, trial, dead)
@@ -150,15 +180,15 @@ class Execution:
             self._ask(position, trial)
 
     def _trial(self, position: int, step: Step, stand_in: StandIn | None) -> Trial:
-        sources = self._graph.sources[position]
+        sources = self.graph.sources[position]
         names = self._names
         if sources or stand_in is not None:
             names = names.copy()
             data = self._data[sources[0]] if len(sources) == 1 else self._merged(position)
             names["data"] = names["output"] = data if stand_in is None else stand_in.data
-        trial = Trial(self._run, step, self._prefix + step.id, names, self._graph.folder)
+        trial = Trial(self._run, step, self._prefix + step.id, names, self.graph.folder)
         if trial.kind.container:
-            trial.run_body = partial(self._run_body, trial)
+            trial.run_body = partial(run_body, self, trial)
             trial.show = partial(self._show, step.id)
             trial.find_flow = self._find_flow
         elif trial.kind.effects and stand_in is None and not self._prefix and self._leads_nowhere(position):
@@ -167,13 +197,13 @@ class Execution:
 
     def _merged(self, position: int) -> Any:
         """What a step with several sources is given."""
-        if not self._graph.merge:
+        if not self.graph.merge:
             return UNDEFINED
         return {f"input_{number}": self._data[source] for number, source in self._front.live_sources(position)}
 
     def _find_flow(self, key: str) -> Flow:
         """The version that is pinned; where none is (the key was computed), the one that is in force."""
-        return self._subflows.get(key) or self._run.world.find_flow(key)
+        return self.subflows.get(key) or self._run.world.find_flow(key)
 
     def _ask(self, position: int, trial: Trial) -> None:
         """Run a step, or skip it: its own condition says."""
@@ -195,6 +225,9 @@ class Execution:
 
     def _begin(self, position: int, trial: Trial, error: StepError | None = None) -> None:
         """Start its attempts; with an error, its retry waits first."""
+        if self.closed and not (trial.kind.container and self._run.recorded.reaches_into(trial.path)):
+            self._is_cut = True
+            return
         if error is None and trial.step.kind in self._run.world.plain and not trial.step.suspends:
             self._after(position, trial, trial.call())
             return
@@ -215,8 +248,11 @@ class Execution:
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled():
-            self._broken = self._broken or task.exception()
+        error = None if task.cancelled() else task.exception()
+        if is_cut(error):
+            self._is_cut = True
+        else:
+            self._broken = self._broken or error
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
 
@@ -238,7 +274,7 @@ class Execution:
         if trial.step.fallback is None:
             self._fail_for_good(position, error)
             return
-        fallback = self._graph.index[trial.step.fallback]
+        fallback = self.graph.index[trial.step.fallback]
         stand_in = self._stand_ins.get(fallback)
         if stand_in is None:
             stand_in = self._stand_ins[fallback] = StandIn(trial.names["data"])
@@ -248,7 +284,7 @@ class Execution:
             self._hand_back(fallback, stand_in)
 
     def _fail_for_good(self, position: int, error: StepError) -> None:
-        step = self._graph.steps[position]
+        step = self.graph.steps[position]
         if step.on_error == "continue":
             self._settle(position, UNDEFINED, outcome="failed")
             return
@@ -261,15 +297,15 @@ class Execution:
         stand_in = self._stand_ins.get(position)
         if stand_in is not None and stand_in.callers:
             position, error = stand_in.callers[0]
-        return self._graph.steps[position].id, error
+        return self.graph.steps[position].id, error
 
     def _hand_back(self, fallback: int, stand_in: StandIn) -> None:
         """A fallback has settled: so do the steps it stood in for. They stay `failed`, with its output."""
         callers, stand_in.callers = stand_in.callers, []
         for position, error in callers:
-            step = self._graph.steps[position]
+            step = self.graph.steps[position]
             if stand_in.outcome in {"success", "failed"}:
-                result = borrowed(self.results[step.id], self.results[self._graph.steps[fallback].id])
+                result = borrowed(self.results[step.id], self.results[self.graph.steps[fallback].id])
                 self._put(step.id, result)
                 self._settle(position, result.get("output", UNDEFINED), outcome="failed")
             else:
@@ -321,14 +357,14 @@ class Execution:
             self._hand_back(position, stand_in)
 
     def _put(self, name: str, result: Result) -> None:
-        self._view.steps[name] = self.results[name] = result
+        self.view.steps[name] = self.results[name] = result
 
     def _put_all(self, results: Mapping[str, Result]) -> None:
-        self._view.steps.update(results)
+        self.view.steps.update(results)
         self.results.update(results)
 
     def _leads_nowhere(self, position: int) -> bool:
-        return not (self._graph.targets[position] or self._graph.branches[position])
+        return not (self.graph.targets[position] or self.graph.branches[position])
 
     def _is_last(self) -> bool:
         """Whether the step that asks, which nothing waits for, is all that is left of the run."""
@@ -336,35 +372,17 @@ class Execution:
 
     def _show(self, name: str, output: Any) -> None:
         """Until its own result takes the place: what a step that is under way has given so far."""
-        self._view.steps[name] = {"status": "success", "output": output, "response": output}
+        self.view.steps[name] = {"status": "success", "output": output, "response": output}
 
-    async def _run_body(
-        self,
-        trial: Trial,
-        body: Graph,
-        *,
-        mark: str = "",
-        loop: Mapping[str, Any] | None = None,
-        inputs: Mapping[str, Any] | None = None,
-        subflows: Mapping[str, Flow] | None = None,
-    ) -> Ended:
-        """RunBody for one step. A retried container is another place for its steps: they are run again."""
-        view, data = self._view, trial.names["data"]
-        pinned = self._subflows if subflows is None else subflows
-        place = f"{trial.path}#{trial.failures + 1}{mark}" if trial.failures else f"{trial.path}{mark}"
-        if inputs is not None:
-            if self._depth == MAX_DEPTH:
-                message = f"flows call each other more than {MAX_DEPTH} deep"
-                raise StepError(message, code="FLOW_DEPTH", retryable=False)
-            seen = View(inputs, {}, {}, view.env, inputs)
-            execution = Execution(self._run, body, seen, subflows=pinned, prefix=f"{place}/", depth=self._depth + 1)
-        else:
-            seen = View(
-                view.inputs, view.steps if loop is None else view.steps.copy(), {**view.loop, **(loop or {})}, view.env, data
-            )
-            execution = Execution(self._run, body, seen, subflows=pinned, prefix=f"{place}.", depth=self._depth)
-            trial.bodies = (*trial.bodies, execution)
-        ended = await execution.run()
-        if execution.failure is not None:
-            raise execution.failure.from_outside(ended.steps if inputs is not None else None)
-        return ended
+    def inner(self, body: Graph, view: View, prefix: str, *, subflows: Mapping[str, Flow], depth: int) -> Execution:
+        """The graph inside one of its steps."""
+        return Execution(self._run, body, view, subflows=subflows, prefix=prefix, depth=depth, closed=self.closed)
+
+    def handler(self, name: str, graph: Graph, ending: Mapping[str, Any]) -> Execution:
+        """What follows its steps: it sees them, and stands beside them."""
+        seen = replace(self.view, ending=ending)
+        return Execution(self._run, graph, seen, subflows=self.subflows, prefix=f"{self._prefix}{name}/", depth=self.depth)
+
+    @property
+    def control(self) -> Control:
+        return self._run.control

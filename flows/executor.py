@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from flows.control import Control
 from flows.execution import Execution
 from flows.view import View
+from flows.whole import run_whole
 from flows.world import Run, World
 
 if TYPE_CHECKING:
@@ -27,25 +29,27 @@ async def execute(
     world: World,
     record: Record,
     recorded: Sequence[Attempt] = (),
-    deadline: float | None = None,
+    control: Control | None = None,
     resting: Callable[[bool], None] | None = None,
 ) -> Ended:
-    """Run a flow to its end: completed or failed. Raises what `record` raised, and CancelledError after all is cancelled.
+    """Run a flow to its end. Raises what `record` raised, and CancelledError after all is cancelled.
 
     `inputs` are coerced already. `recorded` is what an earlier process recorded of this run, in order: what is final there is
-    not run again. `deadline` is in seconds of the world's clock; the flow's own timeout counts from now.
+    not run again. `control` is what the world outside wants of it. A cancelled run with handlers ends, as cancelled, after them;
+    one without raises.
 
     What `record` returns is a Future, or another awaitable that runs by itself: it is awaited only where a step that touched
     the world must be on disk before others start. `resting` is told True when all that is under way only waits, so that the run
     may be left (cancelled, and executed again from its records), and False when something works again.
     """
-    run = Run(run_id, world, record, recorded)
+    run = Run(run_id, world, record, recorded, control)
     run.rest.tell = resting
     given = dict(inputs)  # expressions walk through dicts, and through nothing else
     execution = Execution(run, flow.graph, View(given, {}, {}, dict(world.env), given), subflows=flow.pinned)
-    timeout_s = None if deadline is None else max(0.0, deadline - world.clock())
     try:
-        return await execution.run(timeout_s)
+        if control is None and flow.graph.handlers is None:
+            return await execution.run()
+        return await run_whole(execution, run.control)
     except asyncio.CancelledError:
         raise
     except BaseException:  # a RecordError, or a group of them

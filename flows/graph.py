@@ -87,6 +87,20 @@ class Edge:
 
 
 @dataclass(frozen=True, slots=True)
+class Handlers:
+    """What follows the steps of a flow when they have ended. None: nothing."""
+
+    on_failure: Graph | None = None
+    on_cancel: Graph | None = None
+    final: Graph | None = None  # `finally`: after the others, however it ended
+
+    def named(self) -> dict[str, Graph]:
+        """Those that there are, by the name of their place in a run, in their order."""
+        found = {"onFailure": self.on_failure, "onCancel": self.on_cancel, "finally": self.final}
+        return {name: graph for name, graph in found.items() if graph is not None}
+
+
+@dataclass(frozen=True, slots=True)
 class Graph:
     """Steps and edges that passed `check`. The fields without a default in __init__ are what scheduling reads."""
 
@@ -99,6 +113,7 @@ class Graph:
     output: Value | None = None  # None: the last step's output
     merge: bool = False  # what a step with several sources is given as `data`: input_0, input_1, …; False: nothing
     order: Literal["list", "needs", "edges", "beside"] = "needs"  # how it was written, for what is said about it
+    handlers: Handlers | None = None  # of a whole flow
     index: Mapping[str, int] = field(init=False, repr=False)  # step id → position
     degree: tuple[int, ...] = field(init=False, repr=False)  # edges that lead to each step
     sources: tuple[tuple[int, ...], ...] = field(init=False, repr=False)  # by edge order, fallback edges left out
@@ -138,6 +153,10 @@ class Graph:
         }
         for name, value in worked_out.items():
             object.__setattr__(self, name, value)
+
+    def following(self) -> tuple[Graph, ...]:
+        """The graphs of its handlers."""
+        return () if self.handlers is None else tuple(self.handlers.named().values())
 
 
 def check(steps: Sequence[Step], edges: Sequence[Edge]) -> list[Problem]:

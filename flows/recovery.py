@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from flows.graph import Step
 
 PLACE = re.compile(r"(?s)(?P<container>.*?)(?:#(?P<tries>\d+))?(?P<marks>(?:\[\d+\])*)(?P<joint>[./])(?P<step>[^./]+)\Z")
+MARKS = re.compile(r"[./#\[]")
 
 
 class Recorded:
@@ -28,6 +29,7 @@ class Recorded:
             by_path.setdefault(attempt.path, {})[attempt.number] = attempt
         self._by_path = {path: [numbered[number] for number in sorted(numbered)] for path, numbered in by_path.items()}
         self._inside = _by_container(self._by_path)
+        self._around: set[str] | None = None  # the places around all that is recorded
 
     def __contains__(self, path: str) -> bool:
         return path in self._by_path
@@ -37,6 +39,19 @@ class Recorded:
 
     def of(self, path: str) -> list[Attempt]:
         return self._by_path[path]
+
+    def begun_at(self, prefix: str) -> float | None:
+        """When the first step with such a path began. None: none is recorded."""
+        return min((tries[0].started_at for path, tries in self._by_path.items() if path.startswith(prefix)), default=None)
+
+    def touches(self, path: str) -> bool:
+        """Whether anything is recorded of this step, or of a step inside it."""
+        return path in self._by_path or self.reaches_into(path)
+
+    def reaches_into(self, path: str) -> bool:
+        if self._around is None:
+            self._around = {path[: mark.start()] for path in self._by_path for mark in MARKS.finditer(path)}
+        return path in self._around
 
     def interrupt(self, path: str, *, final: bool) -> Attempt:
         """The last attempt was in flight when the process ended: what is to be recorded of it now."""

@@ -44,6 +44,8 @@ def all_steps(graph: Graph) -> Iterator[Step]:
         yield step
         for body in bodies_of(step.prepared):
             yield from all_steps(body)
+    for handler in graph.following():
+        yield from all_steps(handler)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,20 @@ def check_references(graph: Graph, inputs: Collection[str] | None, *, ordered: b
     `inputs` None: the flow does not say which it takes. `ordered` False: the edges are not known, so «not yet» is not asked.
     """
     known = Known(inputs, {step.id: step for step in all_steps(graph)}, ordered)
-    return list(dict.fromkeys(_check_graph(graph, frozenset(), known)))
+    return list(dict.fromkeys(_check_whole(graph, known)))
+
+
+def _check_whole(graph: Graph, known: Known) -> Iterator[Problem]:
+    """Handlers see all steps of the flow, and those of the handlers before them."""
+    yield from _check_graph(graph, frozenset(), known)
+    seen = _all_names(graph)
+    for handler in graph.following():
+        yield from _check_graph(handler, seen, known)
+        seen |= _all_names(handler)
+
+
+def _all_names(graph: Graph) -> frozenset[str]:
+    return frozenset(name for step in graph.steps for name in _with_children(step))
 
 
 def unused_inputs(graph: Graph, inputs: Collection[str]) -> list[Problem]:

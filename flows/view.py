@@ -22,9 +22,12 @@ class View:
     loop: Mapping[str, Any]
     env: Mapping[str, str]
     data: Any  # of the steps without a source
+    ending: Mapping[str, Any] | None = None  # of handlers: $.status and $.error
 
     def names(self) -> dict[str, Any]:
         root = {"input": self.inputs, "steps": self.steps, "loop": self.loop, "env": self.env}
+        if self.ending is not None:
+            root |= self.ending
         return {"$": root, **root, "data": self.data, "output": self.data}
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING
 
+from flows.control import Control
 from flows.emission import Emit, unheard
 from flows.recovery import Recorded
 from flows.rest import Rest
@@ -56,14 +57,22 @@ class RecordError(BaseException):
 class Run:
     """One call of execute(): its record, what an earlier process recorded, and whose turn it is."""
 
-    def __init__(self, run_id: str, world: World, record: Record, recorded: Sequence[Attempt] = ()) -> None:
+    def __init__(
+        self, run_id: str, world: World, record: Record, recorded: Sequence[Attempt] = (), control: Control | None = None
+    ) -> None:
         self.id = run_id
         self.world = world
+        self.control = control or Control()
         self.recorded = Recorded(recorded)
         self.rest = Rest()
         self.record_failure: Exception | None = None
         self._record = record
         self._yield_at = time.monotonic() + world.turn_s
+
+    def begun_at(self, prefix: str) -> float:
+        """When the run, or the sub-flow whose steps have this prefix, began: perhaps in another process."""
+        began = self.recorded.begun_at(prefix) if prefix else self.control.started_at
+        return self.world.clock() if began is None else began
 
     def note(self, attempt: Attempt) -> Awaitable[None] | None:
         try:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
+from flows.dialects.handlers import lower_handlers
 from flows.dialects.nodes_edges import Node, Wiring
 from flows.dialects.nodes_spec import (
     VERSIONS,
@@ -51,6 +52,7 @@ def load_nodes(definition: dict[str, Any], *, key: str | None, folder: Path, kin
     graph = _graph(lowering, nodes, edges, settings)
     if spec.output is not None:
         graph = replace(graph, output=lowering.value(spec.output, ("output",)))
+    graph = replace(graph, handlers=lower_handlers(spec, lowering))
     return lowering.flow(spec, graph, dialect="nodes", definition=definition, key=key)
 
 

@@ -29,6 +29,9 @@ class WorkflowSpec(StrictModel):
     edges: list[Any] = Field(default_factory=list)
     settings: Any = Field(default_factory=dict)
     output: Any = None
+    on_failure: Any = Field(None, alias="onFailure", description="steps that run after a failure")
+    on_cancel: Any = Field(None, alias="onCancel", description="steps that run after a cancel")
+    final: Any = Field(None, alias="finally", description="steps that run last, whatever became of the others")
 
 
 class PositionSpec(StrictModel):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from flows.dialects.handlers import lower_handlers
 from flows.dialects.steps_edges import Draft, edges_by_needs, edges_in_a_row
 from flows.dialects.steps_spec import (
     LATER_FIELDS,
@@ -65,6 +66,8 @@ def _prepared_parts(graph: Graph) -> Iterator[tuple[Step, Any]]:
                 yield from _prepared_parts(part)
             else:
                 yield step, part
+    for handler in graph.following():
+        yield from _prepared_parts(handler)
 
 
 @dataclass(slots=True)
@@ -188,7 +191,8 @@ class Lowering:
     def graph(self, spec: FlowSpec, body: Graph) -> Graph:
         """The whole flow's graph: the list's, with what is said of the whole."""
         output = None if spec.output is None else self.value(spec.output, ("output",))
-        return replace(body, max_concurrent=spec.max_concurrency, timeout_s=_seconds(spec.timeout_ms), output=output)
+        handlers, timeout_s = lower_handlers(spec, self), _seconds(spec.timeout_ms)
+        return replace(body, max_concurrent=spec.max_concurrency, timeout_s=timeout_s, output=output, handlers=handlers)
 
     def steps(self, written: Any, place: Place) -> Graph:
         """A list of steps as a graph. Steps that are wrong stand in it with nothing prepared, so that others may name them."""

@@ -91,6 +91,9 @@ class FlowSpec(BaseModel):
     inputs: Any = None
     steps: list[Any]
     output: Any = None
+    on_failure: Any = Field(None, alias="onFailure", description="steps that run after a failure")
+    on_cancel: Any = Field(None, alias="onCancel", description="steps that run after a cancel")
+    final: Any = Field(None, alias="finally", description="steps that run last, whatever became of the others")
     default_on_error: OnErrorSpec | None = Field(None, alias="defaultOnError")
     timeout_ms: float | None = Field(None, alias="timeoutMs", ge=0, allow_inf_nan=False)
     max_concurrency: int | None = Field(None, alias="maxConcurrency", ge=1)

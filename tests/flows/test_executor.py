@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.control import Control
 from flows.dialects import load_flow
 from flows.errors import StepError
 from flows.executor import World, execute
@@ -441,13 +442,15 @@ async def test_a_flow_that_takes_longer_than_its_timeout_fails_and_cancels_what_
     assert attempts[-1].status == "cancelled"
 
 
-async def test_a_deadline_is_kept_as_the_flows_timeout_is():
+async def test_a_runs_own_time_is_kept_and_has_a_code_of_its_own():
     async def sleep(_scope):
         await asyncio.sleep(60)
 
-    ended, _ = await run(flow_of([Step("a", "work", sleep)]), world=world(clock=lambda: 1000.0), deadline=1000.01)
+    ended, _ = await run(
+        flow_of([Step("a", "work", sleep)]), world=world(clock=lambda: 1000.0), control=Control(finish_by=1000.01)
+    )
 
-    assert ended.code == "FLOW_TIMEOUT"
+    assert (ended.status, ended.code) == ("failed", "RUN_TIMEOUT")
 
 
 async def test_no_more_steps_run_at_one_time_than_the_graph_allows():

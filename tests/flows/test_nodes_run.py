@@ -12,7 +12,7 @@ from tests.flows.test_dialect_nodes import ask, calc, completed_example, edge, f
 FAILS = "data.nothing.at.all"
 
 
-async def run(definition, folder, *, inputs=None, kinds=None, recorded=(), record=None, deadline=None):
+async def run(definition, folder, *, inputs=None, kinds=None, recorded=(), record=None):
     kinds = kinds or make_kinds()
     loaded = load_flow(definition, key="main", folder=folder, kinds=kinds)
     world = World(kinds, None, None)
@@ -23,7 +23,6 @@ async def run(definition, folder, *, inputs=None, kinds=None, recorded=(), recor
         world=world,
         record=record or (lambda _attempt: None),
         recorded=recorded,
-        deadline=deadline,
     )
 
 
