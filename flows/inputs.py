@@ -29,7 +29,7 @@ TYPES = {
     "array": "a list",
     "any": "anything",
 }
-_FIELDS = ("type", "required", "default", "description", "enum", "connection")
+FIELDS = ("type", "required", "default", "description", "enum", "connection")
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?", re.ASCII)
 _MAX_DIGITS = 400  # of a number given as text: more than the largest float has
 _MUST_BE = {
@@ -130,10 +130,10 @@ def _parse(name: str, given: Any, problems: list[Problem]) -> Input:
         wrong(f"the input «{name}» is declared by {shown(given)}, and must be by an object", '{"type": "string"}')
         return Input(name)
     for field in given:
-        if field not in _FIELDS:
-            near = did_you_mean(field, _FIELDS)
+        if field not in FIELDS:
+            near = did_you_mean(field, FIELDS)
             wrong(
-                f"{field} is not known here", near or f"known are {', '.join(_FIELDS)}", field, warning=near is None, of_key=True
+                f"{field} is not known here", near or f"known are {', '.join(FIELDS)}", field, warning=near is None, of_key=True
             )
     kind = given.get("type", "any")
     if kind not in TYPES if isinstance(kind, str) else True:

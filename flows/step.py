@@ -94,8 +94,9 @@ class Load:
 class StepKind(Protocol):
     """One kind of step: one file in flows/steps and one line in STEP_KINDS.
 
-    Two functions may be there as well: `spec_of(section)` where the fields depend on one of them (it gives the Spec to use, or
-    raises DefinitionError), and `example(prepared, scope)`, what a rehearsal shows in place of running (None: the section).
+    Three functions may be there as well: `spec_of(section)` where the fields depend on one of them (it gives the Spec to use, or
+    raises DefinitionError), with it the static `specs()` for the published schema (that field, and each of its words with the Spec),
+    and `example(prepared, scope)`, what a rehearsal shows in place of running (None: the section).
     """
 
     name: ClassVar[str]  # the step's `type`

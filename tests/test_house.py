@@ -18,7 +18,18 @@ MODULES = {
     if "migrations" not in file.parts
 }
 
-SHARED_LANGUAGE = ("errors", "expression", "selector", "template", "document", "duration", "suggest", "emission")
+SHARED_LANGUAGE = (
+    "errors",
+    "expression",
+    "selector",
+    "template",
+    "document",
+    "duration",
+    "suggest",
+    "emission",
+    "written",
+    "published",
+)
 """What triggers may use of flows: the small language of definitions, and how their mistakes are told."""
 
 LAZY = {

@@ -66,6 +66,7 @@ class Source(Protocol):
     """One kind of trigger. Instances live as long as the daemon; `update` swaps the triggers they listen for."""
 
     type: ClassVar[str]  # the word in a trigger's `type`
+    Spec: ClassVar[Model]  # its section of a trigger, as written; `type` and the filter stand beside it
     Settings: ClassVar[Model]  # its section of camshaft.toml: [sources.<type with _>]
 
     def update(self, triggers: Sequence[Trigger]) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from flows.duration import parse_duration
 from flows.errors import DefinitionError
+from flows.written import nullable, part, several
+
+DURATION = {"type": "string", "pattern": r"^(?:[0-9]+(?:\.[0-9]+)?(?:ms|[smhdw]))+$", "examples": ["500ms", "30s", "1h30m"]}
 
 
 def _duration_s(value: Any) -> float:
@@ -19,7 +22,7 @@ def _duration_s(value: Any) -> float:
         raise ValueError(f"{problem.problem} ({problem.hint})" if problem.hint else problem.problem) from None
 
 
-Duration = Annotated[float, BeforeValidator(_duration_s)]
+Duration = Annotated[float, BeforeValidator(_duration_s), WithJsonSchema(DURATION)]
 """`"30s"` in a definition, seconds inside."""
 
 
@@ -57,5 +60,5 @@ class TriggerSpec(BaseModel):
     priority: Annotated[int, Field(ge=1, le=10)] = 5
     idempotency: IdempotencySpec | None = None
     input_mapping: Any = Field(None, alias="inputMapping")  # checked by mapping.py
-    tests: Any = None  # checked by expectation.py
+    tests: Annotated[Any, WithJsonSchema(nullable(several(part("TestSpec"))))] = None  # checked by expectation.py
     schema_: str | None = Field(None, alias="$schema")  # an editor's; we have no use for it

@@ -21,6 +21,7 @@ PLACES = {
     "event": "the id of an event, or a unique beginning of it",
     "id": "the key of a flow, which the workflow specification calls a workflow's id",
     "executionId": "the id of a run of it, or a unique beginning of it",
+    "name": "trigger, flow or config",
     "version": "the digest of a version, or a unique beginning of it",
 }
 

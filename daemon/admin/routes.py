@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from daemon.admin import openapi, refusal
-from daemon.admin.handlers import events, flows, process, runs, stream, trials, triggers, versions, workflows
+from daemon.admin.handlers import events, flows, process, runs, schemas, stream, trials, triggers, versions, workflows
 from daemon.admin.route import Answer, Asked, Reply, Route
 from daemon.admin.schema import OBJECT, Schema
 
@@ -26,6 +26,7 @@ ROUTES: tuple[Route, ...] = (
     *workflows.ROUTES,
     *events.ROUTES,
     *stream.ROUTES,
+    *schemas.ROUTES,
     Route("GET", "/v1/openapi.json", "this API as an OpenAPI 3.1 document", describe, {200: Answer("the document", OBJECT)}),
 )
 

@@ -136,6 +136,8 @@ def _positional(path: list[str], number: int, home: Path) -> Iterable[Word]:
         return FILES if name in OF_FILES else FOLDERS
     if path == ["config", "get"] and number == 0:
         return _settings()
+    if path == ["schema"] and number == 0:
+        return [("trigger", "a trigger's file"), ("flow", "a flow's file"), ("config", "camshaft.toml")]
     if len(path) == 2 and path[0] in KEYS and name != "list" and number == 0:
         found = list(_of_home(KEYS[path[0]], home))
         return found or (FILES if path == ["flow", "execute"] else [])

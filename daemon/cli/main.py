@@ -39,6 +39,7 @@ COMMANDS = (
     ("config", "daemon.cli.config:app", "Show the settings of a home, and where each came from."),
     ("systemd", "daemon.cli.systemd:app", "Install camshaft as a service of systemd, or remove it."),
     ("completion", "daemon.cli.completion:app", "Print a script that completes commands, options and keys in a shell."),
+    ("schema", "daemon.cli.schema:schema", "Print the JSON Schema of triggers, flows or settings, for editors."),
     ("eval", "daemon.cli.evaluate:evaluate", "Evaluate an expression, a path or a template against data."),
 )
 

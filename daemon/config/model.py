@@ -14,6 +14,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     PrivateAttr,
+    WithJsonSchema,
     model_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -21,6 +22,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from daemon.config.layers import Layers
 from daemon.location import Location, PostgresqlUrl
 from flows.errors import DefinitionError
+from flows.written import any_case, one_or_several
 from triggers.zones import parse_zone
 
 # The sections of parts, by the words of their types. A test holds them against the registries, which are too heavy to load here.
@@ -69,7 +71,11 @@ def _split_commas(value: Any) -> Any:
     return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
 
 
-Listen = Annotated[Address, BeforeValidator(read_address)]
+Listen = Annotated[
+    Address,
+    BeforeValidator(read_address),
+    WithJsonSchema({"type": ["string", "integer"], "examples": ["127.0.0.1:8700", "[::1]:8700", 8700]}),
+]
 
 
 def _known_zone(value: str) -> str:
@@ -80,10 +86,23 @@ def _known_zone(value: str) -> str:
 
 
 Zone = Annotated[str, AfterValidator(_known_zone)]
-Names = Annotated[tuple[str, ...], BeforeValidator(_split_commas)]
-Days = Annotated[float, Field(gt=0)]
-Rows = Annotated[int, Field(ge=1)]
-SpillBytes = Annotated[int, Field(ge=1024)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_split_commas), WithJsonSchema(one_or_several({"type": "string"}))]
+NONE = any_case("none")
+Days = Annotated[
+    Annotated[float, Field(gt=0)] | None,
+    BeforeValidator(_none_by_name),
+    WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, NONE]}),
+]
+Rows = Annotated[
+    Annotated[int, Field(ge=1)] | None,
+    BeforeValidator(_none_by_name),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, NONE]}),
+]
+SpillBytes = Annotated[
+    Annotated[int, Field(ge=1024)] | None,
+    BeforeValidator(_none_by_name),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1024}, NONE]}),
+]
 
 
 class Section(BaseModel):
@@ -114,7 +133,9 @@ def _read_url(value: Any) -> Any:
 
 
 # In a problem, a dump or a log it is without its password.
-DatabaseUrl = Annotated[PostgresqlUrl, BeforeValidator(_read_url), PlainSerializer(str)]
+DatabaseUrl = Annotated[
+    PostgresqlUrl, BeforeValidator(_read_url), PlainSerializer(str), WithJsonSchema({"type": "string", "pattern": "^postgres"})
+]
 
 
 class StoreConfig(Section):
@@ -125,7 +146,7 @@ class StoreConfig(Section):
         default=None, description="a PostgreSQL database instead: postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
     )
     synchronous: Literal["full", "normal"] = Field(default="full", description="full: an acknowledged event survives a power cut")
-    spill_bytes: Annotated[SpillBytes | None, BeforeValidator(_none_by_name)] = Field(
+    spill_bytes: SpillBytes = Field(
         default=262_144, description="outputs larger than this stand in files, in state/outputs; «none» keeps all in the database"
     )
 
@@ -154,12 +175,8 @@ class ScheduleConfig(Section):
 class RetentionConfig(Section):
     """[retention]: how long ended runs and their events are kept. Whichever limit is met first holds."""
 
-    age_days: Annotated[Days | None, BeforeValidator(_none_by_name)] = Field(
-        default=30.0, description="older events and ended runs are pruned; «none» keeps them"
-    )
-    rows: Annotated[Rows | None, BeforeValidator(_none_by_name)] = Field(
-        default=1_000_000, description="the most events kept; the oldest go first"
-    )
+    age_days: Days = Field(default=30.0, description="older events and ended runs are pruned; «none» keeps them")
+    rows: Rows = Field(default=1_000_000, description="the most events kept; the oldest go first")
 
 
 class ReloadConfig(Section):

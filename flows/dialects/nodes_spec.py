@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from flows.retry import Backoff, RetryPolicy
+from flows.written import nullable, part, several
 
 BACKOFFS: dict[str, Backoff] = {"linear": "linear", "exponential": "exponential", "constant": "fixed"}
+PolicyWritten = WithJsonSchema(nullable(part("RetryPolicySpec")))
 VERSIONS = frozenset({"1", "1.0", 1})
 
 
@@ -24,10 +27,10 @@ class WorkflowSpec(StrictModel):
     name: str | None = None
     description: str | None = None
     version: str | int | float | None = Field(None, description="the format's: 1.0")
-    inputs: Any = None
-    nodes: list[Any]
-    edges: list[Any] = Field(default_factory=list)
-    settings: Any = Field(default_factory=dict)
+    inputs: Annotated[Any, WithJsonSchema(nullable(part("Inputs")))] = None
+    nodes: Annotated[list[Any], WithJsonSchema(several(part("Node")))]
+    edges: Annotated[list[Any], WithJsonSchema(several(part("EdgeSpec")))] = Field(default_factory=list)
+    settings: Annotated[Any, WithJsonSchema(part("SettingsSpec"))] = Field(default_factory=dict)
     output: Any = None
     on_failure: Any = Field(None, alias="onFailure", description="steps that run after a failure")
     on_cancel: Any = Field(None, alias="onCancel", description="steps that run after a cancel")
@@ -50,7 +53,7 @@ class NodeSpec(StrictModel):
     description: str | None = None
     config: Any = Field(default_factory=dict)
     position: PositionSpec | None = None
-    retry_policy: Any = Field(None, alias="retryPolicy", description="in the place of the settings'")
+    retry_policy: Annotated[Any, PolicyWritten] = Field(None, alias="retryPolicy", description="in the place of the settings'")
     fallback_node: str | None = Field(None, alias="fallbackNode", min_length=1)
     on_interrupted: Literal["retry", "fail"] = Field("retry", alias="onInterrupted")
 
@@ -79,6 +82,21 @@ class SelectionSpec(StrictModel):
     filter: str | None = Field(None, min_length=1)
     map: Any = None
     limit: int | None = Field(None, ge=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The workflow specification's own form of a node's `config`, beside our section of the same type, and what tells them apart."""
+
+    spec: type[BaseModel]
+    field: str
+    has_it: bool  # whether the specification's form is the one with this field
+
+
+FORMS = {
+    "condition": Form(DecisionSpec, "expression", has_it=False),
+    "transform": Form(SelectionSpec, "expression", has_it=False),
+}
 
 
 class StrategySpec(StrictModel):
@@ -126,7 +144,7 @@ class SettingsSpec(StrictModel):
 
     max_concurrent_nodes: int | None = Field(None, alias="maxConcurrentNodes", ge=1)
     timeout: float | None = Field(None, gt=0, allow_inf_nan=False, description="of the whole run, in seconds")
-    retry_policy: Any = Field(None, alias="retryPolicy")
+    retry_policy: Annotated[Any, PolicyWritten] = Field(None, alias="retryPolicy")
     error_handling: Literal["stop", "continue", "fallback"] = Field("stop", alias="errorHandling")
     execution_mode: Literal["manual", "scheduled", "triggered", "continuous"] | None = Field(None, alias="executionMode")
     loop_delay: float | None = Field(None, alias="loopDelay", ge=0, allow_inf_nan=False)

@@ -225,8 +225,9 @@ class Lowering:
         if spec is None:
             return Draft(Step(identity, "", place=place), None, None)
         kind = self._kind(spec.type, place)
-        section = None if kind is None else self._section(kind, written, place)
-        prepared = None if kind is None or section is None else self.prepare(kind, section, (*place, kind.section))
+        prepared = None
+        if kind is not None and self._has_section(kind, written, place):
+            prepared = self.prepare(kind, written[kind.section], (*place, kind.section))
         if kind is not None and not kind.effects and spec.on_interrupted == "fail":
             self.warn((*place, "onInterrupted"), f"a {kind.name} step is simply done again after a crash", "take it out")
         step = Step(
@@ -242,7 +243,7 @@ class Lowering:
             track=spec.metrics.track,
             cost_label=spec.metrics.cost_label,
             place=place,
-            section=None if kind is None else (kind.section, section),
+            section=None if kind is None else (kind.section, written.get(kind.section)),
             output_schema=spec.output_schema,
         )
         if spec.output_schema is not None:
@@ -273,7 +274,7 @@ class Lowering:
             self.refuse((*place, "type"), f"«{name}» is no type of steps", hint)
         return kind
 
-    def _section(self, kind: StepKind, written: dict[str, Any], place: Place) -> Any:
+    def _has_section(self, kind: StepKind, written: dict[str, Any], place: Place) -> bool:
         for name in written:
             if name in self.sections and name != kind.section:
                 self.warn((*place, name), f"{name} is not read in a {kind.name} step", "take it out")
@@ -281,8 +282,7 @@ class Lowering:
             flat = [name for name in fields_of(kind.Spec) if name in written]
             hint = f'write {", ".join(flat)} inside "{kind.section}": {{…}}' if flat else f'"{kind.section}": {{…}}'
             self.refuse(place, f"a {kind.name} step needs «{kind.section}»", hint)
-            return None
-        return written[kind.section]
+        return kind.section in written
 
     def prepare(self, kind: StepKind, section: Any, place: Place) -> Any:
         spec_of = getattr(kind, "spec_of", None)  # of kinds whose fields depend on one of them

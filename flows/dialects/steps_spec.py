@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from flows.retry import RetryPolicy
+from flows.written import StepList, nullable, part
 
 LATER_KINDS = frozenset(
     {
@@ -88,8 +89,8 @@ class FlowSpec(BaseModel):
     name: str | None = None
     description: str | None = None
     version: str | int | float | None = None
-    inputs: Any = None
-    steps: list[Any]
+    inputs: Annotated[Any, WithJsonSchema(nullable(part("Inputs")))] = None
+    steps: StepList
     output: Any = None
     on_failure: Any = Field(None, alias="onFailure", description="steps that run after a failure")
     on_cancel: Any = Field(None, alias="onCancel", description="steps that run after a cancel")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,6 +13,7 @@ from flows.step import Load, Output, Scope
 from flows.steps.decision import Decision
 from flows.steps.no_settings import NoSettings
 from flows.steps.transform import compile_at
+from flows.written import StepList
 
 
 class ConditionSpec(BaseModel):
@@ -21,8 +22,8 @@ class ConditionSpec(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     expression: str = Field(min_length=1, description="an expression; what walks into nothing is false")
-    then: list[Any] = Field(description="steps for when it is true")
-    else_: list[Any] = Field(default_factory=list, alias="else", description="steps for when it is false")
+    then: StepList = Field(description="steps for when it is true")
+    else_: StepList = Field(default_factory=list, alias="else", description="steps for when it is false")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from flows.steps.no_settings import NoSettings
 from flows.steps.transform import compile_at
 from flows.suggest import shown
 from flows.value import compile_value, is_path
+from flows.written import StepList
 
 MAX_ITEMS = 100_000  # each iteration keeps its results: more is a mistake, or work for a queue
 
@@ -31,7 +32,7 @@ class LoopSpec(BaseModel):
     over: str | list[Any] = Field(description="a $. path or an expression that gives a list, or the list itself")
     as_: str = Field("item", alias="as", min_length=1, description="the name of the item in $.loop, beside `item`")
     index_as: str | None = Field(None, alias="indexAs", min_length=1, description="the name of the index in $.loop, beside `i`")
-    steps: list[Any] = Field(description="the steps of one iteration")
+    steps: StepList = Field(description="the steps of one iteration")
     max_iterations: int | None = Field(None, alias="maxIterations", ge=1, description="items behind these are left out")
     max_concurrency: int = Field(1, alias="maxConcurrency", ge=1, description="iterations that run at one time")
 

@@ -56,6 +56,10 @@ class OutputKind:
         found: type[BaseModel] = destination_class(named).Spec
         return found
 
+    @staticmethod
+    def specs() -> tuple[str, dict[str, type[BaseModel]]]:
+        return "destination", {name: destination_class(name).Spec for name in DESTINATIONS}
+
     def prepare(self, spec: DestinationSpec, load: Load) -> Writing:
         return Writing(spec.destination, self._of(spec.destination).prepare(spec, load))
 

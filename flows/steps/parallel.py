@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from flows.graph import Graph
 from flows.step import Load, Output, Scope
 from flows.steps.no_settings import NoSettings
+from flows.written import StepList
 
 
 class ParallelSpec(BaseModel):
@@ -17,7 +18,7 @@ class ParallelSpec(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    steps: list[Any] = Field(description="the steps; where one has `needs`, they run by `needs`")
+    steps: StepList = Field(description="the steps; where one has `needs`, they run by `needs`")
     max_concurrency: int = Field(5, alias="maxConcurrency", ge=1, description="steps that run at one time")
 
 

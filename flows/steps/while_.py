@@ -13,6 +13,7 @@ from flows.graph import Graph
 from flows.step import Load, Output, Scope
 from flows.steps.no_settings import NoSettings
 from flows.steps.transform import compile_at
+from flows.written import StepList
 
 
 class WhileSpec(BaseModel):
@@ -21,7 +22,7 @@ class WhileSpec(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     condition: str = Field(min_length=1, description="asked before each iteration but the first; walking into nothing is false")
-    steps: list[Any] = Field(description="the steps of one iteration")
+    steps: StepList = Field(description="the steps of one iteration")
     max_iterations: int = Field(100, alias="maxIterations", ge=1, le=100_000, description="then it ends, whatever the condition")
 
 

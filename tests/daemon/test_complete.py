@@ -41,6 +41,7 @@ def words(*given):
         (["systemd", "install", "--no"], ["--no-socket"]),
         (["--ho"], ["--home"]),
         (["schedule", "next", ""], []),
+        (["schema", "f"], ["flow"]),
         ([], None),
     ],
 )

@@ -92,6 +92,7 @@ ANSWERS = (
     Ask("GET /v1/events/{event}/explain"),
     Ask("POST /api/workflows/{id}/trigger", body={"who": "x"}, path="/api/workflows/greet/trigger"),
     Ask("GET /api/workflows/{id}/executions/{executionId}"),
+    *(Ask("GET /v1/schemas/{name}", path=f"/v1/schemas/{name}") for name in ("trigger", "flow", "config")),
     Ask("GET /v1/openapi.json"),
 )
 HELD_ELSEWHERE = {("GET /v1/stream", 200)}  # it goes on: the test below reads the first of it
@@ -124,6 +125,7 @@ REFUSALS = (
     Ask("POST /v1/events", 404, body={"path": "/none"}),
     Ask("GET /v1/triggers/{key}/explain", 400, "?last=101", path="/v1/triggers/hook/explain"),
     Ask("GET /v1/triggers/{key}/explain", 404, path="/v1/triggers/none/explain"),
+    Ask("GET /v1/schemas/{name}", 404, path="/v1/schemas/flows"),
     Ask("POST /api/workflows/{id}/trigger", 400, body=[], path="/api/workflows/greet/trigger"),
     Ask("POST /api/workflows/{id}/trigger", 404, path="/api/workflows/none/trigger"),
     Ask("POST /api/workflows/{id}/trigger", 422, body={"kind": "c"}, path="/api/workflows/greet/trigger"),

@@ -133,6 +133,7 @@ def test_keys_of_sub_flows_that_are_literals_are_listed_at_every_depth():
             flow({"id": "a", "type": "transform", "expression": "1"}),
             ['steps[0]: a transform step needs «transform» (write expression inside "transform": {…})'],
         ),
+        (flow({"id": "a", "type": "while", "while": None}), ["steps[0].while: while is null, and must be an object"]),
         (flow(calc("a"), calc("a")), ["steps[1].id: there are two steps «a» (the first is steps[0])"]),
         (flow(calc("a.b")), ["steps[0].id: «a.b» is no id of a step (text without . / # [ ] and line ends)"]),
         (flow({"type": "transform"}), ["steps[0]: the step has no id (text without . / # [ ] and line ends)"]),

@@ -219,6 +219,7 @@ def test_no_header_whatever_raises_or_is_let_in(spec, value, stamp, body):
         ({}, "auth has no type"),
         ({"type": "hmack", "secret": {"env": "X"}}, "did you mean «hmac»"),
         ({"type": 5}, "no auth type"),
+        ({"type": ["github"]}, "no auth type"),
         ({"type": "hmac"}, "secret is missing"),
         ({"type": "hmac", "secret": "s3cr3t"}, "never holds a secret"),
         ({"type": "hmac", "secret": {"fille": "X"}}, "did you mean «file»"),

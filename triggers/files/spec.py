@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from flows.duration import parse_duration
 from flows.errors import DefinitionError, Problem
 from flows.suggest import validation_problems
+from flows.written import nullable, one_or_several
 from triggers.files import patterns
 from triggers.files.names import shown
+from triggers.spec import DURATION
 
 FileEvent = Literal["created", "modified", "deleted", "moved"]
 
@@ -81,16 +83,30 @@ class FileWatchSpec:
         return repr((self.paths, self.include, self.exclude, self.recursive))
 
 
-class _Section(BaseModel):
+def _path_for_paths(schema: dict[str, Any]) -> None:
+    """`path` is another word for `paths`."""
+    schema["properties"]["path"] = schema["properties"]["paths"]
+    del schema["required"]
+    schema["oneOf"] = [{"required": ["paths"]}, {"required": ["path"]}]
+
+
+Texts = Annotated[list[str], WithJsonSchema(one_or_several({"type": "string"}))]
+Paths = Annotated[list[str], Field(min_length=1), WithJsonSchema(one_or_several({"type": "string"}, minItems=1))]
+Events = Annotated[
+    list[FileEvent], Field(min_length=1), WithJsonSchema(one_or_several({"enum": list(get_args(FileEvent))}, minItems=1))
+]
+
+
+class Section(BaseModel):
     """The section as it is written."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra=_path_for_paths)
 
-    paths: list[str] = Field(min_length=1)
-    include: list[str] = []
-    exclude: list[str] = list(DEFAULT_EXCLUDE)
-    events: list[FileEvent] = Field(default=list(DEFAULT_EVENTS), min_length=1)
-    settle: Any = None
+    paths: Paths
+    include: Texts = []
+    exclude: Texts = list(DEFAULT_EXCLUDE)
+    events: Events = list(DEFAULT_EVENTS)
+    settle: Annotated[Any, WithJsonSchema(nullable(DURATION))] = None
     initial: Literal["emit", "ignore"] = "ignore"
     poll: Literal["auto", "always", "never"] = "auto"
     recursive: bool = True
@@ -111,9 +127,9 @@ def prepare(section: Mapping[str, Any]) -> FileWatchSpec:
     except DefinitionError as error:
         problems += error.under("settle").problems
     try:
-        read = _Section.model_validate(given)
+        read = Section.model_validate(given)
     except ValidationError as error:
-        problems += validation_problems(error, [*_Section.model_fields, "path"])
+        problems += validation_problems(error, [*Section.model_fields, "path"])
         read = None
     problems += _text_problems(given)
     if problems or read is None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Protocol
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
+
+from flows.written import one_or_several, part
 
 HeaderName = Annotated[
     str,
@@ -19,7 +21,7 @@ FORMS = 'give one of {"env": NAME}, {"file": PATH}, {"credential": NAME}, {"name
 class SecretRef(BaseModel):
     """Where a secret is found; never the secret. Exactly one of the fields is given."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"minProperties": 1, "maxProperties": 1})
 
     env: str | None = Field(None, min_length=1, max_length=256)
     file: str | None = Field(None, min_length=1, max_length=4096)
@@ -44,7 +46,8 @@ def _as_list(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
 
-Secrets = Annotated[list[SecretRef], Field(min_length=1, max_length=8), BeforeValidator(_as_list)]
+SECRETS_WRITTEN = WithJsonSchema(one_or_several(part("SecretRef"), minItems=1, maxItems=8))
+Secrets = Annotated[list[SecretRef], Field(min_length=1, max_length=8), BeforeValidator(_as_list), SECRETS_WRITTEN]
 """One, or several while a secret is rotated: whichever of them fits is good."""
 
 

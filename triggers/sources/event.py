@@ -22,6 +22,7 @@ class EventSource:
     """All event triggers. Found by the event's name alone."""
 
     type: ClassVar[str] = "event"
+    Spec: ClassVar[Model] = EventTriggerSpec
     Settings: ClassVar[Model] = EventSettings
 
     def __init__(self, settings: EventSettings) -> None:

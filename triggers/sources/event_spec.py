@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from flows.emission import NAME, NAME_RULE
 from flows.errors import DefinitionError
 from flows.suggest import validation_problems
+from flows.written import one_or_several
 from triggers.spec import known_fields
 
 
@@ -30,7 +31,12 @@ def _unique(value: list[str]) -> list[str]:
     return list(dict.fromkeys(value))
 
 
-Names = Annotated[list[Annotated[str, AfterValidator(_is_name)]], AfterValidator(_unique), Field(min_length=1, max_length=100)]
+Names = Annotated[
+    list[Annotated[str, AfterValidator(_is_name)]],
+    AfterValidator(_unique),
+    Field(min_length=1, max_length=100),
+    WithJsonSchema(one_or_several({"type": "string", "pattern": f"^(?:{NAME.pattern})$"}, minItems=1)),
+]
 
 
 class EventTriggerSpec(BaseModel):

@@ -25,7 +25,7 @@ from triggers.files.ledger import batches, ledgers
 from triggers.files.notify import Inbox, News, Notifier
 from triggers.files.root import Gate, Root
 from triggers.files.settling import Place
-from triggers.files.spec import FileWatchSpec, prepare
+from triggers.files.spec import FileWatchSpec, Section, prepare
 from triggers.files.spec import Settings as FileWatchSettings
 from triggers.files.surveyor import Surveyor, Wanted
 from triggers.files.watching import Watcher, Watching
@@ -41,6 +41,7 @@ class FileWatchSource:
     """One event for each version of a file and each trigger; address is the trigger's key."""
 
     type: ClassVar[str] = "file-watch"
+    Spec: ClassVar[Model] = Section
     Settings: ClassVar[Model] = FileWatchSettings
 
     def __init__(self, settings: FileWatchSettings, *, state: State, home: Path, clock: Callable[[], float] = time.time) -> None:

@@ -22,6 +22,7 @@ class FlowSource:
     """All flow triggers. Found by flow and status alone: a run that nobody follows costs one look-up."""
 
     type: ClassVar[str] = "flow"
+    Spec: ClassVar[Model] = FlowTriggerSpec
     Settings: ClassVar[Model] = FlowSettings
 
     def __init__(self, settings: FlowSettings) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from flows.errors import DefinitionError
 from flows.suggest import validation_problems
+from flows.written import one_or_several
 from triggers.spec import known_fields
 
 Status = Literal["completed", "failed", "cancelled"]
@@ -45,8 +46,15 @@ Flows = Annotated[
     BeforeValidator(_listed),
     AfterValidator(_unique),
     Field(min_length=1, max_length=100),
+    WithJsonSchema(one_or_several({"type": "string", "minLength": 1, "maxLength": 200}, minItems=1)),
 ]
-Ends = Annotated[list[Status], BeforeValidator(_listed), AfterValidator(_unique), Field(min_length=1)]
+Ends = Annotated[
+    list[Status],
+    BeforeValidator(_listed),
+    AfterValidator(_unique),
+    Field(min_length=1),
+    WithJsonSchema(one_or_several({"enum": list(get_args(Status))}, minItems=1)),
+]
 
 
 class FlowTriggerSpec(BaseModel):

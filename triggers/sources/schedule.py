@@ -47,6 +47,7 @@ class ScheduleSource:
     """All schedule triggers. One timer wakes it for the earliest slot; nothing runs for a trigger that is not due."""
 
     type: ClassVar[str] = "schedule"
+    Spec: ClassVar[Model] = Spec
     Settings: ClassVar[Model] = ScheduleSettings
 
     def __init__(

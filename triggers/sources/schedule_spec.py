@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from flows.errors import DefinitionError, Problem
 from flows.suggest import validation_problems
+from flows.written import part
 from triggers.cron import parse_cron
 from triggers.slots import CatchupPolicy, Overlap, Schedule
 from triggers.spec import Duration, known_fields
@@ -44,6 +45,9 @@ class CatchupSpec(BaseModel):
     window: Annotated[Duration, Field(gt=0)] = 86400.0  # older slots are left out in any case
 
 
+CATCHUP_WRITTEN = {"anyOf": [{"enum": list(get_args(CatchupPolicy))}, part("CatchupSpec")]}
+
+
 class Spec(BaseModel):
     """A schedule trigger's own section."""
 
@@ -53,7 +57,7 @@ class Spec(BaseModel):
     timezone: str | None = None  # None: UTC
     jitter: Annotated[Duration, Field(le=86400)] = 0.0
     overlap: Overlap | Literal["cancel_running"] = "skip"
-    catchup: CatchupSpec = CatchupSpec()
+    catchup: Annotated[CatchupSpec, WithJsonSchema(CATCHUP_WRITTEN)] = CatchupSpec()
 
 
 def prepare(section: Mapping[str, Any]) -> Schedule:

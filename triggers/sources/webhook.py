@@ -34,6 +34,7 @@ class WebhookSource:
     """The public listener. One request is one event for all triggers at its path."""
 
     type: ClassVar[str] = "webhook"
+    Spec: ClassVar[Model] = WebhookSpec
     Settings: ClassVar[Model] = WebhookSettings
 
     def __init__(

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from flows.errors import DefinitionError, Problem
 from flows.suggest import did_you_mean, validation_problems
+from flows.written import any_case, nullable, one_or_several, part
 from triggers.signatures import SIGNATURES
 from triggers.sources.webhook_path import hook_path
 from triggers.spec import known_fields
+
+Method = Literal["POST", "PUT", "PATCH", "DELETE", "GET"]
 
 LATER_AUTH = {  # in DESIGN, not in this version: what to write meanwhile
     "github": '{"type": "hmac", "header": "X-Hub-Signature-256", "secret": …} verifies the same signature',
@@ -74,12 +77,13 @@ class WebhookSpec(BaseModel):
 
     path: Annotated[str, AfterValidator(hook_path)]
     methods: Annotated[
-        list[Literal["POST", "PUT", "PATCH", "DELETE", "GET"]],
+        list[Method],
         BeforeValidator(_methods),
         AfterValidator(_unique),
         Field(min_length=1),
+        WithJsonSchema(one_or_several(any_case(*get_args(Method)), minItems=1)),
     ] = ["POST"]
-    auth: Any = None
+    auth: Annotated[Any, WithJsonSchema(nullable(part("Auth")))] = None
 
 
 def prepare(section: Mapping[str, Any]) -> WebhookSpec:
@@ -104,7 +108,7 @@ def _prepare_auth(auth: Any) -> Any:
     if not isinstance(auth, Mapping):
         raise DefinitionError.at((), f"auth is an object, not {auth!r:.40}", 'like {"type": "bearer", "secret": {"env": "NAME"}}')
     kind = auth.get("type")
-    if kind in LATER_AUTH:
+    if isinstance(kind, str) and kind in LATER_AUTH:
         raise DefinitionError.at(("type",), f"auth type «{kind}» is not available in this version", LATER_AUTH[kind])
     signature = SIGNATURES.get(kind) if isinstance(kind, str) else None
     if signature is None:
