@@ -18,10 +18,10 @@ from typing import Any, ClassVar
 import uvloop
 from pydantic import BaseModel, ConfigDict
 
+from daemon.alone import execute_once
 from daemon.live import queued_run
 from daemon.log import set_up_logs
 from daemon.store import open_store
-from daemon.worker import execute_once
 from flows.attempt import Attempt
 from flows.dialects import load_flow
 from flows.executor import World, execute

@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING
 import structlog
 
 from daemon.dispatch import Job
-from daemon.dispatch.local import LocalDispatch
 from daemon.store.rows import Due
 from daemon.upkeep import keep_pruned, keep_rescuing, watch_overdue
 from daemon.watchdog import Asked, Owes, Progress, keep_watch
-from daemon.worker import Worker
 
 if TYPE_CHECKING:
     from daemon.composed import Daemon
@@ -41,7 +39,7 @@ async def at_work(daemon: Daemon) -> AsyncIterator[None]:
         asyncio.create_task(
             keep_pruned(daemon.store, age_days=config.retention.age_days, rows=config.retention.rows), name="pruning"
         ),
-        asyncio.create_task(keep_rescuing(daemon.store, partial(put_due, dispatch, worker)), name="rescue"),
+        asyncio.create_task(keep_rescuing(daemon.store, partial(put_rescued, daemon)), name="rescue"),
         asyncio.create_task(watch_overdue(daemon.sources.overdue), name="overdue watch"),
     ]
     try:
@@ -79,8 +77,19 @@ async def _drain(daemon: Daemon) -> None:
         await asyncio.wait_for(daemon.worker.settled(), timeout=max(SETTLE_S, deadline - time.monotonic()))
 
 
-def put_due(dispatch: LocalDispatch, worker: Worker, due: Sequence[Due]) -> None:
-    """Runs that another process left are worked on like any other."""
+async def put_rescued(daemon: Daemon, due: Sequence[Due]) -> None:
+    """Runs of a command that was killed, with what they wait for."""
+    await daemon.waits.load()
+    put_due(daemon, due)
+
+
+def put_due(daemon: Daemon, due: Sequence[Due]) -> None:
+    """Runs that another process left are worked on like any other; those that only wait stay at rest."""
+    jobs = []
     for found in due:
-        worker.queued(found.trigger)
-    dispatch.put(Job(found.run, found.epoch, priority=found.priority, not_before=found.not_before) for found in due)
+        daemon.worker.queued(found.trigger)
+        if found.status == "waiting" and daemon.waits.holds(found.run):
+            daemon.at_rest.found(found, "waiting")
+        else:
+            jobs.append(Job(found.run, found.epoch, priority=found.priority, not_before=found.not_before))
+    daemon.dispatch.put(jobs)

@@ -43,6 +43,8 @@ from daemon.store.outputs import Outputs
 from daemon.store.rows import Due
 from daemon.stream import Stream
 from daemon.versions import keep_versions
+from daemon.waiting import Waits
+from daemon.waiting.resting import AtRest
 from daemon.worker import Worker
 from daemon.world import make_world
 from flows.errors import DefinitionError
@@ -66,6 +68,8 @@ class Daemon:
     sources: Sources
     admin: Bound
     notifier: Notifier
+    waits: Waits
+    at_rest: AtRest
     sockets: Inherited  # of the service manager, who keeps them when we end
     force: asyncio.Event = field(default_factory=asyncio.Event)  # a second signal came
     consuming: asyncio.Task[None] | None = None  # hands out runs; done before the end: a defect
@@ -98,6 +102,8 @@ class _Line:
     sources: Sources
     stream: Stream
     counters: Counters
+    waits: Waits
+    at_rest: AtRest
 
 
 @asynccontextmanager
@@ -122,11 +128,22 @@ async def open_daemon(
         admin = await _admin(stack, config, ground, line, operations, sockets)
         _name_listeners(live, admin)
         daemon = Daemon(
-            config, ground.holder, ground.store, line.dispatch, line.worker, line.intake, line.sources, admin, notifier, sockets
+            config,
+            ground.holder,
+            ground.store,
+            line.dispatch,
+            line.worker,
+            line.intake,
+            line.sources,
+            admin,
+            notifier,
+            line.waits,
+            line.at_rest,
+            sockets,
         )
         await stack.enter_async_context(at_work(daemon))
         await stack.enter_async_context(_up_to_date(config, operations, reload_asked or asyncio.Event()))
-        put_due(line.dispatch, line.worker, ground.due)
+        put_due(daemon, ground.due)
         gc.collect()
         gc.set_threshold(50_000, 20, 50)
         gc.freeze()  # what is loaded stays: a full collection need not look at it again
@@ -158,14 +175,19 @@ async def _ground(stack: AsyncExitStack, config: Config, *, keep_going: bool) ->
 async def _line(stack: AsyncExitStack, config: Config, ground: _Ground, sockets: Inherited) -> _Line:
     holder, store = ground.holder, ground.store
     dispatch, stream, counters = LocalDispatch(), Stream(), Counters()
+    waits, at_rest = Waits(store.waits), AtRest(dispatch.put, store.waits.rest)
+    waits.wake = at_rest.wake
+    stack.callback(waits.close)
+    await waits.load()
     world = make_world(
         ground.kinds,
         lambda: holder.current.flows,
         ground.credentials,
         config.env_values,
         lambda emission: emitter(emission),  # noqa: PLW0108 - it is made below: it needs the worker, who needs the world
+        waits,
     )
-    worker = Worker(store, world, lambda: holder.current.flows, stream=stream, counters=counters)
+    worker = Worker(store, world, lambda: holder.current.flows, stream=stream, counters=counters, waits=waits, at_rest=at_rest)
     store.while_committing(dispatch.pump)
     intake = Intake(store, lambda: holder.current, dispatch.put, worker.queued, stream=stream, counters=counters)
     sources = Sources(partial(_make_source, config, store, ground.credentials, worker, sockets), intake, always=("webhook",))
@@ -179,7 +201,7 @@ async def _line(stack: AsyncExitStack, config: Config, ground: _Ground, sockets:
     stack.push_async_callback(_close_kinds, ground.kinds)
     await sources.start(holder.current.triggers)
     stack.push_async_callback(sources.close)
-    return _Line(dispatch, worker, intake, sources, stream, counters)
+    return _Line(dispatch, worker, intake, sources, stream, counters, waits, at_rest)
 
 
 def _live(config: Config, ground: _Ground, line: _Line) -> LiveDaemon:
@@ -194,6 +216,7 @@ def _live(config: Config, ground: _Ground, line: _Line) -> LiveDaemon:
         stream=line.stream,
         sources=line.sources,
         counters=line.counters,
+        at_rest=line.at_rest,
         listeners={"hooks": line.sources.get("webhook").url},
         state=config.state,
     )

@@ -21,6 +21,7 @@ from daemon.store.rows import Run
 from daemon.stream import Stream
 from daemon.told import run_told
 from daemon.upkeep import OVERDUE_S
+from daemon.waiting.resting import AtRest
 from daemon.worker import Worker
 from flows.errors import DefinitionError, Problem
 from flows.flow import Flow
@@ -45,6 +46,7 @@ class LiveDaemon:
     stream: Stream = field(default_factory=Stream)
     sources: Sources | None = None
     counters: Counters = field(default_factory=Counters)
+    at_rest: AtRest = field(default_factory=AtRest)
     listeners: dict[str, str] = field(default_factory=dict)  # what listens where; filled as they are bound
     state: Path | None = None  # the folder that is written to
     since: float = field(default_factory=time.time)  # by the wall's clock
@@ -74,7 +76,8 @@ class LiveDaemon:
         return self.handed_in(path, given)
 
     async def ended(self, run: str, timeout_s: float) -> bool:
-        if not (self.dispatch.has([run]) or self.worker.running(run) or self.worker.ending(run)):
+        under_way = self.dispatch.has([run]) or self.worker.running(run) or self.worker.ending(run) or run in self.at_rest
+        if not under_way:
             return True
         try:
             await asyncio.wait_for(self.worker.ended(run), timeout_s)
@@ -86,11 +89,12 @@ class LiveDaemon:
         return self.worker.so_far(run)
 
     async def cancel(self, run: str) -> bool:
-        if self.dispatch.discard(run):
+        if self.at_rest.take(run) or self.dispatch.discard(run):
             claimed = self.store.claim_fresh(run) or await self.store.claim(run)
             if claimed is not None:
                 self.worker.give_up(claimed)
                 return True
+        self.worker.stay(run)
         return self.dispatch.cancel(run)
 
     def status(self) -> dict[str, Any]:
@@ -102,6 +106,7 @@ class LiveDaemon:
             "listeners": dict(self.listeners),
             "queued": self.dispatch.depth(),
             "running": len(self.worker.under_way()),
+            "atRest": len(self.at_rest),
             "storeFailing": self.store.failing,
             "lastReload": self._last_reload(),
             "disk": self._disk(),

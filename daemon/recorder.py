@@ -10,6 +10,7 @@ from daemon.counters import Counts
 from daemon.store.rows import Run
 from daemon.stream import Stream
 from daemon.told import step_told
+from daemon.waiting.waits import Waits
 from flows.attempt import Attempt
 
 BEGUN_S = 0.25  # a step that takes longer than this is worth a flush of its own, to be seen after a crash
@@ -29,24 +30,47 @@ class Recorder:
     """
 
     def __init__(
-        self, store: Records, run: Run, leaving: Callable[[], bool], stream: Stream, ended: Mapping[str, Counts]
+        self,
+        store: Records,
+        run: Run,
+        stopping: Callable[[], bool],
+        stream: Stream,
+        ended: Mapping[str, Counts],
+        waits: Waits | None = None,
     ) -> None:
         self._store = store
-        self._leaving = leaving
+        self._stopping = stopping
+        self._waits = waits
         self._stream = stream
         self._ended = ended  # kind → status → how many
         self.of = run
         self._run = run.id
         self.started_at = run.started_at
-        self._told_running = bool(run.attempts)
+        self._told_running = bool(run.attempts) and run.status == "running"
         self.attempts: list[Attempt] = list(run.attempts)
         self.waiting: list[Attempt] = []
         self._timer: asyncio.TimerHandle | None = None
+        self.task: asyncio.Task[Any] | None = None  # that works on the run
+        self.deadline: float | None = None  # seconds since the epoch: the run's time is over then
+        self.resting = False  # all that is under way of it waits
+        self.leaving = False  # it is being left for that: whoever goes on with it finds it as it stands
+        self._rest_timer: asyncio.TimerHandle | None = None
+
+    def rests(self, resting: bool, after_s: float, leave: Callable[[Recorder], None]) -> None:  # noqa: FBT001 - the executor's word
+        """Have the run left when it has rested for so long."""
+        self.resting = resting
+        if self._rest_timer is not None:
+            self._rest_timer.cancel()
+            self._rest_timer = None
+        if resting:
+            self._rest_timer = asyncio.get_running_loop().call_later(after_s, leave, self)
 
     def __call__(self, attempt: Attempt) -> Awaitable[None] | None:
-        if attempt.status == "cancelled" and self._leaving():
+        if attempt.status == "cancelled" and (self.leaving or self._stopping()):
             return None  # it stays recorded as running: the next process goes on with it
         self.attempts.append(attempt)
+        if self._waits is not None and attempt.status != "running":
+            self._waits.over(self._run, attempt)
         self.waiting.append(attempt)
         if attempt.status != "running":
             self._ended[attempt.kind][attempt.status] += 1
@@ -74,7 +98,7 @@ class Recorder:
         starts_at = None if self._told_running else self.started_at
         self._told_running = True
         written = self._store.record(self._run, waiting, starts_run_at=starts_at)
-        written.add_done_callback(_heard)
+        written.add_done_callback(heard)
         return written
 
 
@@ -96,7 +120,7 @@ def _latest(attempts: list[Attempt]) -> list[Attempt]:
     return [attempt for attempt in attempts if attempt.status != "running" or (attempt.path, attempt.number) not in ended]
 
 
-def _heard(future: asyncio.Future[None]) -> None:
+def heard(future: asyncio.Future[None]) -> None:
     """Take note of a record's failure: the run's end meets the same one, and tells."""
     if not future.cancelled():
         future.exception()

@@ -52,7 +52,11 @@ async def watch_overdue(overdue: Callable[[float], Mapping[str, datetime]], *, b
 
 
 async def keep_rescuing(
-    store: KeptStore, put: Callable[[Sequence[Due]], None], *, clock: Callable[[], float] = time.time, every_s: float = RESCUE_S
+    store: KeptStore,
+    put: Callable[[Sequence[Due]], Awaitable[None]],
+    *,
+    clock: Callable[[], float] = time.time,
+    every_s: float = RESCUE_S,
 ) -> None:
     """Take over, until cancelled, what a killed process left, and hand it on."""
     while True:
@@ -63,7 +67,7 @@ async def keep_rescuing(
             continue  # the store says so itself
         if due:
             log.info("run.rescued", runs=[found.run for found in due])
-            put(due)
+            await put(due)
 
 
 async def keep_leased(store: KeptStore, *, every_s: float) -> None:

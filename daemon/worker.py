@@ -13,22 +13,22 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, cast
 
 import structlog
 
 from daemon.counters import Counters
 from daemon.dispatch import Job
+from daemon.flow_versions import FlowVersions, read_patiently
 from daemon.recorder import Recorder
-from daemon.store.errors import StoreError
+from daemon.shapes import instant
 from daemon.store.rows import LIVE, FollowUp, Run, RunStatus, Version
 from daemon.stream import Stream
 from daemon.told import run_told
+from daemon.waiting.resting import AtRest
+from daemon.waiting.waits import Waits
 from flows.attempt import Attempt
 from flows.control import Control
-from flows.dialects import load_flow
-from flows.errors import DefinitionError
 from flows.executor import World, execute
 from flows.flow import Flow
 from flows.graph import Graph
@@ -37,11 +37,9 @@ from flows.step import Ended
 
 log = structlog.get_logger()
 
-Read = TypeVar("Read")
-
 CANCELLED = Ended("cancelled", {}, error="it was cancelled", code="CANCELLED")
-READ_AGAIN_S = 1.0
-KEPT_VERSIONS = 256  # flows of earlier versions, loaded for runs that pin them
+LEAVE_S = 0.2  # a run that only waits for so long is left: what it waits for may come at once, and its place is wanted
+KNOWN_PLAIN = 256  # versions of flows of which it is known whether something suspends
 
 
 class RunStore(Protocol):
@@ -72,15 +70,19 @@ class Worker:
         *,
         stream: Stream | None = None,
         counters: Counters | None = None,
+        waits: Waits | None = None,
+        at_rest: AtRest | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        """`waits`, `at_rest`: what runs wait for, and where those are that only wait; None: a run is never left for a wait."""
         self._store = store
         self._world = world
-        self._flows = flows
+        self._flows = FlowVersions(store, flows, world.kinds)
+        self._waits = waits
+        self._at_rest = AtRest() if at_rest is None else at_rest  # an empty one is false
         self._stream = stream or Stream()
         self._counters = counters or Counters()
         self._clock = clock
-        self._versions: dict[str, Flow] = {}
         self._plain: dict[str, bool] = {}  # digest → nothing in it suspends
         self._recorders: dict[str, Recorder] = {}
         self._waiters: dict[str, list[asyncio.Future[Run]]] = {}
@@ -114,14 +116,22 @@ class Worker:
     def so_far(self, run: Run) -> Run:
         """A run as it stands in the store, with what this process knows and has not written yet."""
         recorder = self._recorders.get(run.id)
-        if recorder is None or run.status not in LIVE:
+        if run.status not in LIVE:
             return run
+        if recorder is None:
+            status = self._at_rest.status(run.id)
+            return run if status is None else replace(run, status=cast("RunStatus", status))
         return replace(run, status="running", started_at=recorder.started_at, attempts=tuple(recorder.attempts))
 
     def give_up(self, run: Run) -> None:
         """End a claimed run that nobody works on as cancelled."""
         recorder = self._begin(run)
         self._finish(run, CANCELLED, recorder)
+
+    def stay(self, run_id: str) -> None:
+        """It is about to be cancelled for good: it is not left for what it waits for."""
+        if (recorder := self._recorders.get(run_id)) is not None:
+            recorder.leaving = False
 
     def ending(self, run_id: str) -> bool:
         """The run has been executed, and how it ended is on its way to the disk."""
@@ -134,8 +144,11 @@ class Worker:
         return future
 
     def leave(self) -> None:
-        """From now on what is cancelled is left for the next process, not recorded as cancelled."""
+        """From now on what is cancelled is left for the next process, not recorded as cancelled. What only waits is left at once."""
         self.stopping = True
+        for recorder in tuple(self._recorders.values()):
+            if recorder.resting:
+                self._leave(recorder)
 
     async def settled(self) -> None:
         """Return when the ends of all runs executed so far are on disk."""
@@ -150,7 +163,7 @@ class Worker:
         run = self._store.claim_fresh(job.run)
         if run is None:
             return self._resume(job)
-        flow = self._current(run)
+        flow = self._flows.current(run)
         if flow is None:
             return self._work_on_version(run)
         if self._is_plain(flow):
@@ -158,18 +171,18 @@ class Worker:
         return self.execute(run, flow)
 
     async def _resume(self, job: Job) -> None:
-        run = await _read_patiently(lambda: self._store.claim(job.run))
+        run = await read_patiently(lambda: self._store.claim(job.run))
         if run is None:
             log.info("run.not_ours", run_id=job.run, epoch=job.epoch)
             return
         if run.attempts:
             log.info("run.resumed", run_id=run.id, flow=run.flow, attempts=len(run.attempts))
-        flow = self._current(run)
+        flow = self._flows.current(run)
         await (self._work_on_version(run) if flow is None else self.execute(run, flow))
 
     async def _work_on_version(self, run: Run) -> None:
         """The run pins a version that is no longer the current one."""
-        flow = self._versions.get(run.flow_digest) or await self._load_version(run)
+        flow = await self._flows.of(run)
         if isinstance(flow, Flow):
             await self.execute(run, flow)
         else:
@@ -193,32 +206,71 @@ class Worker:
     async def execute(self, run: Run, flow: Flow) -> None:
         """Execute a run that is ours, go on with it where it stands, and submit how it ended."""
         recorder = self._begin(run)
-        control = Control(started_at=run.started_at, leaving=self._is_stopping)
+        if flow.graph.timeout_s is not None and run.started_at is not None:  # from its first start: days at rest count
+            recorder.deadline = run.started_at + flow.graph.timeout_s
         work = execute(
-            flow, run.inputs, run_id=run.id, world=self._world, record=recorder, recorded=run.attempts, control=control
+            flow,
+            run.inputs,
+            run_id=run.id,
+            world=self._world,
+            record=recorder,
+            recorded=run.attempts,
+            control=Control(started_at=run.started_at, leaving=lambda: recorder.leaving or self.stopping),
+            resting=None if self._waits is None else partial(self._rests, recorder),
         )
         await self._see_through(run, recorder, work)
 
     async def _see_through(self, run: Run, recorder: Recorder, work: Awaitable[Ended]) -> None:
         """Await the execution, and finish the run however it ends."""
+        recorder.task = asyncio.current_task()
         try:
             ended = await work
         except asyncio.CancelledError:
-            if self.stopping:
-                del self._recorders[run.id]
-                if recorder.waiting:
-                    recorder.write()
-                log.info("run.left", run_id=run.id, flow=run.flow)
+            if recorder.leaving or self.stopping:
+                self._left(run, recorder)
                 return
             ended = CANCELLED
         except Exception as error:  # noqa: BLE001 - a defect of ours must end this run and not the daemon
             ended = _defect(run, error)
         self._finish(run, ended, recorder)
 
+    def _rests(self, recorder: Recorder, resting: bool) -> None:  # noqa: FBT001 - the executor's word
+        """All that is under way of a run waits, or something of it works again."""
+        recorder.rests(resting, LEAVE_S, self._leave)
+        if resting and self.stopping:
+            self._leave(recorder)
+
+    def _leave(self, recorder: Recorder) -> None:
+        """Stop working on a run that only waits: what it waits for is kept elsewhere, and wakes it."""
+        assert self._waits is not None  # else nobody says that it rests
+        if recorder.task is None or not (self.stopping or self._waits.long_enough(recorder.of.id)):
+            return
+        recorder.leaving = True
+        recorder.task.cancel()
+
+    def _left(self, run: Run, recorder: Recorder) -> None:
+        del self._recorders[run.id]
+        recorder.rests(False, 0, self._leave)
+        if recorder.waiting:
+            recorder.write()
+        if not recorder.leaving or self._waits is None:
+            log.info("run.left", run_id=run.id, flow=run.flow)
+            return
+        self._at_rest.left(run, "waiting")
+        if recorder.deadline is not None:
+            self._waits.alarm(run.id, recorder.deadline)
+        log.info("run.waiting", run_id=run.id, flow=run.flow, until=instant(self._waits.next_end(run.id)))
+        if self._stream.tell is not None:
+            self._stream.tell("run", run_told(run))
+        if not self._waits.holds(run.id):  # it was answered in this very moment
+            self._at_rest.wake(run.id)
+
     def _begin(self, run: Run) -> Recorder:
         if run.started_at is None:
             run.started_at = self._clock()
-        recorder = self._recorders[run.id] = Recorder(self._store, run, self._is_stopping, self._stream, self._counters.attempts)
+        recorder = self._recorders[run.id] = Recorder(
+            self._store, run, self._is_stopping, self._stream, self._counters.attempts, self._waits
+        )
         if self._stream.tell is not None:
             self._stream.tell("run", run_told(run, "running"))
         return recorder
@@ -226,6 +278,8 @@ class Worker:
     def _finish(self, run: Run, ended: Ended, recorder: Recorder) -> None:
         """Submit how it ended; the store holds on to it until it is on disk."""
         del self._recorders[run.id]
+        if self._waits is not None:
+            self._waits.ended(run.id)
         run.status = cast("RunStatus", ended.status)
         run.finished_at = self._clock()
         run.output, run.error, run.code = ended.output, ended.error, ended.code
@@ -276,53 +330,10 @@ class Worker:
         """Nothing in the flow can suspend, but to give others their turn: it needs no task."""
         plain = self._plain.get(flow.digest)
         if plain is None:
-            if len(self._plain) >= KEPT_VERSIONS:
+            if len(self._plain) >= KNOWN_PLAIN:
                 self._plain.clear()
             plain = self._plain[flow.digest] = is_plain(flow.graph, self._world.plain)
         return plain
-
-    # -- versions -----------------------------------------------------------------------------------------------------
-
-    def _current(self, run: Run) -> Flow | None:
-        flow = self._flows().get(run.flow)
-        return flow if flow is not None and flow.digest == run.flow_digest else None
-
-    async def _load_version(self, run: Run) -> Flow | str:
-        """The version that the run pins, from the store; or the sentence why it cannot be had."""
-        try:
-            return await self._version(run.flow, run.flow_digest)
-        except DefinitionError as error:
-            return error.problems[0].problem
-
-    async def _version(self, key: str, digest: str) -> Flow:
-        """One version with the sub-flows it was loaded with. Raises DefinitionError with one sentence."""
-        current = self._flows().get(key)
-        if current is not None and current.digest == digest:
-            return current
-        if digest in self._versions:
-            return self._versions[digest]
-        kept = await _read_patiently(lambda: self._store.definition(digest))
-        if kept is None:
-            raise DefinitionError.at((), f"version {digest[:12]} of flow «{key}» is not in the store")
-        try:
-            flow = load_flow(kept.definition, key=kept.key, folder=Path(kept.folder), kinds=self._world.kinds)
-        except DefinitionError as error:
-            raise DefinitionError.at((), f"version {digest[:12]} of flow «{key}» does not load any more: {error}") from error
-        subflows = {name: await self._version(name, inner) for name, inner in (kept.subflows or {}).items()}
-        if len(self._versions) >= KEPT_VERSIONS:
-            self._versions.pop(next(iter(self._versions)))
-        self._versions[digest] = replace(flow, digest=digest, pinned=subflows)
-        return self._versions[digest]
-
-
-async def _read_patiently(read: Callable[[], Awaitable[Read]]) -> Read:
-    """A database that cannot be read now (locked, out of descriptors) is asked again: the run is due all the same."""
-    while True:
-        try:
-            return await read()
-        except StoreError as error:
-            log.warning("run.postponed", reason=str(error))
-            await asyncio.sleep(READ_AGAIN_S)
 
 
 @types.coroutine
@@ -356,44 +367,3 @@ def _tell(run: Run) -> None:
 
 def _failed_step(run: Run) -> str | None:
     return next((attempt.path for attempt in reversed(run.attempts) if attempt.status in {"failed", "timeout"}), None)
-
-
-async def execute_once(flow: Flow, run: Run, *, world: World, store: RunStore | None) -> Run:
-    """Execute a run in this process, without a daemon: recorded where there is a store. Cancelling it cancels the run.
-
-    Returns the run with its end and its attempts, when that is on disk.
-    """
-    worker = Worker(store or Unrecorded(), world, lambda: {flow.key: flow})
-    ended = worker.ended(run.id)
-    work = asyncio.ensure_future(worker.execute(run, flow))
-    try:
-        await asyncio.shield(work)
-    except asyncio.CancelledError:
-        work.cancel()
-        await asyncio.wait((work,))
-    return await ended
-
-
-class Unrecorded:
-    """The store of a run that is recorded nowhere."""
-
-    def claim_fresh(self, run_id: str) -> Run | None:  # noqa: ARG002 - there are none
-        return None
-
-    async def claim(self, run_id: str) -> Run | None:  # noqa: ARG002 - there are none
-        return None
-
-    def record(self, run_id: str, attempts: list[Attempt], *, starts_run_at: float | None = None) -> asyncio.Future[None]:  # noqa: ARG002
-        return _done()
-
-    def finish(self, _run: Run, _attempts: list[Attempt], told: Callable[[BaseException | None], Any], *_: Any) -> None:
-        asyncio.get_running_loop().call_soon(told, None)
-
-    async def definition(self, digest: str) -> Version | None:  # noqa: ARG002
-        return None
-
-
-def _done() -> asyncio.Future[None]:
-    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    future.set_result(None)
-    return future

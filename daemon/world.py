@@ -12,6 +12,7 @@ from flows.executor import World
 from flows.flow import Flow
 from flows.step import StepKind
 from flows.suggest import did_you_mean
+from flows.waiting import WaitFor, wait_here
 
 
 def make_world(
@@ -20,6 +21,7 @@ def make_world(
     credentials: Credentials,
     env: Mapping[str, str],
     emit: Emit = unheard,
+    wait: WaitFor = wait_here,
 ) -> World:
     """`flows` is asked each time: a sub-flow is looked up when its step starts."""
 
@@ -37,4 +39,4 @@ def make_world(
         except SecretMissing as missing:
             raise StepError(str(missing), code="SECRET_MISSING", retryable=False) from missing
 
-    return World(kinds=kinds, find_flow=find_flow, secret=secret, env=env, emit=emit)
+    return World(kinds=kinds, find_flow=find_flow, secret=secret, env=env, emit=emit, wait=wait)

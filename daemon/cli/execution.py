@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from daemon import shapes
+from daemon.alone import Unrecorded, execute_once
 from daemon.beside import FlowsBeside
 from daemon.cli.agent import AgentLines
 from daemon.cli.local import close_kinds, definitions_of, told_plainly, world_of
@@ -29,7 +30,7 @@ from daemon.store.rows import FollowUp, Run
 from daemon.store.store import LEASE_S
 from daemon.upkeep import keep_leased
 from daemon.versions import keep_flows
-from daemon.worker import RunStore, Unrecorded, execute_once
+from daemon.worker import RunStore
 from flows.attempt import Attempt
 from flows.errors import DefinitionError, Problem
 from flows.flow import Flow

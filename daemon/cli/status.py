@@ -34,7 +34,8 @@ def _say(said: dict[str, Any]) -> None:
     write(f"triggers  {said['triggers']}: {sources}")
     write(f"flows     {said['flows']}")
     waiting = f", the oldest since {said['oldestQueuedAt']}" if said["oldestQueuedAt"] else ""
-    write(f"runs      {said['running']} running, {said['queued']} queued{waiting}")
+    resting = f", {said['atRest']} waiting or paused" if said["atRest"] else ""
+    write(f"runs      {said['running']} running, {said['queued']} queued{waiting}{resting}")
     for one in said["next"]:
         write(f"next      {one['at']}  {clean(one['trigger'])}")
     if said["lastReload"]:

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 from daemon import executions, shapes
 from daemon.errors import NotFound
 from daemon.operations.given import Given, Listed, limited
+from daemon.store.rows import LIVE
 from daemon.story import story
 
 if TYPE_CHECKING:
     from daemon.store.rows import Run
-
-BEGINNING = frozenset({"queued", "running"})
 
 
 class Runs(Given):
@@ -28,8 +27,8 @@ class Runs(Given):
         if self.store is None:
             return Listed([])
         statuses = frozenset(asked.get("status", ()))
-        if statuses & BEGINNING:  # a short run is written as queued and then as ended: that it runs is known here first
-            asked["status"] = tuple(statuses | BEGINNING)
+        if statuses & LIVE:  # a short run is written as queued and then as ended: that it runs, or rests, is known here first
+            asked["status"] = tuple(statuses | LIVE)
         page = await self.store.runs(**asked)
         known = [self._so_far(run) for run in page]
         return Listed([shapes.run_listed(run) for run in known if not statuses or run.status in statuses], page.next)

@@ -2,7 +2,7 @@
 
 from daemon.store.hot import Hot
 
-HEAD = '0004'
+HEAD = '0005'
 LIVE = ('queued', 'running', 'waiting', 'paused')
 
 SCHEMA = (
@@ -21,6 +21,7 @@ SCHEMA = (
     'CREATE TABLE source_state ( source TEXT NOT NULL, "key" TEXT NOT NULL, value TEXT, PRIMARY KEY (source, "key") ) WITHOUT ROWID',
     'CREATE TABLE spilled ( run VARCHAR(40) NOT NULL, digest VARCHAR(64) NOT NULL, PRIMARY KEY (run, digest) ) WITHOUT ROWID',
     'CREATE TABLE verdicts ( event VARCHAR(40) NOT NULL, "trigger" TEXT NOT NULL, trigger_digest VARCHAR(64), verdict VARCHAR(24) NOT NULL, reason TEXT, detail TEXT, run VARCHAR(40), PRIMARY KEY (event, "trigger") ) WITHOUT ROWID',
+    'CREATE TABLE waits ( run VARCHAR(40) NOT NULL, path TEXT NOT NULL, number INTEGER NOT NULL, kind VARCHAR(12) NOT NULL, created_at BIGINT NOT NULL, due_at BIGINT, limit_at BIGINT, detail TEXT, how VARCHAR(12), resolved_at BIGINT, resolved_by TEXT, resolution TEXT, PRIMARY KEY (run, path, number) )',
 )
 
 SCHEMA_POSTGRESQL = (
@@ -39,6 +40,7 @@ SCHEMA_POSTGRESQL = (
     'CREATE TABLE source_state ( source TEXT COLLATE "C" NOT NULL, key TEXT COLLATE "C" NOT NULL, value TEXT, PRIMARY KEY (source, key) )',
     'CREATE TABLE spilled ( run TEXT COLLATE "C" NOT NULL, digest TEXT COLLATE "C" NOT NULL, PRIMARY KEY (run, digest) )',
     'CREATE TABLE verdicts ( event TEXT COLLATE "C" NOT NULL, trigger TEXT COLLATE "C" NOT NULL, trigger_digest TEXT COLLATE "C", verdict TEXT COLLATE "C" NOT NULL, reason TEXT, detail TEXT, run TEXT COLLATE "C", PRIMARY KEY (event, trigger) )',
+    'CREATE TABLE waits ( run TEXT COLLATE "C" NOT NULL, path TEXT COLLATE "C" NOT NULL, number INTEGER NOT NULL, kind TEXT COLLATE "C" NOT NULL, created_at BIGINT NOT NULL, due_at BIGINT, limit_at BIGINT, detail TEXT, how TEXT COLLATE "C", resolved_at BIGINT, resolved_by TEXT COLLATE "C", resolution TEXT, PRIMARY KEY (run, path, number) )',
 )
 
 SAVE_DEFINITION = Hot(
@@ -132,6 +134,34 @@ FINISH_RUN = Hot(
     ('status', 'started_at', 'finished_at', 'output', 'error', 'code', 'id_', 'owner_'),
     fenced=True,
 )
+OPEN_WAIT = Hot(
+    64,
+    'INSERT INTO waits (run, path, number, kind, created_at, due_at, limit_at, detail) SELECT ? AS anon_1, ? AS anon_2, ? AS anon_3, ? AS anon_4, ? AS anon_5, ? AS anon_6, ? AS anon_7, ? AS anon_8 WHERE EXISTS (SELECT 1 FROM runs WHERE runs.id = ? AND runs.owner = ?) ON CONFLICT (run, path, number) DO NOTHING',
+    b'INSERT INTO waits (run, path, number, kind, created_at, due_at, limit_at, detail) SELECT %s::VARCHAR COLLATE "C" AS anon_1, %s::VARCHAR COLLATE "C" AS anon_2, %s::INTEGER AS anon_3, %s::VARCHAR COLLATE "C" AS anon_4, %s::BIGINT AS anon_5, %s::BIGINT AS anon_6, %s::BIGINT AS anon_7, %s::VARCHAR AS anon_8 WHERE EXISTS (SELECT 1 FROM runs WHERE runs.id = %s::VARCHAR COLLATE "C" AND runs.owner = %s::VARCHAR COLLATE "C") ON CONFLICT (run, path, number) DO NOTHING',
+    ('run', 'path', 'number', 'kind', 'created_at', 'due_at', 'limit_at', 'detail', 'run_', 'owner_'),
+    fenced=False,
+)
+RESOLVE_WAIT = Hot(
+    66,
+    'UPDATE waits SET how=?, resolved_at=?, resolved_by=?, resolution=? WHERE waits.run = ? AND waits.path = ? AND waits.number = ? AND waits.resolved_at IS NULL',
+    b'UPDATE waits SET how=%s::VARCHAR COLLATE "C", resolved_at=%s::BIGINT, resolved_by=%s::VARCHAR COLLATE "C", resolution=%s::VARCHAR WHERE waits.run = %s::VARCHAR COLLATE "C" AND waits.path = %s::VARCHAR COLLATE "C" AND waits.number = %s::INTEGER AND waits.resolved_at IS NULL',
+    ('how', 'resolved_at', 'resolved_by', 'resolution', 'run_', 'path_', 'number_'),
+    fenced=False,
+)
+CLOSE_WAIT = Hot(
+    68,
+    'DELETE FROM waits WHERE waits.run = ? AND waits.path = ? AND waits.number = ? AND waits.resolved_at IS NULL',
+    b'DELETE FROM waits WHERE waits.run = %s::VARCHAR COLLATE "C" AND waits.path = %s::VARCHAR COLLATE "C" AND waits.number = %s::INTEGER AND waits.resolved_at IS NULL',
+    ('run_', 'path_', 'number_'),
+    fenced=False,
+)
+LIVE_WAITS = Hot(
+    90,
+    "SELECT waits.run, waits.path, waits.number, waits.kind, waits.created_at, waits.due_at, waits.limit_at, waits.detail, waits.how, waits.resolved_at, waits.resolved_by, waits.resolution FROM waits WHERE waits.run IN (SELECT runs.id FROM runs WHERE runs.status IN ('queued', 'running', 'waiting', 'paused')) AND NOT (EXISTS (SELECT 1 FROM attempts WHERE attempts.run = waits.run AND attempts.path = waits.path AND attempts.number = waits.number))",
+    b"SELECT waits.run, waits.path, waits.number, waits.kind, waits.created_at, waits.due_at, waits.limit_at, waits.detail, waits.how, waits.resolved_at, waits.resolved_by, waits.resolution FROM waits WHERE waits.run IN (SELECT runs.id FROM runs WHERE runs.status IN ('queued', 'running', 'waiting', 'paused')) AND NOT (EXISTS (SELECT 1 FROM attempts WHERE attempts.run = waits.run AND attempts.path = waits.path AND attempts.number = waits.number))",
+    (),
+    fenced=False,
+)
 SAVE_STATE = Hot(
     70,
     'INSERT INTO source_state (source, "key", value) VALUES (?, ?, ?) ON CONFLICT (source, "key") DO UPDATE SET value = excluded.value',
@@ -148,15 +178,15 @@ RENEW_LEASE = Hot(
 )
 RECONCILE = Hot(
     90,
-    'UPDATE runs SET epoch=(runs.epoch + 1), owner=?, lease_until=NULL WHERE runs.status IN (\'queued\', \'running\', \'waiting\', \'paused\') AND (runs.lease_until IS NULL OR runs.lease_until < ?) RETURNING id, epoch, priority, "trigger", not_before, start_by, cancel_asked',
-    b'UPDATE runs SET epoch=(runs.epoch + 1), owner=%s::VARCHAR COLLATE "C", lease_until=NULL WHERE runs.status IN (\'queued\', \'running\', \'waiting\', \'paused\') AND (runs.lease_until IS NULL OR runs.lease_until < %s::BIGINT) RETURNING runs.id, runs.epoch, runs.priority, runs.trigger, runs.not_before, runs.start_by, runs.cancel_asked',
+    'UPDATE runs SET epoch=(runs.epoch + 1), owner=?, lease_until=NULL WHERE runs.status IN (\'queued\', \'running\', \'waiting\', \'paused\') AND (runs.lease_until IS NULL OR runs.lease_until < ?) RETURNING id, epoch, priority, "trigger", not_before, start_by, cancel_asked, status',
+    b'UPDATE runs SET epoch=(runs.epoch + 1), owner=%s::VARCHAR COLLATE "C", lease_until=NULL WHERE runs.status IN (\'queued\', \'running\', \'waiting\', \'paused\') AND (runs.lease_until IS NULL OR runs.lease_until < %s::BIGINT) RETURNING runs.id, runs.epoch, runs.priority, runs.trigger, runs.not_before, runs.start_by, runs.cancel_asked, runs.status',
     ('owner', 'now_'),
     fenced=False,
 )
 RESCUE = Hot(
     90,
-    'UPDATE runs SET epoch=(runs.epoch + 1), owner=?, lease_until=NULL WHERE runs.status IN (\'queued\', \'running\', \'waiting\', \'paused\') AND runs.lease_until < ? RETURNING id, epoch, priority, "trigger", not_before, start_by, cancel_asked',
-    b'UPDATE runs SET epoch=(runs.epoch + 1), owner=%s::VARCHAR COLLATE "C", lease_until=NULL WHERE runs.status IN (\'queued\', \'running\', \'waiting\', \'paused\') AND runs.lease_until < %s::BIGINT RETURNING runs.id, runs.epoch, runs.priority, runs.trigger, runs.not_before, runs.start_by, runs.cancel_asked',
+    'UPDATE runs SET epoch=(runs.epoch + 1), owner=?, lease_until=NULL WHERE runs.status IN (\'queued\', \'running\', \'waiting\', \'paused\') AND runs.lease_until < ? RETURNING id, epoch, priority, "trigger", not_before, start_by, cancel_asked, status',
+    b'UPDATE runs SET epoch=(runs.epoch + 1), owner=%s::VARCHAR COLLATE "C", lease_until=NULL WHERE runs.status IN (\'queued\', \'running\', \'waiting\', \'paused\') AND runs.lease_until < %s::BIGINT RETURNING runs.id, runs.epoch, runs.priority, runs.trigger, runs.not_before, runs.start_by, runs.cancel_asked, runs.status',
     ('owner', 'now_'),
     fenced=False,
 )
@@ -216,6 +246,13 @@ PRUNE_SPILLED = Hot(
     ('event_',),
     fenced=False,
 )
+PRUNE_WAITS = Hot(
+    90,
+    'DELETE FROM waits WHERE waits.run IN (SELECT verdicts.run FROM verdicts WHERE verdicts.event = ?)',
+    b'DELETE FROM waits WHERE waits.run IN (SELECT verdicts.run FROM verdicts WHERE verdicts.event = %s::VARCHAR COLLATE "C")',
+    ('event_',),
+    fenced=False,
+)
 PRUNE_RUNS = Hot(
     90,
     'DELETE FROM runs WHERE runs.id IN (SELECT verdicts.run FROM verdicts WHERE verdicts.event = ?)',
@@ -262,6 +299,13 @@ PRUNE_SPILLED_OF_RUN = Hot(
     90,
     'DELETE FROM spilled WHERE spilled.run = ?',
     b'DELETE FROM spilled WHERE spilled.run = %s::VARCHAR COLLATE "C"',
+    ('run_',),
+    fenced=False,
+)
+PRUNE_WAITS_OF_RUN = Hot(
+    90,
+    'DELETE FROM waits WHERE waits.run = ?',
+    b'DELETE FROM waits WHERE waits.run = %s::VARCHAR COLLATE "C"',
     ('run_',),
     fenced=False,
 )

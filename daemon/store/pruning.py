@@ -40,6 +40,7 @@ def _prune_events(connection: Connection, oldest_kept_us: int | None, rows: int 
         for hot in (
             sql.PRUNE_ATTEMPTS,
             sql.PRUNE_SPILLED,
+            sql.PRUNE_WAITS,
             sql.PRUNE_RUNS,
             sql.PRUNE_VERDICTS,
             sql.PRUNE_CAUSES,
@@ -54,6 +55,7 @@ def _prune_runs_by_hand(connection: Connection, oldest_kept_us: int) -> int:
     if runs:
         connection.executemany(sql.PRUNE_ATTEMPTS_OF_RUN, runs)
         connection.executemany(sql.PRUNE_SPILLED_OF_RUN, runs)
+        connection.executemany(sql.PRUNE_WAITS_OF_RUN, runs)
         connection.executemany(sql.PRUNE_RUN, runs)
     return len(runs)
 

@@ -139,6 +139,7 @@ class Due:
     trigger: str | None
     not_before: float = 0.0  # 0: now
     start_by: float | None = None
+    status: str = "queued"  # as it was left
 
 
 def due_from(
@@ -149,10 +150,12 @@ def due_from(
     not_before: int | None,
     start_by: int | None,
     cancel_asked: int | None,
+    status: str,
 ) -> Due:
     """In the order of statements.RECONCILE. A run that is to stop waits for nothing."""
     later = 0.0 if not_before is None or cancel_asked is not None else not_before / 1e6
-    return Due(run, epoch, priority, trigger, later, seconds(start_by))
+    left = "running" if cancel_asked is not None else status
+    return Due(run, epoch, priority, trigger, later, seconds(start_by), left)
 
 
 def micros(seconds: float) -> int:

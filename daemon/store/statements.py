@@ -16,7 +16,19 @@ from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from daemon.store.hot import Hot
-from daemon.store.tables import HEAD, attempts, causes, definitions, events, metadata, runs, source_state, spilled, verdicts
+from daemon.store.tables import (
+    HEAD,
+    attempts,
+    causes,
+    definitions,
+    events,
+    metadata,
+    runs,
+    source_state,
+    spilled,
+    verdicts,
+    waits,
+)
 
 LIVE = ("queued", "running", "waiting", "paused")
 SQLITE = sqlite.dialect(paramstyle="qmark")
@@ -73,6 +85,30 @@ def _record_attempt(insert: Insert) -> Executable:
     return _upserted(added, ["run", "path", "number"], changed)
 
 
+def _open_wait(insert: Insert) -> Executable:
+    """Only while the run is ours. One that is there stays as it is."""
+    ours = select(literal_column("1")).where(runs.c.id == bindparam("run_"), runs.c.owner == bindparam("owner_")).exists()
+    row = select(*(bindparam(name, type_=waits.c[name].type) for name in OPENED_WAIT)).where(ours)
+    added: Executable = (
+        insert(waits).from_select(OPENED_WAIT, row).on_conflict_do_nothing(index_elements=["run", "path", "number"])
+    )
+    return added
+
+
+def _of_wait(query: Any) -> Any:
+    named = (waits.c.run == bindparam("run_"), waits.c.path == bindparam("path_"), waits.c.number == bindparam("number_"))
+    return query.where(*named, waits.c.resolved_at.is_(None))
+
+
+def _live_waits() -> Executable:
+    """Of runs that have not ended, but those whose attempts are recorded already."""
+    same = (attempts.c.run == waits.c.run, attempts.c.path == waits.c.path, attempts.c.number == waits.c.number)
+    done = select(literal_column("1")).where(*same).exists()
+    live = select(runs.c.id).where(_is_live())
+    found: Executable = select(waits).where(waits.c.run.in_(live), ~done)
+    return found
+
+
 def _owned(*values: str) -> Any:
     """UPDATE runs SET values WHERE it is ours and not ended."""
     mine = and_(runs.c.id == bindparam("id_"), runs.c.owner == bindparam("owner_"), _is_live())
@@ -94,7 +130,16 @@ def _take_over(whose: Any) -> Executable:
     """UPDATE runs that have not ended and whose owner is gone, and tell which."""
     ours = {"owner": bindparam("owner"), "epoch": runs.c.epoch + literal_column("1"), "lease_until": null()}
     found = update(runs).where(_is_live(), whose).values(ours)
-    told = (runs.c.id, runs.c.epoch, runs.c.priority, runs.c.trigger, runs.c.not_before, runs.c.start_by, runs.c.cancel_asked)
+    told = (
+        runs.c.id,
+        runs.c.epoch,
+        runs.c.priority,
+        runs.c.trigger,
+        runs.c.not_before,
+        runs.c.start_by,
+        runs.c.cancel_asked,
+        runs.c.status,
+    )
     return found.returning(*told)
 
 
@@ -161,6 +206,12 @@ ASK_CANCEL = _compile(48, lambda _: _ask_cancel())
 START_RUN = _compile(50, lambda _: _owned("status", "started_at"))
 SAVE_ENDING = _compile(55, lambda _: _owned("ending"), fenced=True)
 FINISH_RUN = _compile(60, lambda _: _owned("status", "started_at", "finished_at", "output", "error", "code"), fenced=True)
+OPENED_WAIT = ["run", "path", "number", "kind", "created_at", "due_at", "limit_at", "detail"]
+OPEN_WAIT = _compile(64, _open_wait)
+RESOLVED_WAIT = ("how", "resolved_at", "resolved_by", "resolution")
+RESOLVE_WAIT = _compile(66, lambda _: _of_wait(update(waits)).values({name: bindparam(name) for name in RESOLVED_WAIT}))
+CLOSE_WAIT = _compile(68, lambda _: _of_wait(delete(waits)))
+LIVE_WAITS = _compile(90, lambda _: _live_waits())
 SAVE_STATE = _upsert(70, source_state, "value")
 RENEW_LEASE = _compile(
     80, lambda _: update(runs).where(runs.c.owner == bindparam("owner_"), _is_live()).values(lease_until=bindparam("lease_until"))
@@ -195,6 +246,7 @@ EVENT_BEYOND = _compile(
 )
 PRUNE_ATTEMPTS = _compile(90, lambda _: delete(attempts).where(_of_event(attempts.c.run)))
 PRUNE_SPILLED = _compile(90, lambda _: delete(spilled).where(_of_event(spilled.c.run)))
+PRUNE_WAITS = _compile(90, lambda _: delete(waits).where(_of_event(waits.c.run)))
 PRUNE_RUNS = _compile(90, lambda _: delete(runs).where(_of_event(runs.c.id)))
 PRUNE_VERDICTS = _compile(90, lambda _: delete(verdicts).where(verdicts.c.event == bindparam("event_")))
 PRUNE_CAUSES = _compile(90, lambda _: delete(causes).where(causes.c.event == bindparam("event_")))
@@ -207,6 +259,7 @@ RUNS_BY_HAND = _compile(
 )
 PRUNE_ATTEMPTS_OF_RUN = _compile(90, lambda _: delete(attempts).where(attempts.c.run == bindparam("run_")))
 PRUNE_SPILLED_OF_RUN = _compile(90, lambda _: delete(spilled).where(spilled.c.run == bindparam("run_")))
+PRUNE_WAITS_OF_RUN = _compile(90, lambda _: delete(waits).where(waits.c.run == bindparam("run_")))
 PRUNE_RUN = _compile(90, lambda _: delete(runs).where(runs.c.id == bindparam("run_")))
 FORGET_CAUSES = _compile(
     90, lambda _: delete(causes).where(causes.c.expires_at.is_not(None), causes.c.expires_at <= bindparam("now_"))

@@ -44,6 +44,7 @@ from daemon.store.rows import (
     version_rows,
 )
 from daemon.store.sweeping import sweep
+from daemon.store.waits import StoredWaits
 from daemon.store.writer import Writer
 from triggers.source import Accepted
 
@@ -81,6 +82,7 @@ class Store:
         self._fresh: dict[str, Run] = {}
         self._records = Records(token, self._outputs.over)
         self._reads: Reads | None = None
+        self.waits = StoredWaits(self._writer.submit, database.fetch, token)
 
     # -- what comes in ------------------------------------------------------------------------------------------------
 

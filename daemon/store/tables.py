@@ -10,7 +10,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, PrimaryKeyConstraint, SmallInteger, String, Table, Text, text
 from sqlalchemy.types import TypeEngine
 
-HEAD = "0004"  # the migration this program's tables correspond to
+HEAD = "0005"  # the migration this program's tables correspond to
 
 metadata = MetaData()
 
@@ -115,6 +115,25 @@ attempts = Table(
     Column("usage", Text),
     Column("cost_label", _NAME),
     Column("flags", SmallInteger, nullable=False),  # rows.py: track, final, effects, container, copied
+    PrimaryKeyConstraint("run", "path", "number"),
+)
+
+# What an attempt waits for. While it is open, its run may be at rest: nothing of it is in memory but this.
+waits = Table(
+    "waits",
+    metadata,
+    Column("run", _word(40), nullable=False),
+    Column("path", _NAME, nullable=False),  # with the number, as the attempt will be recorded
+    Column("number", Integer, nullable=False),
+    Column("kind", _word(12), nullable=False),  # timer | approval | event
+    Column("created_at", BigInteger, nullable=False),
+    Column("due_at", BigInteger),  # NULL: nothing but an answer ends it
+    Column("limit_at", BigInteger),  # the step's own timeout
+    Column("detail", Text),  # JSON: what is asked of whom
+    Column("how", _word(12)),  # due | limit | approved | rejected | event; NULL: it is open
+    Column("resolved_at", BigInteger),
+    Column("resolved_by", _NAME),
+    Column("resolution", Text),  # JSON: what came with it
     PrimaryKeyConstraint("run", "path", "number"),
 )
 

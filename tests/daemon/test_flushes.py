@@ -10,9 +10,9 @@ from typing import ClassVar
 import pytest
 from pydantic import BaseModel
 
+from daemon.alone import execute_once
 from daemon.live import queued_run
 from daemon.store import open_store
-from daemon.worker import execute_once
 from flows.dialects import load_flow
 from flows.executor import World
 from flows.step import Output

@@ -123,7 +123,7 @@ async def test_the_database_of_an_earlier_program_is_migrated_after_a_backup_and
     assert (tmp_path / "camshaft.db.0001.backup").stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("version", ["0002", "0003"])
+@pytest.mark.parametrize("version", ["0002", "0003", "0004"])
 async def test_a_database_of_each_version_between_is_migrated_and_its_runs_go_on(tmp_path, version):
     path = old_database(tmp_path / "camshaft.db")
     connection = connect(path, synchronous="full")

@@ -39,7 +39,7 @@ async def test_the_run_of_a_killed_command_is_taken_over_once_its_lease_has_run_
 
     async with open_store(path, token="daemon-1") as store:
         early = await store.rescue(now=run.created_at)
-        watching = asyncio.create_task(keep_rescuing(store, rescued.put_nowait, clock=lambda: run.created_at + 61, every_s=0.01))
+        watching = asyncio.create_task(keep_rescuing(store, rescued.put, clock=lambda: run.created_at + 61, every_s=0.01))
         async with asyncio.timeout(10):
             (due,) = await rescued.get()
         await stopped(watching)

@@ -8,12 +8,13 @@ from dataclasses import replace
 import pytest
 import structlog
 
+from daemon.alone import execute_once
 from daemon.dispatch import Job
 from daemon.dispatch.local import LocalDispatch
 from daemon.live import LiveDaemon, queued_run
 from daemon.store import open_store
 from daemon.store.rows import Run
-from daemon.worker import Worker, execute_once
+from daemon.worker import Worker
 from flows.attempt import Attempt
 from flows.dialects import load_flow
 from flows.errors import DefinitionError, StepError
@@ -222,7 +223,7 @@ async def test_a_run_pins_the_version_it_was_queued_with(open_bench, tmp_path):
 
 
 async def test_a_run_that_is_due_while_the_database_cannot_be_read_is_executed_when_it_can(open_bench, tmp_path, monkeypatch):
-    monkeypatch.setattr("daemon.worker.READ_AGAIN_S", 0.01)
+    monkeypatch.setattr("daemon.flow_versions.READ_AGAIN_S", 0.01)
     flow = a_flow(tmp_path, transform("say", "'hello'"))
     bench = await open_bench(flow)
     run = queued_run(flow, {}, owner=bench.store.token)

@@ -48,6 +48,7 @@ SCHEMAS = {
             "disk": maybe(record("where the daemon writes", {"folder": TEXT, "freeBytes": WHOLE})),
             "queued": said(WHOLE, "runs that wait for a worker"),
             "running": WHOLE,
+            "atRest": said(WHOLE, "runs that wait or are paused, and take no place"),
             "upToDate": said(FLAG, "false while what is on disk is refused, and the set before it is in force"),
             "storeFailing": said(FLAG, "true while nothing can be made durable"),
         },

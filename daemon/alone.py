@@ -1,0 +1,54 @@
+"""A run in this process, without a daemon: executed to its end, recorded where there is a store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from daemon.store.rows import Run, Version
+from daemon.worker import RunStore, Worker
+from flows.attempt import Attempt
+from flows.executor import World
+from flows.flow import Flow
+
+
+async def execute_once(flow: Flow, run: Run, *, world: World, store: RunStore | None) -> Run:
+    """Execute a run in this process, without a daemon: recorded where there is a store. Cancelling it cancels the run.
+
+    Returns the run with its end and its attempts, when that is on disk.
+    """
+    worker = Worker(store or Unrecorded(), world, lambda: {flow.key: flow})
+    ended = worker.ended(run.id)
+    work = asyncio.ensure_future(worker.execute(run, flow))
+    try:
+        await asyncio.shield(work)
+    except asyncio.CancelledError:
+        work.cancel()
+        await asyncio.wait((work,))
+    return await ended
+
+
+class Unrecorded:
+    """The store of a run that is recorded nowhere."""
+
+    def claim_fresh(self, run_id: str) -> Run | None:  # noqa: ARG002 - there are none
+        return None
+
+    async def claim(self, run_id: str) -> Run | None:  # noqa: ARG002 - there are none
+        return None
+
+    def record(self, run_id: str, attempts: list[Attempt], *, starts_run_at: float | None = None) -> asyncio.Future[None]:  # noqa: ARG002
+        return _done()
+
+    def finish(self, _run: Run, _attempts: list[Attempt], told: Callable[[BaseException | None], Any], *_: Any) -> None:
+        asyncio.get_running_loop().call_soon(told, None)
+
+    async def definition(self, digest: str) -> Version | None:  # noqa: ARG002
+        return None
+
+
+def _done() -> asyncio.Future[None]:
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    future.set_result(None)
+    return future
