@@ -95,7 +95,9 @@ def _dump(value: Any, **_: Any) -> bytes:
         line = orjson.dumps(value, default=str)
     except TypeError:  # a lone surrogate, an integer over 64 bits: the line is told all the same
         return json.dumps(value, default=str).encode()
-    return _STEERING.sub(_escaped, line) if _STEERING.search(line) else line
+    if line.isascii() and b"\x7f" not in line:  # nearly always, and 0.2 µs where the pattern takes 0.7
+        return line
+    return _STEERING.sub(_escaped, line)
 
 
 def _escaped(found: re.Match[bytes]) -> bytes:

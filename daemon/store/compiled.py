@@ -16,7 +16,7 @@ SCHEMA = (
     "CREATE INDEX events_of_runs ON events (subject) WHERE source IN ('flow', 'event')",
     'CREATE TABLE runs ( id VARCHAR(40) NOT NULL, event VARCHAR(40), "trigger" TEXT, trigger_digest VARCHAR(64), flow TEXT NOT NULL, flow_digest VARCHAR(64) NOT NULL, status VARCHAR(12) NOT NULL, priority SMALLINT NOT NULL, epoch INTEGER NOT NULL, owner VARCHAR(40), lease_until BIGINT, created_at BIGINT NOT NULL, started_at BIGINT, finished_at BIGINT, inputs TEXT NOT NULL, output TEXT, error TEXT, code TEXT, chain TEXT, depth INTEGER, not_before BIGINT, start_by BIGINT, finish_within BIGINT, retry_of VARCHAR(40), cancel_asked BIGINT, cancel_reason TEXT, ending TEXT, PRIMARY KEY (id) )',
     'CREATE INDEX runs_chain ON runs (chain, id) WHERE depth > 0',
-    'CREATE INDEX runs_live ON runs ("trigger", id) WHERE status IN (\'queued\', \'running\', \'waiting\', \'paused\')',
+    'CREATE INDEX runs_live ON runs ("trigger", id) WHERE (status = \'queued\' OR status = \'running\' OR status = \'waiting\' OR status = \'paused\')',
     'CREATE INDEX runs_retries ON runs (retry_of, id) WHERE retry_of IS NOT NULL',
     'CREATE TABLE source_state ( source TEXT NOT NULL, "key" TEXT NOT NULL, value TEXT, PRIMARY KEY (source, "key") ) WITHOUT ROWID',
     'CREATE TABLE spilled ( run VARCHAR(40) NOT NULL, digest VARCHAR(64) NOT NULL, PRIMARY KEY (run, digest) ) WITHOUT ROWID',
@@ -35,7 +35,7 @@ SCHEMA_POSTGRESQL = (
     "CREATE INDEX events_of_runs ON events (subject) WHERE source IN ('flow', 'event')",
     'CREATE TABLE runs ( id TEXT COLLATE "C" NOT NULL, event TEXT COLLATE "C", trigger TEXT COLLATE "C", trigger_digest TEXT COLLATE "C", flow TEXT COLLATE "C" NOT NULL, flow_digest TEXT COLLATE "C" NOT NULL, status TEXT COLLATE "C" NOT NULL, priority SMALLINT NOT NULL, epoch INTEGER NOT NULL, owner TEXT COLLATE "C", lease_until BIGINT, created_at BIGINT NOT NULL, started_at BIGINT, finished_at BIGINT, inputs TEXT NOT NULL, output TEXT, error TEXT, code TEXT COLLATE "C", chain TEXT COLLATE "C", depth INTEGER, not_before BIGINT, start_by BIGINT, finish_within BIGINT, retry_of TEXT COLLATE "C", cancel_asked BIGINT, cancel_reason TEXT, ending TEXT, PRIMARY KEY (id) )',
     'CREATE INDEX runs_chain ON runs (chain, id) WHERE depth > 0',
-    "CREATE INDEX runs_live ON runs (trigger, id) WHERE status IN ('queued', 'running', 'waiting', 'paused')",
+    "CREATE INDEX runs_live ON runs (trigger, id) WHERE (status = 'queued' OR status = 'running' OR status = 'waiting' OR status = 'paused')",
     'CREATE INDEX runs_retries ON runs (retry_of, id) WHERE retry_of IS NOT NULL',
     'CREATE TABLE source_state ( source TEXT COLLATE "C" NOT NULL, key TEXT COLLATE "C" NOT NULL, value TEXT, PRIMARY KEY (source, key) )',
     'CREATE TABLE spilled ( run TEXT COLLATE "C" NOT NULL, digest TEXT COLLATE "C" NOT NULL, PRIMARY KEY (run, digest) )',
@@ -108,29 +108,29 @@ SAVE_SPILLED = Hot(
 )
 ASK_CANCEL = Hot(
     48,
-    "UPDATE runs SET cancel_asked=?, cancel_reason=? WHERE runs.id = ? AND runs.status IN ('queued', 'running', 'waiting', 'paused') AND runs.cancel_asked IS NULL",
-    b'UPDATE runs SET cancel_asked=%s::BIGINT, cancel_reason=%s::VARCHAR WHERE runs.id = %s::VARCHAR COLLATE "C" AND runs.status IN (\'queued\', \'running\', \'waiting\', \'paused\') AND runs.cancel_asked IS NULL',
+    "UPDATE runs SET cancel_asked=?, cancel_reason=? WHERE runs.id = ? AND (runs.status = 'queued' OR runs.status = 'running' OR runs.status = 'waiting' OR runs.status = 'paused') AND runs.cancel_asked IS NULL",
+    b'UPDATE runs SET cancel_asked=%s::BIGINT, cancel_reason=%s::VARCHAR WHERE runs.id = %s::VARCHAR COLLATE "C" AND (runs.status = \'queued\' OR runs.status = \'running\' OR runs.status = \'waiting\' OR runs.status = \'paused\') AND runs.cancel_asked IS NULL',
     ('cancel_asked', 'cancel_reason', 'id_'),
     fenced=False,
 )
 START_RUN = Hot(
     50,
-    "UPDATE runs SET status=?, started_at=? WHERE runs.id = ? AND runs.owner = ? AND runs.status IN ('queued', 'running', 'waiting', 'paused')",
-    b'UPDATE runs SET status=%s::VARCHAR COLLATE "C", started_at=%s::BIGINT WHERE runs.id = %s::VARCHAR COLLATE "C" AND runs.owner = %s::VARCHAR COLLATE "C" AND runs.status IN (\'queued\', \'running\', \'waiting\', \'paused\')',
+    "UPDATE runs SET status=?, started_at=? WHERE runs.id = ? AND runs.owner = ? AND (runs.status = 'queued' OR runs.status = 'running' OR runs.status = 'waiting' OR runs.status = 'paused')",
+    b'UPDATE runs SET status=%s::VARCHAR COLLATE "C", started_at=%s::BIGINT WHERE runs.id = %s::VARCHAR COLLATE "C" AND runs.owner = %s::VARCHAR COLLATE "C" AND (runs.status = \'queued\' OR runs.status = \'running\' OR runs.status = \'waiting\' OR runs.status = \'paused\')',
     ('status', 'started_at', 'id_', 'owner_'),
     fenced=False,
 )
 SAVE_ENDING = Hot(
     55,
-    "UPDATE runs SET ending=? WHERE runs.id = ? AND runs.owner = ? AND runs.status IN ('queued', 'running', 'waiting', 'paused')",
-    b'UPDATE runs SET ending=%s::VARCHAR WHERE runs.id = %s::VARCHAR COLLATE "C" AND runs.owner = %s::VARCHAR COLLATE "C" AND runs.status IN (\'queued\', \'running\', \'waiting\', \'paused\')',
+    "UPDATE runs SET ending=? WHERE runs.id = ? AND runs.owner = ? AND (runs.status = 'queued' OR runs.status = 'running' OR runs.status = 'waiting' OR runs.status = 'paused')",
+    b'UPDATE runs SET ending=%s::VARCHAR WHERE runs.id = %s::VARCHAR COLLATE "C" AND runs.owner = %s::VARCHAR COLLATE "C" AND (runs.status = \'queued\' OR runs.status = \'running\' OR runs.status = \'waiting\' OR runs.status = \'paused\')',
     ('ending', 'id_', 'owner_'),
     fenced=True,
 )
 FINISH_RUN = Hot(
     60,
-    "UPDATE runs SET status=?, started_at=?, finished_at=?, output=?, error=?, code=? WHERE runs.id = ? AND runs.owner = ? AND runs.status IN ('queued', 'running', 'waiting', 'paused')",
-    b'UPDATE runs SET status=%s::VARCHAR COLLATE "C", started_at=%s::BIGINT, finished_at=%s::BIGINT, output=%s::VARCHAR, error=%s::VARCHAR, code=%s::VARCHAR COLLATE "C" WHERE runs.id = %s::VARCHAR COLLATE "C" AND runs.owner = %s::VARCHAR COLLATE "C" AND runs.status IN (\'queued\', \'running\', \'waiting\', \'paused\')',
+    "UPDATE runs SET status=?, started_at=?, finished_at=?, output=?, error=?, code=? WHERE runs.id = ? AND runs.owner = ? AND (runs.status = 'queued' OR runs.status = 'running' OR runs.status = 'waiting' OR runs.status = 'paused')",
+    b'UPDATE runs SET status=%s::VARCHAR COLLATE "C", started_at=%s::BIGINT, finished_at=%s::BIGINT, output=%s::VARCHAR, error=%s::VARCHAR, code=%s::VARCHAR COLLATE "C" WHERE runs.id = %s::VARCHAR COLLATE "C" AND runs.owner = %s::VARCHAR COLLATE "C" AND (runs.status = \'queued\' OR runs.status = \'running\' OR runs.status = \'waiting\' OR runs.status = \'paused\')',
     ('status', 'started_at', 'finished_at', 'output', 'error', 'code', 'id_', 'owner_'),
     fenced=True,
 )
@@ -157,8 +157,8 @@ CLOSE_WAIT = Hot(
 )
 LIVE_WAITS = Hot(
     90,
-    "SELECT waits.run, waits.path, waits.number, waits.kind, waits.created_at, waits.due_at, waits.limit_at, waits.detail, waits.how, waits.resolved_at, waits.resolved_by, waits.resolution FROM waits WHERE waits.run IN (SELECT runs.id FROM runs WHERE runs.status IN ('queued', 'running', 'waiting', 'paused')) AND NOT (EXISTS (SELECT 1 FROM attempts WHERE attempts.run = waits.run AND attempts.path = waits.path AND attempts.number = waits.number))",
-    b"SELECT waits.run, waits.path, waits.number, waits.kind, waits.created_at, waits.due_at, waits.limit_at, waits.detail, waits.how, waits.resolved_at, waits.resolved_by, waits.resolution FROM waits WHERE waits.run IN (SELECT runs.id FROM runs WHERE runs.status IN ('queued', 'running', 'waiting', 'paused')) AND NOT (EXISTS (SELECT 1 FROM attempts WHERE attempts.run = waits.run AND attempts.path = waits.path AND attempts.number = waits.number))",
+    "SELECT waits.run, waits.path, waits.number, waits.kind, waits.created_at, waits.due_at, waits.limit_at, waits.detail, waits.how, waits.resolved_at, waits.resolved_by, waits.resolution FROM waits WHERE waits.run IN (SELECT runs.id FROM runs WHERE runs.status = 'queued' OR runs.status = 'running' OR runs.status = 'waiting' OR runs.status = 'paused') AND NOT (EXISTS (SELECT 1 FROM attempts WHERE attempts.run = waits.run AND attempts.path = waits.path AND attempts.number = waits.number))",
+    b"SELECT waits.run, waits.path, waits.number, waits.kind, waits.created_at, waits.due_at, waits.limit_at, waits.detail, waits.how, waits.resolved_at, waits.resolved_by, waits.resolution FROM waits WHERE waits.run IN (SELECT runs.id FROM runs WHERE runs.status = 'queued' OR runs.status = 'running' OR runs.status = 'waiting' OR runs.status = 'paused') AND NOT (EXISTS (SELECT 1 FROM attempts WHERE attempts.run = waits.run AND attempts.path = waits.path AND attempts.number = waits.number))",
     (),
     fenced=False,
 )
@@ -171,22 +171,22 @@ SAVE_STATE = Hot(
 )
 RENEW_LEASE = Hot(
     80,
-    "UPDATE runs SET lease_until=? WHERE runs.owner = ? AND runs.status IN ('queued', 'running', 'waiting', 'paused')",
-    b'UPDATE runs SET lease_until=%s::BIGINT WHERE runs.owner = %s::VARCHAR COLLATE "C" AND runs.status IN (\'queued\', \'running\', \'waiting\', \'paused\')',
+    "UPDATE runs SET lease_until=? WHERE runs.owner = ? AND (runs.status = 'queued' OR runs.status = 'running' OR runs.status = 'waiting' OR runs.status = 'paused')",
+    b'UPDATE runs SET lease_until=%s::BIGINT WHERE runs.owner = %s::VARCHAR COLLATE "C" AND (runs.status = \'queued\' OR runs.status = \'running\' OR runs.status = \'waiting\' OR runs.status = \'paused\')',
     ('lease_until', 'owner_'),
     fenced=False,
 )
 RECONCILE = Hot(
     90,
-    'UPDATE runs SET epoch=(runs.epoch + 1), owner=?, lease_until=NULL WHERE runs.status IN (\'queued\', \'running\', \'waiting\', \'paused\') AND (runs.lease_until IS NULL OR runs.lease_until < ?) RETURNING id, epoch, priority, "trigger", not_before, start_by, cancel_asked, status',
-    b'UPDATE runs SET epoch=(runs.epoch + 1), owner=%s::VARCHAR COLLATE "C", lease_until=NULL WHERE runs.status IN (\'queued\', \'running\', \'waiting\', \'paused\') AND (runs.lease_until IS NULL OR runs.lease_until < %s::BIGINT) RETURNING runs.id, runs.epoch, runs.priority, runs.trigger, runs.not_before, runs.start_by, runs.cancel_asked, runs.status',
+    'UPDATE runs SET epoch=(runs.epoch + 1), owner=?, lease_until=NULL WHERE (runs.status = \'queued\' OR runs.status = \'running\' OR runs.status = \'waiting\' OR runs.status = \'paused\') AND (runs.lease_until IS NULL OR runs.lease_until < ?) RETURNING id, epoch, priority, "trigger", not_before, start_by, cancel_asked, status',
+    b'UPDATE runs SET epoch=(runs.epoch + 1), owner=%s::VARCHAR COLLATE "C", lease_until=NULL WHERE (runs.status = \'queued\' OR runs.status = \'running\' OR runs.status = \'waiting\' OR runs.status = \'paused\') AND (runs.lease_until IS NULL OR runs.lease_until < %s::BIGINT) RETURNING runs.id, runs.epoch, runs.priority, runs.trigger, runs.not_before, runs.start_by, runs.cancel_asked, runs.status',
     ('owner', 'now_'),
     fenced=False,
 )
 RESCUE = Hot(
     90,
-    'UPDATE runs SET epoch=(runs.epoch + 1), owner=?, lease_until=NULL WHERE runs.status IN (\'queued\', \'running\', \'waiting\', \'paused\') AND runs.lease_until < ? RETURNING id, epoch, priority, "trigger", not_before, start_by, cancel_asked, status',
-    b'UPDATE runs SET epoch=(runs.epoch + 1), owner=%s::VARCHAR COLLATE "C", lease_until=NULL WHERE runs.status IN (\'queued\', \'running\', \'waiting\', \'paused\') AND runs.lease_until < %s::BIGINT RETURNING runs.id, runs.epoch, runs.priority, runs.trigger, runs.not_before, runs.start_by, runs.cancel_asked, runs.status',
+    'UPDATE runs SET epoch=(runs.epoch + 1), owner=?, lease_until=NULL WHERE (runs.status = \'queued\' OR runs.status = \'running\' OR runs.status = \'waiting\' OR runs.status = \'paused\') AND runs.lease_until < ? RETURNING id, epoch, priority, "trigger", not_before, start_by, cancel_asked, status',
+    b'UPDATE runs SET epoch=(runs.epoch + 1), owner=%s::VARCHAR COLLATE "C", lease_until=NULL WHERE (runs.status = \'queued\' OR runs.status = \'running\' OR runs.status = \'waiting\' OR runs.status = \'paused\') AND runs.lease_until < %s::BIGINT RETURNING runs.id, runs.epoch, runs.priority, runs.trigger, runs.not_before, runs.start_by, runs.cancel_asked, runs.status',
     ('owner', 'now_'),
     fenced=False,
 )
@@ -220,8 +220,8 @@ CAUSE_EVENT = Hot(
 )
 ENDED_EVENTS = Hot(
     90,
-    "SELECT events.id, events.time FROM events WHERE NOT (EXISTS (SELECT 1 FROM verdicts JOIN runs ON runs.id = verdicts.run WHERE verdicts.event = events.id AND runs.status IN ('queued', 'running', 'waiting', 'paused'))) ORDER BY events.id LIMIT ? OFFSET 0",
-    b"SELECT events.id, events.time FROM events WHERE (events.id NOT IN (SELECT runs.event FROM runs WHERE runs.status IN ('queued', 'running', 'waiting', 'paused') AND runs.event IS NOT NULL)) ORDER BY events.id LIMIT %s OFFSET 0",
+    "SELECT events.id, events.time FROM events WHERE NOT (EXISTS (SELECT 1 FROM verdicts JOIN runs ON runs.id = verdicts.run WHERE verdicts.event = events.id AND (runs.status = 'queued' OR runs.status = 'running' OR runs.status = 'waiting' OR runs.status = 'paused'))) ORDER BY events.id LIMIT ? OFFSET 0",
+    b"SELECT events.id, events.time FROM events WHERE (events.id NOT IN (SELECT runs.event FROM runs WHERE (runs.status = 'queued' OR runs.status = 'running' OR runs.status = 'waiting' OR runs.status = 'paused') AND runs.event IS NOT NULL)) ORDER BY events.id LIMIT %s OFFSET 0",
     ('limit',),
     fenced=False,
 )

@@ -18,7 +18,6 @@ from daemon.store.outputs import Outputs, refers, without_files
 from daemon.store.reading import readable
 from daemon.store.records import attempt_from
 from daemon.store.rows import (
-    LIVE,
     EventRow,
     Run,
     Version,
@@ -76,7 +75,7 @@ class Reads:
         return {row["status"]: row["number"] for row in rows}, oldest
 
     async def chain_sizes(self) -> dict[str, int]:
-        live = select(runs.c.chain).where(runs.c.status.in_(sorted(LIVE)))
+        live = select(runs.c.chain).where(text(LIVE_RUNS))
         grown = select(runs.c.chain, func.count().label("number")).where(text(FOLLOWING), runs.c.chain.in_(live))
         return {row["chain"]: row["number"] for row in await self._rows(grown.group_by(runs.c.chain))}
 

@@ -18,6 +18,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from daemon.store.hot import Hot
 from daemon.store.tables import (
     HEAD,
+    LIVE,
     attempts,
     causes,
     definitions,
@@ -30,7 +31,6 @@ from daemon.store.tables import (
     waits,
 )
 
-LIVE = ("queued", "running", "waiting", "paused")
 SQLITE = sqlite.dialect(paramstyle="qmark")
 POSTGRESQL = psycopg.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
 
@@ -116,7 +116,8 @@ def _owned(*values: str) -> Any:
 
 
 def _is_live() -> Any:
-    return runs.c.status.in_([literal_column(f"'{word}'") for word in LIVE])
+    """As LIVE_RUNS has it, so that its index is found."""
+    return or_(*(runs.c.status == literal_column(f"'{word}'") for word in LIVE))
 
 
 def _claim_cause(insert: Insert) -> Executable:

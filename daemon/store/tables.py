@@ -87,7 +87,9 @@ runs = Table(
     Column("ending", Text),  # JSON: how its main steps came out, while its handlers run
 )
 
-LIVE_RUNS = "status IN ('queued', 'running', 'waiting', 'paused')"
+LIVE = ("queued", "running", "waiting", "paused")
+# Not IN: of more than two words SQLite makes a table anew for each row that is written, which took 8 µs of each event.
+LIVE_RUNS = "(" + " OR ".join(f"status = '{word}'" for word in LIVE) + ")"
 # Small for ever: finished runs leave it. Recovery and overlap read it; history is read by primary key.
 Index("runs_live", runs.c.trigger, runs.c.id, sqlite_where=text(LIVE_RUNS), postgresql_where=text(LIVE_RUNS))
 FOLLOWING = "depth > 0"

@@ -8,7 +8,7 @@ import sqlite3
 import pytest
 import structlog
 
-from daemon.store import open_store
+from daemon.store import compiled, open_store
 from daemon.store.sqlite.database import SqliteConnection
 from triggers.event import Event
 from triggers.ids import new_id
@@ -127,3 +127,31 @@ async def test_a_database_s_path_may_hold_what_an_address_may_not(tmp_path):
         found = await store.event(event.id)
 
     assert found.id == event.id
+
+
+def test_no_row_of_an_event_makes_a_table_of_its_own():
+    connection = sqlite3.connect(":memory:")
+    for statement in compiled.SCHEMA:
+        connection.execute(statement)
+    hot = (compiled.INSERT_EVENT, compiled.INSERT_VERDICT, compiled.INSERT_RUN, compiled.RECORD_PLAIN, compiled.START_RUN)
+
+    made = {
+        (statement.sqlite, opcode)
+        for statement in (*hot, compiled.FINISH_RUN)
+        for _, opcode, *_ in connection.execute(f"EXPLAIN {statement.sqlite}", (1,) * len(statement.names))
+        if opcode in {"OpenEphemeral", "OpenAutoindex", "SorterOpen"}
+    }
+
+    assert made == set()
+
+
+@pytest.mark.parametrize("name", ["RECONCILE", "RESCUE"])
+def test_runs_that_have_not_ended_are_found_by_their_own_index(name):
+    connection = sqlite3.connect(":memory:")
+    for statement in compiled.SCHEMA:
+        connection.execute(statement)
+    hot = getattr(compiled, name)
+
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {hot.sqlite}", (1,) * len(hot.names))]
+
+    assert plan == ["SCAN runs USING INDEX runs_live"]

@@ -8,11 +8,14 @@ from pathlib import Path
 
 from daemon.store.errors import StoreUnusable
 
+# Its get(None) is None. Without an adapter sqlite3 asks each None whether it has one: 0.2 µs, six times an event.
+_NOTHING: dict[None, None] = {}
 CACHE_KIB = 8192  # a group's pages stay in memory until its commit, so that inserts on the loop never wait for the disk
 
 
 def connect(path: Path, *, synchronous: str) -> sqlite3.Connection:
     """The writing connection: used by the loop for rows and by one thread for COMMIT, never by both at once."""
+    sqlite3.register_adapter(type(None), _NOTHING.get)
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         fresh = not path.exists()

@@ -19,5 +19,8 @@ def upgrade() -> None:
     op.add_column("runs", sa.Column("cancel_asked", sa.BigInteger))
     op.add_column("runs", sa.Column("cancel_reason", sa.Text))
     op.add_column("runs", sa.Column("ending", sa.Text))
+    live = sa.text("(status = 'queued' OR status = 'running' OR status = 'waiting' OR status = 'paused')")
+    op.drop_index("runs_live", "runs")
+    op.create_index("runs_live", "runs", ["trigger", "id"], sqlite_where=live, postgresql_where=live)
     retries = sa.text("retry_of IS NOT NULL")
     op.create_index("runs_retries", "runs", ["retry_of", "id"], sqlite_where=retries, postgresql_where=retries)
