@@ -163,7 +163,7 @@ class Execution:
             if stand_in.begun:
                 return
             stand_in.begun = True
-        elif self.failure is not None and graph.on_failure == "stop" and not self.closed:
+        elif self.failure is not None and not self.closed and self._front.is_stopped(position):
             return
         trial = self._trial(position, step, stand_in)
         if self.closed and not self._run.recorded.touches(trial.path):
@@ -290,6 +290,7 @@ class Execution:
             return
         if self.failure is None:
             self.failure = Failure(*self._first_to_fail(position, error))
+        self._front.fail(position)
         self._settle(position, UNDEFINED, live=False, by_failure=True, outcome="failed for good")
 
     def _first_to_fail(self, position: int, error: StepError) -> tuple[str, StepError]:

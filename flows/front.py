@@ -14,15 +14,32 @@ if TYPE_CHECKING:
 class Front:
     """A step becomes ready when the last of its sources settles. With edges, and all of them dead, it is not to run."""
 
-    __slots__ = ("_answers", "_by_failure", "_dead", "_graph", "_waiting", "ready")
+    __slots__ = ("_answers", "_by_failure", "_dead", "_failed_at", "_graph", "_waiting", "ready")
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._waiting = list(graph.degree)  # edges whose source has not settled
         self._dead: dict[int, int] = {}  # step → its edges that came out dead
+        self._failed_at = len(graph.steps)  # the first in the list of those that failed for good
         self._by_failure: set[int] = set()  # steps with an edge that is dead because its source failed
         self._answers: dict[int, str | None] = {}  # of the settled steps that are live, where the graph merges
         self.ready = deque(position for position, degree in enumerate(graph.degree) if not degree)
+
+    def fail(self, position: int) -> None:
+        """A step failed for good."""
+        self._failed_at = min(self._failed_at, position)
+
+    def is_stopped(self, position: int) -> bool:
+        """Whether the failure keeps a step from starting.
+
+        Of steps that run beside each other as many as may at one time make a row, and its steps all run: a step that failed
+        before its neighbours' turn came (its expression was wrong, the loop was given to others) does not keep them back.
+        """
+        graph = self._graph
+        if graph.on_failure != "stop":
+            return False
+        width = graph.max_concurrent or len(graph.steps)
+        return graph.order != "beside" or position // width > self._failed_at // width
 
     def why_dead(self, position: int) -> str | None:
         """The code of a step no live edge leads to. None: it may run."""

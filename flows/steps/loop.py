@@ -79,18 +79,21 @@ class Loop:
         iterations: list[dict[str, Any]] = [{}] * len(items)
         waiting = iter(range(len(items)))
         failures: list[StepError] = []
+        width, row = prepared.max_concurrency, len(items)  # of as many as run at one time; the first row with a failure
 
         async def work() -> None:
-            """Take one item after the other; when an iteration fails, those under way go on, and no other begins."""
+            """Take one item after the other; when one fails, those of its row and those under way go on, and no other begins."""
+            nonlocal row
             for position in waiting:
+                if position // width > row:
+                    return
                 try:
                     iterations[position] = await _iterate(prepared, scope, items[position], position)
                 except StepError as error:
                     failures.append(error)
-                if failures:
-                    return
+                    row = min(row, position // width)
 
-        workers = min(prepared.max_concurrency, len(items))
+        workers = min(width, len(items))
         if workers <= 1:
             await work()
         else:

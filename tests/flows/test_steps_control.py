@@ -1,6 +1,7 @@
 """The control steps through the real loader and the real kinds: transform, condition, parallel, loop, flow."""
 
 import asyncio
+import math
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -49,13 +50,13 @@ def not_found(key: str) -> Any:
     raise StepError(f"there is no flow «{key}»", code="FLOW_NOT_FOUND", retryable=False)
 
 
-async def run(*steps, inputs=None, flows=(), work=None, **given):
+async def run(*steps, inputs=None, flows=(), work=None, turn_s=0.005, record=lambda _attempt: None, **given):
     kinds = {**make_kinds(), "work": work or Work()}
     known = {each["key"]: load_flow(each, key=None, folder=Path(), kinds=kinds) for each in flows}
     flow = load_flow({"key": "main", "steps": list(steps), **given}, key=None, folder=Path(), kinds=kinds)
-    world = World(kinds, lambda key: known[key] if key in known else not_found(key), None, {"HOME": "/home/x"})
+    world = World(kinds, lambda key: known[key] if key in known else not_found(key), None, {"HOME": "/home/x"}, turn_s=turn_s)
     async with asyncio.timeout(10):
-        return await execute(flow, inputs or {}, run_id="run_1", world=world, record=lambda _attempt: None)
+        return await execute(flow, inputs or {}, run_id="run_1", world=world, record=record)
 
 
 def calc(step_id, expression="1", **given):
@@ -214,6 +215,34 @@ async def test_siblings_of_a_failed_parallel_step_go_on():
 
     assert (ended.status, ended.error) == ("failed", "step «p»: step «bad»: boom")
     assert ended.steps["slow"]["status"] == "success"
+
+
+@pytest.mark.parametrize("bad", [calc("bad", "$.steps.none.output.x"), work("bad", fail=True)], ids=["at once", "later"])
+@pytest.mark.parametrize("turn_s", [-1, math.inf], ids=["the loop is given away at each start", "never"])
+async def test_the_row_of_a_failed_parallel_step_runs_and_no_other_begins(bad, turn_s):
+    rows = [work("a"), calc("b"), work("c"), bad, calc("d"), work("e"), calc("f"), calc("g"), work("h")]
+
+    ended = await run(calc("none", **{"if": "false"}), beside("p", *rows, maxConcurrency=3), turn_s=turn_s)
+
+    assert ended.error.startswith("step «p»: step «bad»")
+    assert {name: each["status"] for name, each in ended.steps.items() if name not in {"none", "p"}} == {
+        **dict.fromkeys(["a", "b", "c", "d", "e"], "success"),
+        "bad": "failed",
+    }
+
+
+@pytest.mark.parametrize("first", [calc("first"), work("first")], ids=["all at once", "with a pause"])
+async def test_the_row_of_a_failed_iteration_runs_and_no_other_begins(first):
+    begun = []
+
+    ended = await run(
+        calc("none", **{"if": "false"}),
+        loop("each", [*range(9)], first, calc("bad", "$.loop.i === 3 ? $.steps.none.output.x : 1"), maxConcurrency=3),
+        record=lambda attempt: begun.append(attempt.path),
+    )
+
+    assert ended.status == "failed"
+    assert {path for path in begun if path.endswith(".first")} == {f"each[{number}].first" for number in range(6)}
 
 
 async def test_steps_of_a_parallel_may_need_each_other():
