@@ -44,12 +44,15 @@ class Execution:
         prefix: str = "",
         depth: int = 0,
         closed: bool = False,
+        around: Execution | None = None,
     ) -> None:
         self._run = run
         self.graph = graph
         self.view = view
         self.closed = closed  # nothing new may start: what is recorded is taken, and what is left of it is cut off
         self._is_cut = False  # something would have started
+        self._around = around
+        self._abandoned = False
         self._names = view.names()
         self.subflows = subflows  # pinned by the flow whose steps these are
         self._prefix = prefix  # of the paths of its steps: "", "each[3].", "enrich/"
@@ -147,6 +150,7 @@ class Execution:
 
     async def _abandon(self) -> None:
         """Cancel what runs, once, and wait until it is gone, also when we are asked again: children clean up in peace."""
+        self._abandoned = True
         for task in self._tasks:
             task.cancel()
         while self._tasks:
@@ -231,6 +235,7 @@ class Execution:
         if error is None and trial.step.kind in self._run.world.plain and not trial.step.suspends:
             self._after(position, trial, trial.call())
             return
+        trial.stopped = self.is_abandoned
         task = asyncio.get_running_loop().create_task(self._work(position, trial, error), name=trial.path)
         self._tasks.add(task)
         if trial.kind.container:
@@ -238,6 +243,10 @@ class Execution:
         else:
             self._run.rest.begin()
             task.add_done_callback(self._leaf_ended)
+
+    def is_abandoned(self) -> bool:
+        """It, or what it stands in: a cancel takes a turn of the loop for each body on its way, and nothing may start meanwhile."""
+        return self._abandoned or (self._around is not None and self._around.is_abandoned())
 
     async def _work(self, position: int, trial: Trial, error: StepError | None) -> None:
         self._after(position, trial, await trial.attempts(error))
@@ -377,7 +386,7 @@ class Execution:
 
     def inner(self, body: Graph, view: View, prefix: str, *, subflows: Mapping[str, Flow], depth: int) -> Execution:
         """The graph inside one of its steps."""
-        return Execution(self._run, body, view, subflows=subflows, prefix=prefix, depth=depth, closed=self.closed)
+        return Execution(self._run, body, view, subflows=subflows, prefix=prefix, depth=depth, closed=self.closed, around=self)
 
     def handler(self, name: str, graph: Graph, ending: Mapping[str, Any]) -> Execution:
         """What follows its steps: it sees them, and stands beside them."""

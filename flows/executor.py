@@ -48,11 +48,17 @@ async def execute(
     execution = Execution(run, flow.graph, View(given, {}, {}, dict(world.env), given), subflows=flow.pinned)
     try:
         if control is None and flow.graph.handlers is None:
-            return await execution.run()
-        return await run_whole(execution, run.control)
+            ended = await execution.run()
+        else:
+            ended = await run_whole(execution, run.control)
     except asyncio.CancelledError:
+        if recorded and not run.control.leaving():
+            run.note_interrupted()
         raise
     except BaseException:  # a RecordError, or a group of them
         if run.record_failure is not None:
             raise run.record_failure from None
         raise
+    if recorded:
+        run.note_interrupted()
+    return ended

@@ -60,6 +60,10 @@ class Recorded:
         self._by_path[path][-1] = interrupted
         return interrupted
 
+    def in_flight(self) -> list[str]:
+        """Where the last try has no end, and nobody said that it was interrupted."""
+        return [path for path, tries in self._by_path.items() if tries[-1].status == "running"]
+
     def inside(self, step: Step, path: str) -> dict[str, Result]:
         """The results of the steps in a container's bodies, as those behind it see them: of the last iteration, of the last try."""
         results: dict[str, Result] = {}
@@ -104,4 +108,11 @@ def _order(entry: tuple[list[int], Attempt]) -> list[int]:
 def rebuilt_error(attempt: Attempt) -> StepError:
     """The error that an attempt ended with, as far as its record tells."""
     timed_out = attempt.status == "timeout"
-    return StepError(attempt.error or "failed", code=attempt.code or "UNEXPECTED", output=attempt.output, timed_out=timed_out)
+    status = attempt.response.get("status") if isinstance(attempt.response, dict) else None
+    return StepError(
+        attempt.error or "failed",
+        code=attempt.code or "UNEXPECTED",
+        status=status if isinstance(status, int) else None,
+        output=attempt.output,
+        timed_out=timed_out,
+    )

@@ -32,7 +32,7 @@ class Trial:
 
     __slots__ = (
         "bodies", "failures", "find_flow", "first_at", "folder", "is_last", "kind", "names", "number", "path", "record", "run",
-        "run_body", "show", "started_at", "step",
+        "run_body", "show", "started_at", "step", "stopped",
     )  # fmt: skip
 
     def __init__(self, run: Run, step: Step, path: str, names: dict[str, Any], folder: Path) -> None:
@@ -45,6 +45,7 @@ class Trial:
         self.show: Callable[[Any], None] | None = None
         self.find_flow = run.world.find_flow
         self.is_last: Callable[[], bool] | None = None  # asked when it has succeeded: does nothing of its run follow?
+        self.stopped = _goes_on  # asked before each attempt: the cancel may still be on its way
         self.record: Awaitable[None] | None = None  # of the failure that was noted last
         self.bodies: tuple[Execution, ...] = ()  # in the order they were started, of the attempt under way or last
         self.kind = run.world.kinds[step.kind]
@@ -103,6 +104,8 @@ class Trial:
         while True:
             if error is not None:
                 await self._pause(error)
+            if self.stopped():
+                raise asyncio.CancelledError
             given = await self._attempt()
             if isinstance(given, Output):
                 await self.run.saved(self.note("success", given))
@@ -202,6 +205,7 @@ class Trial:
             value, response, usage = output.value, output.response, output.usage
         elif error is not None:
             value, message, code, usage = error.output, str(error), error.code, error.usage
+            response = None if error.status is None else {"status": error.status}  # retry rules go by it, also after a crash
         return self.run.note(
             Attempt(
                 self.path,
@@ -261,6 +265,10 @@ class Trial:
             return
         why = why_missing(required.text, self.names["steps"])
         raise StepError(f"requires {required.text}, which is {found}{why}", code="REQUIRES_MISSING", retryable=False)
+
+
+def _goes_on() -> bool:
+    return False
 
 
 async def no_body(*_args: object, **_kwargs: object) -> Ended:

@@ -31,6 +31,7 @@ async def run_whole(execution: Execution, control: Control) -> Ended:
         ended = await cleaning.run(handlers, ended)
         if cleaning.asked:
             _heard()
+        if cleaning.asked or control.cancelled is not None:
             ended = _cancelled(control).over(ended)
     return ended
 

@@ -80,6 +80,11 @@ class Run:
         except Exception as error:
             raise self._broken(error) from error
 
+    def note_interrupted(self) -> None:
+        """The run has ended: what was in flight when its process did, and was not done again, has an end as well."""
+        for path in self.recorded.in_flight():
+            self.note(self.recorded.interrupt(path, final=False))
+
     async def saved(self, record: Awaitable[None] | None) -> None:
         """Wait until a record is on disk. A cancel leaves the record alone: others may wait for the same commit."""
         if record is None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
@@ -291,3 +292,45 @@ def test_records_of_the_same_attempt_count_once():
 
     assert ended.output == "kept"
     assert attempts == []
+
+
+class Answering:
+    """Fails once as a server that is overloaded, then gives 1."""
+
+    name = section = "ask"
+    effects = True
+    container = False
+    Spec: ClassVar = ActSpec
+
+    def __init__(self):
+        self.asked = 0
+
+    def prepare(self, spec, load):
+        return spec
+
+    async def run(self, _prepared, _scope):
+        self.asked += 1
+        if self.asked == 1:
+            raise StepError("503 Service Unavailable", code="HTTP_STATUS", status=503)
+        return Output(1)
+
+
+async def test_the_status_that_a_server_gave_decides_of_the_next_try_also_after_a_crash():
+    kind = Answering()
+    kinds = {**make_kinds(), "ask": kind}
+    rule = {"strategy": "retry", "retries": 1, "retryDelayMs": 0, "retryOn": [503]}
+    flow = load_flow(
+        {"key": "k", "steps": [{"id": "a", "type": "ask", "ask": {}, "onError": rule}]}, key=None, folder=Path(), kinds=kinds
+    )
+    recorded = []
+
+    def note(attempt):
+        recorded.append(attempt)
+        if attempt.status == "failed":
+            raise RuntimeError("the process ends here")
+
+    with pytest.raises(RuntimeError):
+        await execute(flow, {}, run_id="r", world=World(kinds, None, None), record=note)
+    ended = await execute(flow, {}, run_id="r", world=World(kinds, None, None), record=recorded.append, recorded=list(recorded))
+
+    assert (ended.status, ended.output, kind.asked) == ("completed", 1, 2)
