@@ -58,6 +58,7 @@ def needs(flow: Flow) -> dict[str, Any]:
         "python": "python" in kinds,
         "actionApi": bool(kinds & {"action", "paginate"}),
         "secrets": sorted({name for step in steps for part in parts_of(step.prepared) for name in getattr(part, "secrets", ())}),
+        "sources": sorted({step.prepared.connector for step in steps if step.kind == "data_source"}),
         "destinations": sorted({step.prepared.destination for step in steps if step.kind == "output"}),
         "env": sorted({name for step in steps for name in _variables(step)}),
         "flows": list(flow.subflows),

@@ -31,7 +31,7 @@ STEP_SECTIONS = (
     "action", "bash", "code", "python", "http", "transform", "condition", "parallel", "loop", "while", "flow", "file_read", "file_write", "emit",
     "prompt", "wait",
 )  # fmt: skip
-CONNECTOR_SECTIONS = ("slack", "webhook")
+CONNECTOR_SECTIONS = ("data_source", "database", "slack", "webhook")
 
 
 class Address(NamedTuple):

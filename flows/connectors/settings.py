@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
 CONNECTORS = "connectors"  # what kinds that use them are given their settings under
 
 SETTINGS: dict[str, str] = {  # section → module:class, imported on first use: a home without connectors loads none of them
+    "database": "flows.connectors.sources.database:DatabaseSettings",
+    "data_source": "flows.connectors.sources.spec:SourceSettings",
     "slack": "flows.connectors.destinations.slack:SlackSettings",
     "webhook": "flows.connectors.destinations.webhook:WebhookSettings",
 }

@@ -36,6 +36,7 @@ class SqliteSession:
         self._timeout_s = timeout_s
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
         self._connection: sqlite3.Connection | None = None
+        self._cursors: list[sqlite3.Cursor] = []
         self._late = self._left = False
 
     async def begin(self) -> None:
@@ -71,7 +72,7 @@ class SqliteSession:
         bound = _bound(sql, params or {})
         limit = self._limit()
         try:
-            cursor = await self._call(lambda: self._opened().execute(sql, bound))
+            cursor = await self._call(lambda: self._ask(sql, bound))
             if cursor.description is None:
                 return
             names = names_of(column[0] for column in cursor.description)
@@ -79,6 +80,11 @@ class SqliteSession:
                 yield batch
         finally:
             limit.cancel()
+
+    def _ask(self, sql: str, bound: Mapping[str, Any]) -> sqlite3.Cursor:
+        cursor = self._opened().cursor()
+        self._cursors.append(cursor)
+        return cursor.execute(sql, bound)
 
     async def _timed(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         limit = self._limit()
@@ -140,6 +146,8 @@ class SqliteSession:
 
     def _close(self) -> None:
         connection, self._connection = self._connection, None
+        for cursor in self._cursors:  # the file stays open as long as one of them is alive
+            cursor.close()
         if connection is not None:
             connection.close()
 

@@ -41,8 +41,9 @@ class Statement:
         )
 
     @property
-    def literals(self) -> tuple[str, ...]:
-        return tuple(text for text, is_sql in self.parts if not is_sql and text[:1] not in "-/")
+    def question_mark(self) -> bool:
+        """Whether it has a `?`: a placeholder to SQLite, an operator to PostgreSQL."""
+        return any("?" in text for text, is_sql in self.parts if is_sql)
 
     @property
     def foreign(self) -> str | None:

@@ -13,7 +13,6 @@ from flows.dialects.nodes_spec import (
     DecisionSpec,
     NodeSpec,
     RetryPolicySpec,
-    SelectionSpec,
     SettingsSpec,
     WorkflowSpec,
 )
@@ -24,7 +23,7 @@ from flows.expression import compile_expression
 from flows.graph import Graph, Place, Step, check
 from flows.retry import ONCE, RetryPolicy
 from flows.steps.decision import Decision
-from flows.steps.selection import ROW, Selection, compile_shape
+from flows.steps.selection import Selection, SelectionSpec, compile_selection
 from flows.suggest import did_you_mean, shown
 
 if TYPE_CHECKING:
@@ -216,17 +215,13 @@ class Nodes:
         spec = self.lowering.read(config, SelectionSpec, place, beside=beside)
         if spec is None:
             return None
-        maps = "map" in config
-        if spec.filter is None and spec.limit is None and not maps:
+        if spec.filter is None and spec.limit is None and "map" not in spec.model_fields_set:
             self.lowering.refuse(place, "a transform needs an expression, or filter, map or limit", '"expression": "data"')
             return None
-        field = "filter"
         try:
-            keep = None if spec.filter is None else compile_expression(spec.filter, roots=ROOTS | ROW)
-            field = "map"
-            return Selection(keep, compile_shape(spec.map, ROOTS) if maps else None, maps, spec.limit)
+            return compile_selection(spec, ROOTS)
         except DefinitionError as error:
-            self.lowering.take(error, *place, field)
+            self.lowering.take(error, *place)
             return None
 
 

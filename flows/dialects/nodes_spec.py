@@ -7,7 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
+from flows.dialects.steps_spec import KindName
 from flows.retry import Backoff, RetryPolicy
+from flows.steps.selection import SelectionSpec
 from flows.written import nullable, part, several
 
 BACKOFFS: dict[str, Backoff] = {"linear": "linear", "exponential": "exponential", "constant": "fixed"}
@@ -48,7 +50,7 @@ class NodeSpec(StrictModel):
     """One node."""
 
     id: str
-    type: str
+    type: KindName
     label: str | None = None
     description: str | None = None
     config: Any = Field(default_factory=dict)
@@ -74,14 +76,6 @@ class DecisionSpec(StrictModel):
     condition: str = Field(min_length=1)
     true_branch: str | None = Field(None, alias="trueBranch", min_length=1)
     false_branch: str | None = Field(None, alias="falseBranch", min_length=1)
-
-
-class SelectionSpec(StrictModel):
-    """The `config` of a transform that goes over rows."""
-
-    filter: str | None = Field(None, min_length=1)
-    map: Any = None
-    limit: int | None = Field(None, ge=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from flows.dialects.nodes_spec import FORMS, EdgeSpec, NodeSpec, RetryPolicySpec, SettingsSpec, WorkflowSpec
-from flows.dialects.steps_spec import STEP_ID, FlowSpec, StepSpec
+from flows.dialects.steps_spec import KIND_ALIASES, STEP_ID, FlowSpec, StepSpec
 from flows.inputs import FIELDS, TYPES
 from flows.published import Parts, by_type, either, typed
 
@@ -37,8 +37,8 @@ def _step(parts: Parts, kinds: Mapping[str, type[StepKind]]) -> JsonSchema:
     arms = {
         name: {"properties": {kind.section: _section(parts, kind)}, "required": [kind.section]} for name, kind in kinds.items()
     }
-    properties = {**common["properties"], **sections, "id": IDENTITY, "type": {"enum": sorted(kinds)}}
-    return {**common, "properties": properties, "allOf": by_type({name: [name] for name in kinds}, arms)}
+    properties = {**common["properties"], **sections, "id": IDENTITY, "type": {"enum": _words(kinds)}}
+    return {**common, "properties": properties, "allOf": by_type({name: _words([name]) for name in kinds}, arms)}
 
 
 def _node(parts: Parts, kinds: Mapping[str, type[StepKind]]) -> JsonSchema:
@@ -49,8 +49,14 @@ def _node(parts: Parts, kinds: Mapping[str, type[StepKind]]) -> JsonSchema:
         ours, theirs = configs[name], parts.refer(form.spec)
         configs[name] = either(form.field, theirs, ours) if form.has_it else either(form.field, ours, theirs)
     arms = {name: {"properties": {"config": config}} for name, config in configs.items()}
-    properties = {**common["properties"], "id": IDENTITY, "type": {"enum": sorted(kinds)}}
-    return {**common, "properties": properties, "allOf": by_type({name: [name] for name in kinds}, arms)}
+    properties = {**common["properties"], "id": IDENTITY, "type": {"enum": _words(kinds)}}
+    return {**common, "properties": properties, "allOf": by_type({name: _words([name]) for name in kinds}, arms)}
+
+
+def _words(names: Iterable[str]) -> list[str]:
+    """The types, and how else they may be written."""
+    known = set(names)
+    return sorted({*known, *(alias for alias, name in KIND_ALIASES.items() if name in known)})
 
 
 def _specs(kind: type[StepKind]) -> tuple[str, Mapping[str, type[BaseModel]]]:

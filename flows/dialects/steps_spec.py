@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from flows.retry import RetryPolicy
 from flows.written import StepList, nullable, part
@@ -13,15 +13,16 @@ from flows.written import StepList, nullable, part
 LATER_KINDS = frozenset(
     {
         "approval",
-        "data_source",
         "wait_for_event",
     }
 )
+KIND_ALIASES = {"data-source": "data_source"}  # how a type may be written as well, as the other types with two words are
 LATER_FIELDS = frozenset({"budget", "cache"})  # of a step
 
 MAX_NESTING = 32  # of lists inside steps: loading and running recurse
 STEP_ID = re.compile(r"[^\s./#\[\]\x00-\x1f][^./#\[\]\x00-\x1f]{0,199}")  # these marks build the paths of steps in a run
 
+KindName = Annotated[str, AfterValidator(lambda name: KIND_ALIASES.get(name, name))]
 Entry = Annotated[str, Field(min_length=1)] | Annotated[int, Field(ge=0)]
 
 
@@ -65,7 +66,7 @@ class StepSpec(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     id: str
-    type: str
+    type: KindName
     name: str | None = None
     description: str | None = None
     needs: list[str] | None = None

@@ -9,6 +9,7 @@ from flows.steps.action import ActionKind
 from flows.steps.bash import Bash
 from flows.steps.code_ import Code
 from flows.steps.condition import Condition
+from flows.steps.data_source import DataSource
 from flows.steps.emit import EmitKind
 from flows.steps.file_read import FileRead
 from flows.steps.file_write import FileWrite
@@ -36,6 +37,7 @@ STEP_KINDS: dict[str, Any] = {  # name → class; each is made with its Settings
     Bash.name: Bash,
     Code.name: Code,
     Condition.name: Condition,
+    DataSource.name: DataSource,
     EmitKind.name: EmitKind,
     FileRead.name: FileRead,
     FileWrite.name: FileWrite,
@@ -54,6 +56,7 @@ STEP_KINDS: dict[str, Any] = {  # name → class; each is made with its Settings
 
 SETTINGS_OF = {  # kinds that have no section [steps.…] of their own in the config, but another kind's, or those of connectors
     Paginate.name: ActionKind.name,
+    DataSource.name: CONNECTORS,
     OutputKind.name: CONNECTORS,
 }
 

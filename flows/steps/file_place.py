@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from flows.errors import DefinitionError, StepError
 from flows.steps.checked_text import CheckedText, Reference, compile_text
@@ -82,6 +83,22 @@ def _is_encodable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def open_file(path: Path) -> BinaryIO:
+    """A regular file, to be read and closed. Blocks. Raises StepError with a code for each way it can fail."""
+    try:
+        # without O_NONBLOCK a FIFO that nobody writes to would hold the thread for ever
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise file_error(error, path, "read") from error
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    if stat.S_ISDIR(mode):
+        raise StepError(f"{path} is a folder", code="IS_DIRECTORY")
+    raise StepError(f"{path} is a device, a pipe or a socket, not a file", code="NOT_A_FILE")
 
 
 def file_error(error: OSError, path: Path, doing: str) -> StepError:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from flows.errors import DefinitionError, Problem, StepError
 from flows.step import Load, Output, Scope
 from flows.steps.checked_text import collected
-from flows.steps.file_place import FilePath, compile_path, file_error, find_file
+from flows.steps.file_place import FilePath, compile_path, file_error, find_file, open_file
 from flows.steps.file_schema import schema_problems, violations
 from flows.steps.json_text import parse_json
 
@@ -84,17 +82,11 @@ class FileRead:
 
 def read_text(path: Path, max_bytes: int) -> str:
     """The text of a regular file. Blocks. Raises StepError with a code for each way it can fail."""
-    try:
-        # without O_NONBLOCK a FIFO that nobody writes to would hold the thread for ever
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if stat.S_ISDIR(mode):
-                raise StepError(f"{path} is a folder", code="IS_DIRECTORY")
-            if not stat.S_ISREG(mode):
-                raise StepError(f"{path} is a device, a pipe or a socket, not a file", code="NOT_A_FILE")
+    with open_file(path) as file:
+        try:
             data = file.read(max_bytes + 1)
-    except OSError as error:
-        raise file_error(error, path, "read") from error
+        except OSError as error:
+            raise file_error(error, path, "read") from error
     if len(data) > max_bytes:
         raise StepError(f"{path} is larger than max_bytes ({max_bytes})", code="FILE_TOO_LARGE")
     try:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -13,9 +11,9 @@ from flows.errors import DefinitionError, Problem, StepError
 from flows.step import Load, Output, Scope
 from flows.steps.action import Acting, ActionSpec, call_of, compile_action
 from flows.steps.action_api import ActionApi, ActionSettings
+from flows.steps.key_path import keys_of, put_at, value_at
 
 MAX_RESULTS = 100_000  # all of them stand in one row
-_INDEX = re.compile(r"([^\[\]]+)\[(\d{1,9})\]")
 _TOKEN_PLACES = ("queryParams", "pathVars", "data", "headers")
 
 
@@ -65,7 +63,7 @@ class Paginate:
             problems.extend(error.under("action").problems)
         if problems:
             raise DefinitionError(*problems)
-        return Paging(action, _keys(spec.page_token_field), _keys(spec.results_field), token_to, spec.max_pages)
+        return Paging(action, keys_of(spec.page_token_field), keys_of(spec.results_field), token_to, spec.max_pages)
 
     async def run(self, prepared: Paging, scope: Scope) -> Output:
         results: list[Any] = []
@@ -73,45 +71,15 @@ class Paginate:
         while pages < prepared.max_pages and (pages == 0 or token not in (None, "")):
             made = prepared.action.made(scope.names)
             if pages:
-                _put(made, prepared.token_to, token)
+                put_at(made, prepared.token_to, token)
             answer = await self._api.call(call_of(made), scope.secret)
             pages += 1
-            found = _at(answer, prepared.results_at)
+            found = value_at(answer, prepared.results_at)
             results += found if isinstance(found, list) else []
             if len(results) > MAX_RESULTS:
                 raise StepError(f"more than {MAX_RESULTS:,} results", code="LOOP_LIMIT", retryable=False)
-            token = _at(answer, prepared.token_at)
+            token = value_at(answer, prepared.token_at)
         return Output(results, {"pages": pages, "totalResults": len(results), "results": results})
 
     async def close(self) -> None:
         await self._api.close()
-
-
-def _keys(path: str) -> tuple[str, ...]:
-    keys: list[str] = []
-    for part in path.split("."):
-        found = _INDEX.fullmatch(part)
-        keys += (found[1], found[2]) if found else (part,)
-    return tuple(keys)
-
-
-def _at(value: Any, keys: tuple[str, ...]) -> Any:
-    """What stands there. None: nothing does."""
-    for key in keys:
-        if isinstance(value, dict):
-            value = value.get(key)
-        elif isinstance(value, list) and key.isascii() and key.isdigit() and int(key) < len(value):
-            value = value[int(key)]
-        else:
-            return None
-    return value
-
-
-def _put(made: dict[str, Any], keys: tuple[str, ...], token: Any) -> None:
-    """Into objects made anew on the way: what was made may share what the definition has."""
-    holder: Any = made
-    for key in keys[:-1]:
-        inner = holder.get(key)
-        holder[key] = dict(inner) if isinstance(inner, Mapping) else {}
-        holder = holder[key]
-    holder[keys[-1]] = token

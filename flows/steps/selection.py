@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from flows.errors import DefinitionError, ExpressionError, StepError
 from flows.expression import Expression, compile_expression, to_json
 from flows.step import Output
@@ -20,12 +22,24 @@ TURN_S = 0.005  # how long rows are gone through before others on the loop get t
 ROW = frozenset({"data", "output", "item"})  # the names of the row
 FIELD = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
 
+LEFT_OUT = object()  # of a row that the filter does not want: null would be a row
+
 Shape = Expression | dict[str, Any] | list[Any] | str | int | float | bool | None
+
+
+class SelectionSpec(BaseModel):
+    """How it is written: in a transform of the nodes dialect, and in the `transform` of a data source."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    filter: str | None = Field(None, min_length=1, description="an expression of the row: item, data")
+    map: Any = Field(None, description="what a row becomes: each text in it is an expression, or the name of a field")
+    limit: int | None = Field(None, ge=1, description="rows that are enough")
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """`filter`, `map` and `limit`, compiled. The list is the step's `data`; each row is `data`, `output` and `item`."""
+    """`filter`, `map` and `limit`, compiled. Each row is `data`, `output` and `item`."""
 
     suspends: ClassVar[bool] = True  # a long list gives others their turn
 
@@ -35,7 +49,7 @@ class Selection:
     limit: int | None
 
     async def select(self, names: Mapping[str, Any]) -> Output:
-        """Rows behind the limit are not looked at. Raises StepError that names the row."""
+        """Over the list that is the step's `data`. Rows behind the limit are not looked at. Raises StepError that names the row."""
         rows = names["data"]
         if not isinstance(rows, list):
             said = f"filter, map and limit go over a list, and what the step is given is {_what(rows)}"
@@ -48,19 +62,37 @@ class Selection:
         for number, row in enumerate(rows):
             if len(kept) == self.limit:
                 break
-            self._take(row, number, names, kept)
+            made = self.made(row, number, names)
+            if made is not LEFT_OUT:
+                kept.append(made)
             if time.monotonic() > turn_ends:
                 await asyncio.sleep(0)
                 turn_ends = time.monotonic() + TURN_S
         return Output(kept)
 
-    def _take(self, row: Any, number: int, names: Mapping[str, Any], kept: list[Any]) -> None:
+    def made(self, row: Any, number: int, names: Mapping[str, Any]) -> Any:
+        """What becomes of one row; LEFT_OUT: the filter does not want it. Raises StepError that names the row by its number."""
+        if self.filter is None and not self.maps:
+            return row
         seen = {**names, **dict.fromkeys(ROW, row)}
         try:
-            if self.filter is None or self.filter.test(seen):
-                kept.append(make_shape(self.map, seen) if self.maps else row)
+            if self.filter is not None and not self.filter.test(seen):
+                return LEFT_OUT
+            return make_shape(self.map, seen) if self.maps else row
         except ExpressionError as error:
             raise StepError(f"row {number}: {error}", code=error.code, retryable=False) from error
+
+
+def compile_selection(spec: SelectionSpec, roots: frozenset[str]) -> Selection:
+    """Raises DefinitionError with the place of what is wrong inside of `spec`."""
+    maps = "map" in spec.model_fields_set
+    field = "filter"
+    try:
+        keep = None if spec.filter is None else compile_expression(spec.filter, roots=roots | ROW)
+        field = "map"
+        return Selection(keep, compile_shape(spec.map, roots) if maps else None, maps, spec.limit)
+    except DefinitionError as error:
+        raise error.under(field) from None
 
 
 def compile_shape(written: Any, roots: frozenset[str], path: tuple[str | int, ...] = ()) -> Shape:

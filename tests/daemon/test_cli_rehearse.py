@@ -396,6 +396,7 @@ def test_a_flow_is_shown_with_its_inputs_its_kinds_and_what_it_needs(run_json, t
         "secrets": ["API_KEY"],
         "env": ["REGION"],
         "flows": ["inner"],
+        "sources": [],
         "destinations": [],
         "flowsMadeAtRun": True,
     }

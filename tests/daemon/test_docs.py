@@ -26,8 +26,9 @@ from daemon.store.rows import Run
 from daemon.store.tables import metadata, schema_version
 from flows.attempt import Attempt, AttemptStatus
 from flows.connectors.destinations import DESTINATIONS, destination_class
-from flows.connectors.settings import SETTINGS as CONNECTORS
+from flows.connectors.settings import SETTINGS as CONNECTOR_SETTINGS
 from flows.connectors.settings import settings_class
+from flows.connectors.sources import CONNECTORS, connector_class
 from flows.dialects import load_flow
 from flows.dialects.steps_spec import LATER_FIELDS, LATER_KINDS, FlowSpec, MetricsSpec, OnErrorSpec, StepSpec, fields_of
 from flows.document import read_document
@@ -94,7 +95,7 @@ SETTINGS = {
     **{name: field.annotation for name, field in Config.model_fields.items() if isinstance(field.annotation, type)},
     **{f"sources.{kind.replace('-', '_')}": source_class(kind).Settings for kind in SOURCES},
     **{f"steps.{name.replace('-', '_')}": kind.Settings for name, kind in STEP_KINDS.items() if name not in SETTINGS_OF},
-    **{f"connectors.{name}": settings_class(name) for name in CONNECTORS},
+    **{f"connectors.{name}": settings_class(name) for name in CONNECTOR_SETTINGS},
 }
 SETTINGS = {name: model for name, model in SETTINGS.items() if issubclass(model, BaseModel) and model.model_fields}
 
@@ -292,6 +293,13 @@ def test_every_destination_is_described_with_its_fields(name):
     fields = set(fields_of(destination_class(name).Spec)) - set(fields_of(STEP_KINDS["output"].Spec))
 
     assert fields == {word for word in words(section("docs/connectors.md", f"### To {name}")) if word in fields}
+
+
+@pytest.mark.parametrize("name", CONNECTORS)
+def test_every_source_is_described_with_its_fields(name):
+    fields = set(fields_of(connector_class(name).Query))
+
+    assert fields == {word for word in words(section("docs/connectors.md", f"### From {name}")) if word in fields}
 
 
 def test_every_documented_behaviour_names_a_test_that_is_there():

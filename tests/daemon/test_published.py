@@ -18,10 +18,11 @@ from daemon.cli.main import main
 from daemon.config import Config, read_config
 from daemon.kinds import ELSEWHERE, configured_kinds
 from daemon.published import MADE, published
+from flows.connectors.destinations import DESTINATIONS
 from flows.connectors.settings import SETTINGS, settings_class
 from flows.dialects import load_flow
 from flows.dialects.nodes_spec import EdgeSpec, NodeSpec, RetryPolicySpec, SettingsSpec, WorkflowSpec
-from flows.dialects.steps_spec import FlowSpec, StepSpec, fields_of
+from flows.dialects.steps_spec import KIND_ALIASES, FlowSpec, StepSpec, fields_of
 from flows.document import read_document
 from flows.errors import DefinitionError
 from flows.steps import SETTINGS_OF, STEP_KINDS, make_kinds
@@ -81,9 +82,8 @@ def files():
         elif file.suffix in {".json", ".yaml"} and (named or file.name.startswith("flow.")):
             definition = read_document(file.read_bytes(), suffix=file.suffix).value
             noun = "flow" if {"nodes", "steps"} & definition.keys() else named
-            if {
-                node["type"] for node in definition.get("nodes", ())
-            } <= STEP_KINDS.keys():  # the specification's example has others
+            named_places = {node["config"].get("destination", "file") for node in definition.get("nodes", ())}
+            if named_places <= DESTINATIONS.keys():  # the specification's example has another
                 yield pytest.param(noun, definition, id=str(file.relative_to(ROOT)))
 
 
@@ -462,12 +462,12 @@ def test_steps_and_nodes_have_every_kind():
     schema = published("flow")
     step, node = (schema["$defs"][name]["properties"] for name in ("Step", "Node"))
 
-    assert set(step["type"]["enum"]) == set(node["type"]["enum"]) == set(STEP_KINDS)
+    assert set(step["type"]["enum"]) == set(node["type"]["enum"]) == {*STEP_KINDS, *KIND_ALIASES}
     assert set(step) == {*fields_of(StepSpec), *(kind.section for kind in KINDS.values())}
     assert set(node) == set(fields_of(NodeSpec))
     for name in ("Step", "Node"):
         arms = [arm["if"]["properties"]["type"]["enum"] for arm in schema["$defs"][name]["allOf"]]
-        assert sorted(word for arm in arms for word in arm) == sorted(STEP_KINDS)
+        assert sorted(word for arm in arms for word in arm) == sorted([*STEP_KINDS, *KIND_ALIASES])
 
 
 def test_triggers_have_every_source_signature_and_word():

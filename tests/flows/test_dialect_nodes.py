@@ -64,7 +64,7 @@ def test_the_example_of_the_specification_is_refused_because_it_names_a_node_tha
     assert "edges[3].target: there is no node «prompt_2» (did you mean «prompt_1»?)" in problems
     assert "nodes[2].config.falseBranch: there is no node «prompt_2» (did you mean «prompt_1»?)" in problems
     assert {problem.split(": ")[1] for problem in problems if "prompt_2" not in problem} == {
-        "nodes of type «data_source» are not in this version",
+        "sources of type «google_sheets» are not in this version",
         "the destination «database» is not in this version",
     }
 

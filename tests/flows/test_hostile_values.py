@@ -71,6 +71,7 @@ CASES = {  # kind → its section, and where the value must come out
     "bash": ({"command": 'cat "$FILE"', "parseJson": True, "env": {"FILE": {"json": "$.input.x"}}}, "$.steps.a.output"),
     "code": ({"source": "const same = $.input.x; return { value: same };"}, "$.steps.a.output.value"),
     "condition": ({"expression": "$.input.x === $.input.x", "then": [SAME]}, "$.steps.inner.output"),
+    "data_source": ({"sourceType": "file", "sourceId": "rows.jsonl"}, "$.steps.a.output[0]"),
     "emit": ({"event": "e", "data": {"value": "$.input.x"}, "subject": "$.input.x"}, None),
     "file-read": ({"path": "given.json", "parseJson": True}, "$.steps.a.output"),
     "file-write": ({"path": "made.json", "content": {"value": "$.input.x"}}, None),
@@ -94,6 +95,7 @@ async def test_hostile_values_arrive_as_data_at_every_kind_of_step(kind, value, 
     section = {**section, "url": server} if kind == "http" else section
     steps = [{"id": "a", "type": kind, STEP_KINDS[kind].section: section}]
     (tmp_path / "given.json").write_text(json.dumps(value))
+    (tmp_path / "rows.jsonl").write_text(json.dumps(value))
     (tmp_path / "same.py").write_text("def run(value):\n    return value\n")
     flow = load_flow(
         {"key": "m", "steps": [*steps, *([calc("z", comes_out)] if comes_out else [])]}, key=None, folder=tmp_path, kinds=kinds

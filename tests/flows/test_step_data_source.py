@@ -1,0 +1,356 @@
+"""`data_source`: one suite over every connector, then what the kind itself does with their rows."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import gc
+import json
+import sqlite3
+import subprocess
+import sys
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from flows.connectors.sources import CONNECTORS
+from flows.connectors.sources.spec import SourceSettings
+from flows.dialects import load_flow
+from flows.errors import DefinitionError
+from flows.executor import World, execute
+from flows.steps import make_kinds
+from flows.summary import needs
+from tests.flows.reading import failure, prepared, read, refused, scope, source
+
+PEOPLE = [
+    {"name": "Ada", "city": "Berlin", "note": 'it\'s "quoted"'},
+    {"name": "Bea", "city": "Rome", "note": "'; DROP TABLE people; --"},
+    {"name": "Cem", "city": "Berlin", "note": "{{$.input.secret}} $.input.secret é 😀"},
+    {"name": "Dee", "city": "Oslo", "note": ""},
+]
+SECRET = "s3cret-t0ken"
+
+
+# Each way to give PEOPLE: a context manager over the kind, the section that reads them, the secret, and one that fails.
+
+
+@asynccontextmanager
+async def csv_file(folder, request):
+    with (folder / "people.csv").open("w", newline="") as file:
+        written = csv.DictWriter(file, PEOPLE[0])
+        written.writeheader()
+        written.writerows(PEOPLE)
+    async with source() as kind:
+        yield kind, {"sourceType": "file", "sourceId": "people.csv"}, {"sourceType": "file", "sourceId": "nowhere.csv"}
+
+
+@asynccontextmanager
+async def json_lines(folder, request):
+    (folder / "people.jsonl").write_text("\n".join(json.dumps(each) for each in PEOPLE))
+    async with source() as kind:
+        yield kind, {"sourceType": "file", "sourceId": "people.jsonl"}, {"sourceType": "file", "sourceId": "nowhere.jsonl"}
+
+
+def asking(table, **query):
+    return {"sourceType": "database", "query": {"sql": f"SELECT name, city, note FROM {table} ORDER BY name", **query}}
+
+
+@asynccontextmanager
+async def sqlite_file(folder, request):
+    with closing(sqlite3.connect(folder / "people.db", isolation_level=None)) as made:
+        made.execute("CREATE TABLE people (name TEXT, city TEXT, note TEXT)")
+        made.executemany("INSERT INTO people VALUES (:name, :city, :note)", PEOPLE)
+    async with source() as kind:
+        yield kind, asking("people", path="people.db"), asking("nowhere", path="people.db")
+
+
+@asynccontextmanager
+async def postgresql_server(folder, request):
+    url = request.getfixturevalue("postgresql")
+    with psycopg.connect(url, autocommit=True) as made, made.cursor() as cursor:
+        cursor.execute("CREATE TABLE people (name TEXT, city TEXT, note TEXT)")
+        cursor.executemany("INSERT INTO people VALUES (%(name)s, %(city)s, %(note)s)", PEOPLE)
+    async with source() as kind:
+        yield kind, asking("people", secret="PEOPLE"), asking("nowhere", secret="PEOPLE")
+
+
+WAYS = {
+    "csv": csv_file,
+    "jsonl": json_lines,
+    "sqlite": sqlite_file,
+    "postgresql": postgresql_server,
+}
+
+
+@pytest.fixture(params=WAYS)
+def way(request, tmp_path):
+    """The way's context manager, and the secret that it asks for."""
+    secret = request.getfixturevalue("postgresql") if request.param == "postgresql" else SECRET
+    return WAYS[request.param](tmp_path, request), secret
+
+
+def test_every_connector_is_one_of_the_ways():
+    assert set(CONNECTORS) <= {"database", "file", *WAYS}
+
+
+async def test_every_source_gives_the_same_rows(way, tmp_path):
+    opened, secret = way
+    async with opened as (kind, section, _):
+        output = await read(kind, section, tmp_path, secret=secret)
+
+    assert output.value == PEOPLE
+    assert {name: output.response[name] for name in ("rowsRead", "rows", "truncated", "truncatedBy")} == {
+        "rowsRead": 4,
+        "rows": 4,
+        "truncated": False,
+        "truncatedBy": None,
+    }
+
+
+async def test_rows_are_filtered_mapped_and_limited_while_they_are_read(way, tmp_path):
+    opened, secret = way
+    transform = {"filter": "item.city === input.city", "map": {"who": "name", "n": "item.note.length"}, "limit": 1}
+    async with opened as (kind, section, _):
+        output = await read(kind, {**section, "transform": transform}, tmp_path, secret=secret, city="Berlin")
+
+    assert output.value == [{"who": "Ada", "n": 13}]
+    assert output.response["rowsRead"] == 1
+
+
+async def test_rows_behind_the_bounds_of_the_step_are_left_out_and_it_is_said(way, tmp_path):
+    opened, secret = way
+    async with opened as (kind, section, _):
+        by_rows = await read(kind, {**section, "maxRows": 3}, tmp_path, secret=secret)
+        by_bytes = await read(kind, {**section, "maxBytes": 150}, tmp_path, secret=secret)
+        exact = await read(kind, {**section, "maxRows": 4}, tmp_path, secret=secret)
+
+    assert (by_rows.value, by_rows.response["truncatedBy"]) == (PEOPLE[:3], "maxRows")
+    assert (by_bytes.value, by_bytes.response["truncatedBy"]) == (PEOPLE[:2], "maxBytes")
+    assert (exact.value, exact.response["truncated"]) == (PEOPLE, False)
+
+
+async def test_a_failure_has_a_code_and_tells_no_secret(way, tmp_path):
+    opened, secret = way
+    async with opened as (kind, _, failing):
+        error = await failure(kind, failing, tmp_path, secret=secret)
+
+    assert error.code.isupper()
+    assert not error.retryable or error.code in ("FILE_NOT_FOUND", "HTTP_STATUS")
+    assert secret not in f"{error} {error.output}"
+
+
+async def test_no_secret_stands_in_what_is_prepared_or_given(way, tmp_path):
+    opened, secret = way
+    async with opened as (kind, section, _):
+        made = prepared(kind, section, tmp_path)
+        output = await kind.run(made, scope(tmp_path, secret=secret))
+
+    assert secret not in f"{made} {output}"
+
+
+async def test_many_readings_at_one_time_give_each_its_rows(way, tmp_path):
+    opened, secret = way
+    async with opened as (kind, section, _):
+        outputs = await asyncio.gather(*(read(kind, section, tmp_path, secret=secret) for _ in range(20)))
+
+    assert all(output.value == PEOPLE for output in outputs)
+
+
+async def test_a_cancelled_reading_leaves_nothing_open(way, tmp_path):
+    opened, secret = way
+    async with opened as (kind, section, _):
+        await read(kind, section, tmp_path, secret=secret)  # what is kept between attempts is there now
+        before = descriptors()
+        for pauses in range(6):
+            task = asyncio.create_task(read(kind, section, tmp_path, secret=secret))
+            for _ in range(pauses):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        gc.collect()
+        async with asyncio.timeout(5):  # a thread in the middle of a read closes its file when it comes back
+            while descriptors() > before:
+                await asyncio.sleep(0.001)
+
+        assert (await read(kind, section, tmp_path, secret=secret)).value == PEOPLE
+
+
+def descriptors():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def test_a_filter_that_cannot_be_evaluated_names_its_row(way, tmp_path):
+    opened, secret = way
+    async with opened as (kind, section, _):
+        error = await failure(kind, {**section, "transform": {"map": "item.name.repeat(1e9)"}}, tmp_path, secret=secret)
+
+    assert (error.code, error.retryable) == ("EXPRESSION_LIMIT", False)
+    assert str(error).startswith("row 0: ")
+
+
+# -- the kind
+
+
+async def test_more_rows_than_the_settings_allow_fail_and_are_not_cut_silently(tmp_path):
+    (tmp_path / "r.jsonl").write_text("123456\n" * 11)
+    section = {"sourceType": "file", "sourceId": "r.jsonl"}
+
+    async with source(data_source=SourceSettings(max_rows=10)) as kind:
+        by_rows = await failure(kind, section, tmp_path)
+        kept = await read(kind, {**section, "maxRows": 11}, tmp_path)
+    async with source(data_source=SourceSettings(max_bytes=70)) as kind:
+        by_bytes = await failure(kind, section, tmp_path)
+
+    assert [(each.code, each.retryable) for each in (by_rows, by_bytes)] == [("ROWS_LIMIT", False)] * 2
+    assert "more than the 10 rows of the setting max_rows" in str(by_rows)
+    assert len(kept.value) == 11
+
+
+async def test_a_source_that_takes_too_long_is_given_up(tmp_path):
+    sqlite3.connect(tmp_path / "a.db").close()
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+    section = {"sourceType": "database", "timeout": 100, "query": {"path": "a.db", "sql": endless}}
+
+    async with source() as kind, asyncio.timeout(5):
+        error = await failure(kind, section, tmp_path)
+
+    assert (error.code, error.retryable, error.timed_out) == ("TIMEOUT", True, False)
+
+
+async def test_a_filter_over_many_rows_gives_others_their_turn(tmp_path):
+    (tmp_path / "r.jsonl").write_text("1\n" * 100_000)
+    turns = 0
+
+    async def count():
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0.001)
+            turns += 1
+
+    counting = asyncio.create_task(count())
+    async with source() as kind:
+        output = await read(kind, {"sourceType": "file", "sourceId": "r.jsonl", "transform": {"filter": "item > 1"}}, tmp_path)
+    counting.cancel()
+
+    assert (output.value, output.response["rowsRead"]) == ([], 100_000)
+    assert turns > 10
+
+
+MEASURED = """
+import asyncio, resource, sys
+from pathlib import Path
+sys.path.insert(0, {root!r})
+from tests.flows.reading import read, source
+
+async def main():
+    section = {section!r}
+    async with source() as kind:
+        await read(kind, {{**section, "maxRows": 1}}, Path({folder!r}), secret={secret!r})
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        output = await read(kind, section, Path({folder!r}), secret={secret!r})
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    print(output.response["rowsRead"], len(output.value), grown)
+
+asyncio.run(main())
+"""
+MILLION = {
+    "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000) SELECT i, 'a text of the row' AS t FROM n",
+    "postgresql": "SELECT i, 'a text of the row' AS t FROM generate_series(1, 1000000) AS n(i)",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["csv", "jsonl", "sqlite", "postgresql"])
+def test_a_source_of_a_million_rows_takes_the_memory_of_those_that_are_kept(what, tmp_path, request):
+    secret = ""
+    if what == "csv":
+        (tmp_path / "r.csv").write_text("i,t\n" + "".join(f"{i},a text of the row\n" for i in range(1, 1_000_001)))
+        section = {"sourceType": "file", "sourceId": "r.csv"}
+    elif what == "jsonl":
+        (tmp_path / "r.jsonl").write_text("".join(f'{{"i": {i}, "t": "a text of the row"}}\n' for i in range(1, 1_000_001)))
+        section = {"sourceType": "file", "sourceId": "r.jsonl"}
+    else:
+        section = {"sourceType": "database", "query": {"sql": MILLION[what], "path": "r.db"}}
+        sqlite3.connect(tmp_path / "r.db").close()
+    if what == "postgresql":
+        secret = request.getfixturevalue("postgresql")
+        del section["query"]["path"]
+    section["transform"] = {"filter": "Number(item.i) % 100000 === 0", "map": "item.i"}
+    script = MEASURED.format(root=str(Path(__file__).parents[2]), section=section, folder=str(tmp_path), secret=secret)
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    read_rows, kept, grown_kib = map(int, done.stdout.split())
+    assert (read_rows, kept) == (1_000_000, 10)
+    assert grown_kib < 24 * 1024, grown_kib
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ({"sourceType": "databse"}, "sourceType: «databse» is no type of sources (did you mean «database»?)"),
+        ({"sourceType": "csv"}, "sourceType: «csv» is no type of sources (did you mean «file»?)"),
+        ({"sourceType": "ftp"}, "sourceType: «ftp» is no type of sources (known are "),
+        ({"sourceType": "{{$.input.x}}"}, "sourceType: «{{$.input.x}}» is no type of sources (known are "),
+    ],
+)
+def test_an_unknown_type_of_source_is_told_the_near_one(section, said):
+    assert refused(section)[0].startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("transform", "said"),
+    [
+        ({"filter": "item.a ==="}, "transform.filter: "),
+        ({"filter": "nobody.a"}, "transform.filter: "),
+        ({"map": {"a": "item.("}}, "transform.map.a: "),
+        ({"limit": 0}, "transform.limit: limit is 0, and must be at least 1"),
+        ({"limt": 1}, "transform.limt: limt is not known here (did you mean «limit»?)"),
+        ({"expression": "data"}, "transform.expression: the transform of a source has filter, map and limit"),
+        ([], "transform: this is a list, and must be an object"),
+    ],
+)
+def test_a_transform_that_makes_no_sense_is_refused_at_load(transform, said):
+    problems = refused({"sourceType": "file", "sourceId": "r.csv", "transform": transform})
+
+    assert problems[0].startswith(said), problems
+
+
+def flow(definition, folder=Path("/flows/x")):
+    return load_flow(definition, key="k", folder=folder, kinds=make_kinds())
+
+
+@pytest.mark.parametrize("name", ["data_source", "data-source"])
+async def test_a_source_stands_in_steps_and_in_nodes_under_both_its_names(name, tmp_path):
+    (tmp_path / "r.csv").write_text("a\n1\n2\n")
+    section = {"sourceType": "file", "sourceId": "r.csv"}
+    steps = flow({"steps": [{"id": "a", "type": name, "dataSource": section}]}, tmp_path)
+    nodes = flow({"nodes": [{"id": "a", "type": name, "config": section}], "edges": []}, tmp_path)
+    world = World(make_kinds(), None, None)
+
+    ended = [await execute(each, {}, run_id="run_1", world=world, record=lambda _attempt: None) for each in (steps, nodes)]
+
+    assert [(each.status, each.output) for each in ended] == [("completed", [{"a": "1"}, {"a": "2"}])] * 2
+
+
+def test_what_a_flow_reads_and_whose_secrets_it_needs_is_known():
+    asked = {"sourceType": "database", "query": {"sql": "SELECT 1", "secret": {"env": "SHOP"}}}
+
+    said = needs(flow({"steps": [{"id": "a", "type": "data_source", "dataSource": asked}]}))
+
+    assert (said["sources"], said["secrets"]) == (["database"], ["SHOP"])
+
+
+def test_references_in_a_query_and_in_a_transform_are_checked():
+    asked = {"sql": "SELECT :a", "params": {"a": "$.steps.nobody.output"}}
+    section = {"sourceType": "database", "query": asked, "transform": {"filter": "steps.noone.output > 1"}}
+
+    with pytest.raises(DefinitionError) as raised:
+        flow({"steps": [{"id": "a", "type": "data_source", "dataSource": section}]})
+
+    assert [str(problem) for problem in raised.value.problems] == [
+        "steps[0].dataSource.query.params.a: there is no step «nobody»",
+        "steps[0].dataSource.transform.filter: there is no step «noone»",
+    ]
