@@ -24,7 +24,7 @@ def rows(home: Path, query: str, *values) -> list[tuple]:
     """What a query finds; values stand as `?`."""
     if ON_POSTGRESQL:
         with psycopg.connect(os.environ[URL]) as connection:
-            return [tuple(row) for row in connection.execute(query.replace("?", "%s"), values).fetchall()]
+            return [tuple(row) for row in connection.execute(query.replace("%", "%%").replace("?", "%s"), values).fetchall()]
     with closing(sqlite3.connect(f"file:{home / 'state' / 'camshaft.db'}?mode=ro", uri=True)) as connection:
         return connection.execute(query, values).fetchall()
 

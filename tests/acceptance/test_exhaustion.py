@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 
 from daemon.cli.client import Client
+from tests.acceptance.database import about_the_file
 
 CAMSHAFT = Path(sys.executable).parent / "camshaft"
 DEAL = {"source": "email", "company": "Acme", "email": "a@b.c"}
@@ -60,6 +61,7 @@ async def fresh(daemon):
         return await post(client, daemon)
 
 
+@about_the_file
 async def test_a_state_folder_that_is_taken_away_acknowledges_nothing_until_it_is_back(daemon, client):
     state, aside = daemon.home / "state", daemon.home / "aside"
     first = await post(client, daemon)
@@ -81,6 +83,7 @@ async def test_a_state_folder_that_is_taken_away_acknowledges_nothing_until_it_i
     assert "removed or replaced under the daemon" in daemon.log.read_text()
 
 
+@about_the_file
 async def test_a_daemon_whose_folder_is_gone_for_good_stops_without_a_defect(daemon, client):
     shutil.rmtree(daemon.home / "state")
     status, _ = await post(client, daemon)
