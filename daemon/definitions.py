@@ -83,8 +83,11 @@ def assemble(home: Path, loads: Iterable[Loaded], *, before: Definitions | None 
     the version that is in force stays, and the problem is told all the same.
     """
     files = {loaded.file: loaded for loaded in loads}
-    loaded_triggers = [loaded for file, loaded in files.items() if is_trigger_file(home, file)]
-    loaded_flows = [loaded for file, loaded in files.items() if not is_trigger_file(home, file)]
+    loaded_triggers: list[Loaded] = []
+    loaded_flows: list[Loaded] = []
+    folder = home / TRIGGERS
+    for file, loaded in files.items():
+        (loaded_triggers if file.parent == folder else loaded_flows).append(loaded)
     problems = [problem for loaded in files.values() for problem in loaded.problems]
     good = before if keep_good else None
     flows, broken, found = _flows(loaded_flows, good)

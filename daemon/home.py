@@ -91,7 +91,7 @@ def _load(file: Path, stamp: Stamp, known: Mapping[Path, Loaded], load: Callable
     except DefinitionError as error:
         return Loaded(file, stamp, flow_name(file) if old is None else old.key, None, error.problems, text)
     warnings = definition.warnings if isinstance(definition, Flow) else ()
-    problems = placed([(definition.key, one) for one in warnings], {definition.key: file})
+    problems = placed([(definition.key, one) for one in warnings], {definition.key: file}) if warnings else ()
     return Loaded(file, stamp, definition.key, definition, tuple(problems), text)
 
 

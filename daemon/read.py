@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,18 +14,43 @@ from flows.errors import DefinitionError
 from flows.flow import Flow
 from triggers.trigger import Trigger
 
+_UNREADABLE = {
+    errno.ENOENT: "it is not there",
+    errno.ENOTDIR: "it is not there",
+    errno.ELOOP: "it is not there",
+    errno.ENXIO: "it is no file",  # a socket
+}
+
 
 def read_file(file: Path) -> Document:
     """A definition's document. Raises DefinitionError with file and line."""
     try:
-        if not file.is_file():  # opening a pipe would wait for ever
-            raise DefinitionError.at((), "it is no file" if file.exists() else "it is not there")
-        with file.open("rb") as opened:
-            return read_document(opened.read(MAX_TEXT_BYTES + 1), suffix=file.suffix)
+        return read_document(content_of(file), suffix=file.suffix)
     except DefinitionError as error:
         raise in_file(error, file) from error
     except OSError as error:
-        raise in_file(DefinitionError.at((), f"it cannot be read: {error.strerror}"), file) from error
+        said = _UNREADABLE.get(error.errno or 0, f"it cannot be read: {error.strerror}")
+        raise in_file(DefinitionError.at((), said), file) from error
+
+
+def content_of(file: Path) -> bytes:
+    """What is in a file, up to a byte more than a definition may have. Raises DefinitionError where it is no file, and OSError.
+
+    By its descriptor: with ten thousand files half the time of looking at it first.
+    """
+    descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe would be waited for for ever
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise DefinitionError.at((), _UNREADABLE[errno.ENXIO])
+        most = MAX_TEXT_BYTES + 1
+        content = os.read(descriptor, min(found.st_size + 1, most))
+        if len(content) > found.st_size:  # it is being written, or its file system does not tell its size
+            while len(content) < most and (more := os.read(descriptor, most - len(content))):
+                content += more
+        return content
+    finally:
+        os.close(descriptor)
 
 
 def load_document(file: Path, document: Document, load: Callable[[Path, Document], Trigger | Flow]) -> Trigger | Flow:

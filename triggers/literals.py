@@ -38,6 +38,8 @@ class Group(Generic[Item]):
 
 def grouped(items: Sequence[Item], equality: Callable[[Item], Iterable[Equality]]) -> tuple[tuple[Group[Item], ...], list[Item]]:
     """Groups, and the items that are in none. An item with several equalities goes by the path that most of them share."""
+    if len(items) < MIN_GROUP:
+        return (), list(items)
     usable = [
         [(path, literal) for path, literal in equality(item) if path[:1] == ("$",) and _indexable(literal)] for item in items
     ]

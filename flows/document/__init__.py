@@ -13,6 +13,8 @@ from flows.document.refuse import MAX_DEPTH, MAX_TEXT_BYTES, refuse
 from flows.document.yaml_text import parse_yaml
 from flows.errors import DefinitionError, Problem
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)  # to make one costs as much as to use it
+
 __all__ = ["MAX_DEPTH", "MAX_TEXT_BYTES", "SUFFIXES", "Document", "canonical", "digest", "locate", "read_document"]
 
 SUFFIXES = (".json", ".yaml", ".yml")
@@ -91,7 +93,7 @@ def locate(problem: Problem, document: Document | None, file: str | None) -> Pro
 def canonical(value: Any) -> bytes:
     """The same bytes for equal JSON values: keys in order, no blanks, ASCII (so a lone surrogate survives)."""
     try:
-        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("ascii")
+        return _CANONICAL.encode(value).encode("ascii")
     except RecursionError:
         raise DefinitionError.at((), f"the document is nested more than {MAX_DEPTH} deep", code="DOCUMENT_SYNTAX") from None
 

@@ -39,7 +39,7 @@ def parse_json(text: str) -> Any:
         refuse("the file is empty", None, text, 0)
     _check_depth(text)
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_float, parse_int=_int)
+        return _READER.decode(text)
     except json.JSONDecodeError as error:
         _refuse_syntax(text, error)
     except _Found as found:
@@ -94,6 +94,9 @@ def _int(digits: str) -> int:
     if len(digits) > 1000:  # far below where int() refuses, and beyond what any definition means
         raise _Found("number")
     return int(digits)
+
+
+_READER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_float=_float, parse_int=_int)
 
 
 def _refuse_found(text: str, what: str) -> NoReturn:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from daemon.errors import Conflict, HomeError, NotFound
 from daemon.home import read_home
 from daemon.home_files import remove_trigger, write_trigger
+from daemon.read import content_of
 from flows.errors import DefinitionError
 from flows.steps import make_kinds
 
@@ -199,6 +201,25 @@ def test_a_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for(home):
     os.mkfifo(path / "triggers/a.json")
 
     assert problems(path) == ["triggers/a.json: it is no file"]
+
+
+def test_what_is_no_file_is_refused_and_not_read(home):
+    path = home({"flows/greet.json": flow()})
+    (path / "triggers/a.json").mkdir(parents=True)
+    (path / "triggers/b.json").symlink_to("/dev/zero")
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(str(path / "triggers/c.json"))
+    (path / "triggers/d.json").symlink_to("d.json")
+
+    found = problems(path)
+    listening.close()
+
+    no_file = [f"triggers/{name}.json: it is no file" for name in "abc"]
+    assert found == [*no_file, "triggers/d.json: it is not there"]
+
+
+def test_a_file_that_does_not_tell_its_size_is_read_whole():
+    assert content_of(Path("/proc/self/status")).startswith(b"Name:")
 
 
 def test_a_link_to_nowhere_is_refused(home):

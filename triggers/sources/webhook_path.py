@@ -11,6 +11,7 @@ PREFIX = "/hooks"
 MAX_PATH = 512
 _ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+_PLAIN = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")  # what most paths are made of, and what stands for itself in each
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MARKS = ":*{%"  # what a literal may not begin with in the written form
 _HINT = (
@@ -34,6 +35,8 @@ Part = str | Parameter
 
 def hook_path(text: str) -> str:
     """`deal-created`, `/deal-created/` → `/deal-created`; `/orders/{id}` → `/orders/:id`. Raises ValueError saying what is wrong."""
+    if _PLAIN.fullmatch(text) and len(text) <= MAX_PATH and not f"{text}/".startswith(f"{PREFIX}/"):
+        return text
     if len(text) > MAX_PATH:
         raise ValueError(f"path has {len(text)} characters, at most {MAX_PATH}")
     if any(mark in text for mark in "?#"):

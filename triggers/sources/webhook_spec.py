@@ -101,7 +101,7 @@ def prepare(section: Mapping[str, Any]) -> WebhookSpec:
         problems += validation_problems(error, known_fields(WebhookSpec))
     if problems:
         raise DefinitionError(*problems)
-    return spec.model_copy(update={"auth": auth})
+    return spec if auth is None else spec.model_copy(update={"auth": auth})
 
 
 def _prepare_auth(auth: Any) -> Any:

@@ -54,6 +54,17 @@ def test_a_path_has_one_written_form(written, path):
     assert path_text(parts_of(path)) == path
 
 
+@given(st.from_regex(r"/[-A-Za-z0-9._~/]{0,12}", fullmatch=True).filter(lambda text: not f"{text}/".startswith("/hooks/")))
+def test_a_path_of_plain_characters_is_read_like_any_other(text):
+    parts = decoded_parts(text)
+
+    if parts is None:
+        with pytest.raises(ValueError, match="path is not a path"):
+            hook_path(text)
+    else:
+        assert path_text(parts) == hook_path(text)
+
+
 @pytest.mark.parametrize(
     ("path", "said"),
     [
