@@ -3,8 +3,9 @@
 `{{$.a.b}}` is a path on `$`; `{{a.b}}` looks into data, then input, then the names themselves (`steps.load.output`).
 `{{x | shell}}`, `json`, `url`, `html`, `md` write the value for that language; `{{q x}}` is `{{x | shell}}`. `{{'{{'}}` writes
 what is quoted: this is how a literal `{{` stands in a text. null is written as nothing, 0 and false as they are, objects and lists
-as JSON. What is missing is an error; in a `lenient` template what a path on `$` does not find is written as null is. What was
-filled in is never looked at again.
+as JSON. What is missing is an error; in a `lenient` template what a path on `$` does not find is written as null is, and braces
+that no placeholder begins (`{{.Names}}`, `{{#each x}}`) are text: commands and prompts have braces of their own. What was filled in
+is never looked at again.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ _NAME_BEGINS = re.compile(r"[^\x00-@\[-\^`{-\x7f]")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _Q = re.compile(r"q[ \t\r\n]+(?=[^\s|}.\[])")  # `q` before a path; alone, or followed by a pipe, it is a path named q
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]()#+\-.!|<>~&=$]")
-_SHELL_WORD = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")  # means itself to every shell, unquoted
+_MEANT = re.compile(  # behind {{: a value is meant, well or badly
+    r"""\s*(?:q\s+(?=[^\s|}.\[]))?(?:['"$]|[^\x00-@\[-\^`{-\x7f](?:\[[^\]]*\]|[^\s|}\[])*\s*(?:\||\}\}|\Z))"""
+)
 _URL_SAFE = "!'()*"  # with letters, digits and -_.~ : what encodeURIComponent leaves
 
 Check = Callable[[str, "Placeholder"], None]
@@ -98,6 +101,10 @@ def compile_template(text: str, *, fold_headers: bool = False, lenient: bool = F
     at = 0
     while (opened := text.find("{{", at)) >= 0:
         _add_text(parts, text[at:opened])
+        if lenient and not _MEANT.match(text, opened + 2):
+            _add_text(parts, "{")
+            at = opened + 1  # `{{{$.x}}}` is a value in braces
+            continue
         part, at = _read(text, opened, fold_headers=fold_headers)
         if isinstance(part, str):
             _add_text(parts, part)
@@ -207,12 +214,10 @@ def _apply(name: str, value: Any, part: Placeholder) -> str:
 
 
 def _shell(value: Any) -> str:
-    """One word of a POSIX shell, whatever is in it."""
+    """One word of a POSIX shell, whatever is in it. Always quoted: `2` before `>` and `if` before all else mean more than themselves."""
     text = as_text(value)
     if "\0" in text:
         raise ValueError("a NUL character cannot be given to a command")
-    if _SHELL_WORD.fullmatch(text):
-        return text
     return "'" + text.replace("'", "'\\''") + "'"
 
 

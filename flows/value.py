@@ -94,7 +94,7 @@ class _Compiler:
 
     def _text(self, text: str, path: tuple[str | int, ...]) -> Make | None:
         try:
-            if is_path(text):
+            if is_path(text) and not (self.lenient and ("{{" in text or text == "$")):
                 return self._selector(text)
             if self.strict and text.startswith("$"):
                 compile_selector(text)  # cannot pass, and says what is wrong

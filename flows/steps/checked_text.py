@@ -77,7 +77,7 @@ def compile_text(text: str, *, lenient: bool = False) -> CheckedText:
     if text.startswith("$.") and "{{" not in text:
         selector = compile_selector(text)
         return CheckedText(text, (), selector, (("$", *selector.segments),))
-    parts = compile_template(text).parts
+    parts = compile_template(text, lenient=lenient).parts
     pieces = tuple(part if isinstance(part, str) else Template(part.source, (part,), lenient) for part in parts)
     found = dict.fromkeys(part.root_first for part in parts if isinstance(part, Placeholder))
     return CheckedText(text, pieces, None, tuple(found))

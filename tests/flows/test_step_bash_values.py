@@ -227,6 +227,19 @@ async def test_the_refusal_names_the_placeholder_and_the_pipe_to_use(tmp_path):
     assert "outside of the command's own quotes, or pass it through env" in quoted
 
 
+@pytest.mark.parametrize("value", [2, "2", "if", "a=b", "ok"])
+async def test_a_piped_word_is_only_a_word_wherever_it_stands(tmp_path, value):
+    assert await run(tmp_path, "echo {{$.x | shell}}>out; cat out", {"x": value}) == str(value)
+
+
+async def test_a_plain_number_in_front_of_a_redirection_is_refused(tmp_path):
+    assert "{{$.x}}" in await refused(tmp_path, "echo {{$.x}}>out", 2)
+
+
+async def test_braces_of_other_programs_stay_as_they_are(tmp_path):
+    assert await run(tmp_path, "echo '{{.Names}} {{json .}}' {{$.x}}", {"x": "y"}) == "{{.Names}} {{json .}} y"
+
+
 async def test_verbatim_puts_everything_in(tmp_path):
     assert await run(tmp_path, "echo {{$.x}}", {"x": "a; echo b"}, interpolation="verbatim") == "a\nb"
 

@@ -55,10 +55,10 @@ NAMES = {"$": DATA, "data": DATA, "input": {"name": "from input", "only": "input
         ("{{'{{'}}name}}", "{{name}}"),
         ('{{"{{name}}"}}', "{{name}}"),
         ("{{{name}}}".replace("{{{", "{ {{").replace("}}}", "}} }"), "{ Acme }"),
-        ("{{name | shell}}", "Acme"),
+        ("{{name | shell}}", "'Acme'"),
         ("{{text|shell}}", "'it'\\''s $HOME & `id` \\1 \\g<0> {{name}} $.name'"),
         ("{{q text}}", "'it'\\''s $HOME & `id` \\1 \\g<0> {{name}} $.name'"),
-        ("{{q $.name}}", "Acme"),
+        ("{{q $.name}}", "'Acme'"),
         ("{{q}} {{q | json}} {{ q }}", 'cue "cue" cue'),
         ("{{maker | shell}}", "'O'\\''Brien & Co.'"),
         ("{{empty | shell}} {{none | shell}}", "'' ''"),
@@ -170,6 +170,34 @@ def test_what_is_no_template_is_refused_where_it_goes_wrong(text, offset, said):
     assert said in problem.problem
     assert problem.offset == offset
     assert problem.code in ("TEMPLATE_SYNTAX", "SELECTOR_SYNTAX")
+
+
+@pytest.mark.parametrize(
+    ("text", "made"),
+    [
+        ("docker ps --format '{{.Names}} {{json .}}'", "docker ps --format '{{.Names}} {{json .}}'"),
+        (
+            "{{#each rows}}{{/each}} {{> part}} {{! said }} {{}} {{ }}",
+            "{{#each rows}}{{/each}} {{> part}} {{! said }} {{}} {{ }}",
+        ),
+        ("{{ two words }} {{range .Items}} {{", "{{ two words }} {{range .Items}} {{"),
+        ("{{{$.name}}}", "{Acme}"),
+        ('{"a":{"n":{{$.n}}}}', '{"a":{"n":5}}'),
+        ("{{ q $.name }}{{q name}}{{input['k x']}}", "'Acme''Acme'K"),
+    ],
+)
+def test_in_a_step_braces_that_no_placeholder_begins_are_text(text, made):
+    names = {"$": {"name": "Acme", "n": 5}, "data": {"name": "Acme"}, "input": {"k x": "K"}}
+
+    assert compile_template(text, lenient=True).render(names) == made
+
+
+@pytest.mark.parametrize(
+    "text", ["{{$.a b}}", "{{$.a || 'x'}}", "{{a | shel}}", "{{$.a", "{{a", "{{q $.a | json}}", "{{'x}}", "{{a.}}"]
+)
+def test_in_a_step_what_is_meant_as_a_placeholder_is_refused_where_it_goes_wrong(text):
+    with pytest.raises(DefinitionError):
+        compile_template(text, lenient=True)
 
 
 def test_an_unknown_pipe_is_told_the_near_one():

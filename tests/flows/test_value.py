@@ -40,6 +40,11 @@ def test_a_value_is_made(value, made):
     assert compile_value(value).make(NAMES) == made
 
 
+@pytest.mark.parametrize(("value", "made"), [("$", "$"), ({"currency": "$"}, {"currency": "$"}), ("$.n {{$.n}}", "$.n 5")])
+def test_in_a_step_a_dollar_alone_and_a_text_with_braces_are_no_paths(value, made):
+    assert compile_value(value, lenient=True).make(NAMES) == made
+
+
 def test_a_value_knows_what_it_refers_to():
     value = compile_value({"a": "$.steps.load.output", "b": ["{{steps.x}} {{$.input.y}}"], "c": "text"})
 
