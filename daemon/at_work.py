@@ -13,7 +13,8 @@ import structlog
 
 from daemon.dispatch import Job
 from daemon.store.rows import Due
-from daemon.upkeep import keep_pruned, keep_rescuing, watch_overdue
+from daemon.upkeep import keep_forgetting, keep_pruned, keep_rescuing, watch_overdue
+from daemon.versions import digests_of
 from daemon.watchdog import Asked, Owes, Progress, keep_watch
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ async def at_work(daemon: Daemon) -> AsyncIterator[None]:
         asyncio.create_task(
             keep_pruned(daemon.store, age_days=config.retention.age_days, rows=config.retention.rows), name="pruning"
         ),
+        asyncio.create_task(keep_forgetting(daemon.store, lambda: digests_of(daemon.holder.current)), name="forgetting versions"),
         asyncio.create_task(keep_rescuing(daemon.store, partial(put_rescued, daemon)), name="rescue"),
         asyncio.create_task(watch_overdue(daemon.sources.overdue), name="overdue watch"),
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from triggers.source import Unavailable
 log = structlog.get_logger()
 
 EVERY_S = 300.0
+FORGET_S = 3600.0
 RESCUE_S = 20.0  # a lease is three times as long
 OVERDUE_S = 120.0  # a slot that has not been dealt with for so long is reported
 
@@ -26,6 +27,7 @@ class KeptStore(Protocol):
     async def prune(self, *, age_days: float | None, rows: int | None, now: float) -> int: ...
     async def rescue(self, now: float) -> list[Due]: ...
     def renew(self) -> Awaitable[None]: ...
+    async def forget_versions(self, in_force: Callable[[], Collection[str]]) -> int: ...
 
 
 async def keep_pruned(
@@ -41,6 +43,19 @@ async def keep_pruned(
             if pruned:
                 log.info("upkeep.pruned", rows=pruned)
         await asyncio.sleep(EVERY_S)
+
+
+async def keep_forgetting(store: KeptStore, in_force: Callable[[], Collection[str]]) -> None:
+    """Forget old versions of definitions until cancelled, every hour."""
+    while True:
+        try:
+            gone = await store.forget_versions(in_force)
+        except Unavailable as error:
+            log.warning("upkeep.postponed", reason=str(error))
+        else:
+            if gone:
+                log.info("upkeep.forgot_versions", versions=gone)
+        await asyncio.sleep(FORGET_S)
 
 
 async def watch_overdue(overdue: Callable[[float], Mapping[str, datetime]], *, by_s: float = OVERDUE_S) -> None:

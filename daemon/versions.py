@@ -31,3 +31,8 @@ async def keep_versions(store: VersionStore, definitions: Definitions, before: D
 async def keep_flows(store: VersionStore, flows: Collection[Flow]) -> None:
     pins = {flow.digest: subflow_digests(flow) for flow in flows if flow.pinned}
     await store.save_definitions("flow", [(flow, flow.folder) for flow in flows], pins)
+
+
+def digests_of(definitions: Definitions) -> frozenset[str]:
+    """The versions that a run may pin from now on, sub-flows included: each is itself a flow of the set."""
+    return frozenset((*(flow.digest for flow in definitions.flows.values()), *(one.digest for one in definitions.triggers)))

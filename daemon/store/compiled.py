@@ -211,6 +211,34 @@ KEPT_DIGESTS = Hot(
     (),
     fenced=False,
 )
+MANY_VERSIONS = Hot(
+    90,
+    'SELECT definitions."key" FROM definitions GROUP BY definitions.noun, definitions."key" HAVING count(*) > ?',
+    b'SELECT definitions.key FROM definitions GROUP BY definitions.noun, definitions.key HAVING count(*) > %s::INTEGER',
+    ('most_',),
+    fenced=False,
+)
+VERSIONS_BY_AGE = Hot(
+    90,
+    'SELECT definitions.digest, definitions.noun, definitions."key", definitions.subflows FROM definitions ORDER BY definitions.noun, definitions."key", definitions.saved_at DESC, definitions.digest',
+    b'SELECT definitions.digest, definitions.noun, definitions.key, definitions.subflows FROM definitions ORDER BY definitions.noun, definitions.key, definitions.saved_at DESC, definitions.digest',
+    (),
+    fenced=False,
+)
+PINNED_VERSIONS = Hot(
+    90,
+    'SELECT runs.flow_digest FROM runs UNION SELECT runs.trigger_digest FROM runs WHERE runs.trigger_digest IS NOT NULL',
+    b'SELECT runs.flow_digest FROM runs UNION SELECT runs.trigger_digest FROM runs WHERE runs.trigger_digest IS NOT NULL',
+    (),
+    fenced=False,
+)
+FORGET_VERSION = Hot(
+    90,
+    'DELETE FROM definitions WHERE definitions.digest = ?',
+    b'DELETE FROM definitions WHERE definitions.digest = %s::VARCHAR COLLATE "C"',
+    ('digest_',),
+    fenced=False,
+)
 CAUSE_EVENT = Hot(
     90,
     'SELECT causes.event FROM causes WHERE causes.scope = ? AND causes."key" = ?',

@@ -10,7 +10,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Dialect, Executable, Select, Table, and_, bindparam, delete, literal_column, null, or_, select, update
+from sqlalchemy import (
+    Dialect,
+    Executable,
+    Integer,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    func,
+    literal_column,
+    null,
+    or_,
+    select,
+    union,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.schema import CreateIndex, CreateTable
@@ -227,6 +243,24 @@ LOAD_STATE = _compile(
 )
 SPILLED_DIGESTS = _compile(90, lambda _: select(spilled.c.digest).distinct())
 KEPT_DIGESTS = _compile(90, lambda _: select(definitions.c.digest))
+MANY_VERSIONS = _compile(
+    90,
+    lambda _: (
+        select(definitions.c.key)
+        .group_by(definitions.c.noun, definitions.c.key)
+        .having(func.count() > bindparam("most_", type_=Integer))
+    ),
+)
+VERSIONS_BY_AGE = _compile(
+    90,
+    lambda _: select(definitions.c.digest, definitions.c.noun, definitions.c.key, definitions.c.subflows).order_by(
+        definitions.c.noun, definitions.c.key, definitions.c.saved_at.desc(), definitions.c.digest
+    ),
+)
+PINNED_VERSIONS = _compile(
+    90, lambda _: union(select(runs.c.flow_digest), select(runs.c.trigger_digest).where(runs.c.trigger_digest.is_not(None)))
+)
+FORGET_VERSION = _compile(90, lambda _: delete(definitions).where(definitions.c.digest == bindparam("digest_")))
 CAUSE_EVENT = _compile(
     90, lambda _: select(causes.c.event).where(causes.c.scope == bindparam("scope"), causes.c.key == bindparam("key"))
 )

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from daemon.location import Location
@@ -23,6 +22,7 @@ from daemon.store.database import Database
 from daemon.store.errors import StoreError
 from daemon.store.group import Connection, Row, Rows
 from daemon.store.hot import Hot
+from daemon.store.kept_versions import NO_SUBFLOWS, KeptVersions
 from daemon.store.keys import state_from, state_row
 from daemon.store.outputs import Outputs, as_resumed
 from daemon.store.pruning import BITE, forget_expired, prune_bite
@@ -41,7 +41,6 @@ from daemon.store.rows import (
     micros,
     run_row,
     verdict_row,
-    version_rows,
 )
 from daemon.store.sweeping import sweep
 from daemon.store.waits import StoredWaits
@@ -54,8 +53,6 @@ if TYPE_CHECKING:
     from flows.attempt import Attempt
     from triggers.event import Cause, Event
 
-SAVED_AT_ONCE = 250  # definitions in one transaction: 4 ms on the loop
-NO_SUBFLOWS: Mapping[str, Mapping[str, str]] = MappingProxyType({})
 LEASE_S = 60.0  # for runs of a process without the home's lock; renewed every third of it
 FRESH_RUNS = 10_000  # accepted runs kept in memory until a worker claims them; beyond, claim() reads them back
 
@@ -81,6 +78,7 @@ class Store:
         self._writer = Writer(database, self._outputs.spill, [(sql.SAVE_STATE, state_row("store", "written_by", token))])
         self._fresh: dict[str, Run] = {}
         self._records = Records(token, self._outputs.over)
+        self._versions = KeptVersions(database, self._writer)
         self._reads: Reads | None = None
         self.waits = StoredWaits(self._writer.submit, database.fetch, token)
 
@@ -278,22 +276,13 @@ class Store:
     ) -> None:
         """Keep these versions, so that a run can find the one it pins after any edit. What is kept already is left as it is.
 
-        `subflows`: by a version's digest the versions of the sub-flows it was loaded with, key → digest. Ten thousand versions are
-        written in several transactions, with turns for others between them.
+        `subflows`: by a version's digest the versions of the sub-flows it was loaded with, key → digest.
         """
-        missing = await asyncio.to_thread(self._not_kept, list(items))
-        now = micros(time.time())
-        for first in range(0, len(missing), SAVED_AT_ONCE):
-            part = missing[first : first + SAVED_AT_ONCE]
-            rows = await asyncio.to_thread(version_rows, noun, part, now, subflows)
-            await self._writer.submit([(sql.SAVE_DEFINITION, row) for row in rows])
+        await self._versions.save(noun, list(items), subflows)
 
-    def _not_kept(self, items: list[tuple[Versioned, Path | None]]) -> list[tuple[Versioned, Path | None]]:
-        """In a thread. In the same order in every process: none waits for one that waits for it."""
-        if len(items) > SAVED_AT_ONCE:
-            kept = {row[0] for row in self._database.fetch(sql.KEPT_DIGESTS)}
-            items = [(item, folder) for item, folder in items if item.digest not in kept]
-        return sorted(items, key=lambda one: one[0].digest)
+    async def forget_versions(self, in_force: Callable[[], Collection[str]]) -> int:
+        """Delete versions that are neither among the newest of their key, nor in force, nor named by a run. Returns how many went."""
+        return await self._versions.forget(self._inside, in_force)
 
     async def load_state(self, source: str) -> dict[str, Any]:
         rows = await asyncio.to_thread(self._database.fetch, sql.LOAD_STATE, (source,))  # a ledger may have a hundred thousand
