@@ -31,6 +31,10 @@ class ChainLimits:
         """Each candidate as it is, or refused: its chain is too deep, or has started too many runs."""
         return [self._limited(event, candidate) for candidate in candidates]
 
+    def begin_round(self, chain: str) -> None:
+        """A continuous workflow goes on in this chain: what each round starts is counted by itself, or it would end some day."""
+        self._started.pop(chain, None)
+
     def take_back(self, event: Event, candidates: Sequence[Candidate]) -> None:
         """What was admitted comes to nothing: its runs do not count."""
         chain = event.document["chain"]["id"]

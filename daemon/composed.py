@@ -35,6 +35,7 @@ from daemon.notify import Notifier
 from daemon.operations import Operations
 from daemon.operations.switches import SUSPENDED, keep_lifting, read_suspensions
 from daemon.reloading import followed, reload_when
+from daemon.rounds import Rounds
 from daemon.source_state import StoredState
 from daemon.sources import Sources
 from daemon.store import Store, open_store
@@ -195,7 +196,9 @@ async def _line(stack: AsyncExitStack, config: Config, ground: _Ground, sockets:
     grown = await store.chain_sizes() if ground.due else {}
     chains = source_settings(config, "flow")
     limits = ChainLimits(chains, grown)
-    worker.follow = Follower(intake, lambda: holder.current.set, limits, max_value_bytes=chains.max_value_bytes)
+    rounds = Rounds(lambda: holder.current, worker.flow_of, limits, store.token)
+    follower = Follower(intake, lambda: holder.current.set, limits, max_value_bytes=chains.max_value_bytes)
+    worker.follow = lambda run: (*rounds(run), *follower(run))
     emitter = Emitter(intake, lambda: holder.current.set, limits, worker.executing, store)
     worker.followed = intake.followed
     stack.push_async_callback(_close_kinds, ground.kinds)

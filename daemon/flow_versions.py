@@ -46,6 +46,10 @@ class FlowVersions:
         flow = self._flows().get(run.flow)
         return flow if flow is not None and flow.digest == run.flow_digest else None
 
+    def at_hand(self, run: Run) -> Flow | None:
+        """The version that a run was executed with a moment ago."""
+        return self.current(run) or self._versions.get(run.flow_digest)
+
     async def of(self, run: Run) -> Flow | str:
         """The version that the run pins; or the sentence why it cannot be had."""
         if (known := self._versions.get(run.flow_digest)) is not None:

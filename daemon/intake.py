@@ -13,17 +13,22 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
+import structlog
+
 from daemon.counters import Counters
 from daemon.dispatch import Job
-from daemon.store.rows import Candidate, FollowUp, Run
+from daemon.shapes import instant
+from daemon.store.rows import Candidate, Follows, Run
 from daemon.stream import Stream
-from daemon.told import decided, event_told
+from daemon.told import decided, event_told, run_told
 from flows.flow import Flow
 from triggers.event import Cause, Event
 from triggers.ids import new_id
 from triggers.match import Match, TriggerSet, match
 from triggers.source import Accepted, Unavailable
 from triggers.verdict import Verdict
+
+log = structlog.get_logger()
 
 AT_A_TIME = 32  # events of a batch that are decided in one go: some 20 to 50 µs each
 
@@ -144,9 +149,21 @@ class Intake:
             depth=chain.get("depth", 0),
         )
 
-    def followed(self, follow_ups: Sequence[FollowUp], runs: Sequence[Run]) -> None:
+    def followed(self, follow_ups: Sequence[Follows], runs: Sequence[Run]) -> None:
         """The same for what follows from a run's end: it is on disk, and these runs were queued by it."""
         for follow_up in follow_ups:
+            if isinstance(follow_up, Run):
+                if self._stream.tell is not None:
+                    self._stream.tell("run", run_told(follow_up))
+                log.info(
+                    "run.repeated",
+                    run_id=follow_up.id,
+                    flow=follow_up.flow,
+                    chain=follow_up.chain,
+                    due=instant(follow_up.not_before),
+                )
+                self._wake([follow_up])
+                continue
             event = follow_up.event
             told = None if self._stream.tell is None else event_told(event)
             self._kept(event.source, follow_up.candidates, told, [run for run in runs if run.event == event.id])
@@ -165,7 +182,7 @@ class Intake:
             return
         for run in runs:
             self._queued(run.trigger)
-        self._put([Job(run.id, run.epoch, priority=run.priority) for run in runs])
+        self._put([Job(run.id, run.epoch, priority=run.priority, not_before=run.not_before or 0.0) for run in runs])
 
 
 def fitted(verdict: Verdict, inputs: dict[str, Any], flow: Flow) -> tuple[Verdict, dict[str, Any] | None]:

@@ -22,7 +22,7 @@ from daemon.dispatch import Job
 from daemon.flow_versions import FlowVersions, read_patiently
 from daemon.recorder import Recorder
 from daemon.shapes import instant
-from daemon.store.rows import LIVE, FollowUp, Run, RunStatus, Version
+from daemon.store.rows import LIVE, Follows, Run, RunStatus, Version
 from daemon.stream import Stream
 from daemon.told import run_told
 from daemon.waiting.resting import AtRest
@@ -53,7 +53,7 @@ class RunStore(Protocol):
         run: Run,
         attempts: list[Attempt],
         told: Callable[[BaseException | None], Any],
-        follow_ups: Sequence[FollowUp],
+        follow_ups: Sequence[Follows],
         then: Callable[[Sequence[Run]], None],
     ) -> None: ...
     async def definition(self, digest: str) -> Version | None: ...
@@ -90,8 +90,8 @@ class Worker:
         self._settled = asyncio.Event()
         self.by_trigger: Counter[str] = Counter()  # runs not yet ended, queued ones included
         self.run_ended: Callable[[str], None] = lambda _trigger: None  # told when a trigger's run has ended
-        self.follow: Callable[[Run], Sequence[FollowUp]] = lambda _run: ()  # what is to be written with a run's end
-        self.followed: Callable[[Sequence[FollowUp], Sequence[Run]], None] = lambda *_: None  # told of what an end has queued
+        self.follow: Callable[[Run], Sequence[Follows]] = lambda _run: ()  # what is to be written with a run's end
+        self.followed: Callable[[Sequence[Follows], Sequence[Run]], None] = lambda *_: None  # told of what an end has queued
         self.stopping = False
 
     # -- what others ask ----------------------------------------------------------------------------------------------
@@ -122,6 +122,10 @@ class Worker:
             status = self._at_rest.status(run.id)
             return run if status is None else replace(run, status=cast("RunStatus", status))
         return replace(run, status="running", started_at=recorder.started_at, attempts=tuple(recorder.attempts))
+
+    def flow_of(self, run: Run) -> Flow | None:
+        """The version of the flow that a run was executed with, where it is at hand: it is when the run ends."""
+        return self._flows.at_hand(run)
 
     def give_up(self, run: Run) -> None:
         """End a claimed run that nobody works on as cancelled."""
@@ -288,7 +292,7 @@ class Worker:
         follow_ups = self._follow(run)
         self._store.finish(run, recorder.rest(), partial(self._finished, run), follow_ups, partial(self.followed, follow_ups))
 
-    def _follow(self, run: Run) -> Sequence[FollowUp]:
+    def _follow(self, run: Run) -> Sequence[Follows]:
         try:
             return self.follow(run)
         except Exception:

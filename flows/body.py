@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flows.errors import StepError
+from flows.step import OF_THE_STEP
 from flows.view import View
 from flows.whole import run_inner
 
@@ -29,6 +30,7 @@ async def run_body(
     loop: Mapping[str, Any] | None = None,
     inputs: Mapping[str, Any] | None = None,
     subflows: Mapping[str, Flow] | None = None,
+    data: Any = OF_THE_STEP,
 ) -> Ended:
     """RunBody for one step. A retried container is another place for its steps: they are run again."""
     view = around.view
@@ -41,8 +43,9 @@ async def run_body(
         seen = View(inputs, {}, {}, view.env, inputs)
         execution = around.inner(body, seen, f"{place}/", subflows=pinned, depth=around.depth + 1)
     else:
+        given = trial.names["data"] if data is OF_THE_STEP else data
         steps = view.steps if loop is None else view.steps.copy()
-        seen = View(view.inputs, steps, {**view.loop, **(loop or {})}, view.env, trial.names["data"], view.ending)
+        seen = View(view.inputs, steps, {**view.loop, **(loop or {})}, view.env, given, view.ending)
         execution = around.inner(body, seen, f"{place}.", subflows=pinned, depth=around.depth)
         trial.bodies = (*trial.bodies, execution)
     ended = await (execution.run() if body.handlers is None else run_inner(execution, around.control))

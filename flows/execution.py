@@ -14,7 +14,7 @@ from flows.errors import StepError
 from flows.expression import UNDEFINED, to_json
 from flows.front import Front
 from flows.recovery import rebuilt_error
-from flows.results import Result, answer, as_step_error, borrowed, restored, skipped
+from flows.results import Result, answer, answered, as_step_error, borrowed, restored, skipped
 from flows.step import Ended, Output
 from flows.trial import Trial
 from flows.view import Failure, StandIn, View
@@ -343,7 +343,7 @@ class Execution:
         elif last.status == "success":
             self._put_all(recorded.inside(step, trial.path))
             self._put(step.id, restored(attempts))
-            self._settle(position, last.output, branch=answer(last.output), outcome="success")
+            self._settle(position, last.output, branch=answered(step, last), outcome="success")
         elif self._has_failed(trial, last):
             self._put_all(recorded.inside(step, trial.path))
             self._fail(position, trial, rebuilt_error(last), restored(attempts))

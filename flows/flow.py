@@ -15,6 +15,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Repeats:
+    """A run of it that has ended is followed by another: continuous execution."""
+
+    delay_s: float  # from the end of one to when the next is due
+    loop: str | None = None  # only where this loop node was come to and goes back; None: in any case
+    after_failure: bool = False  # whether a failure ends it
+
+
+@dataclass(frozen=True, slots=True)
 class Flow:
     """One flow definition, checked whole and ready to run. Nothing in it changes."""
 
@@ -32,5 +41,6 @@ class Flow:
         tuple[str | None, Place], ...
     ] = ()  # names of the events that its steps give, each with its place; None: made at run
     warnings: tuple[Problem, ...] = ()
+    repeats: Repeats | None = None
     pinned: Mapping[str, Flow] = field(default_factory=dict, repr=False, compare=False)
     """The sub-flows as they were when a home was loaded: this version runs with these. What is not here is found by its key."""

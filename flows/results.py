@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from flows.attempt import Attempt
+    from flows.graph import Step
     from flows.step import Output
 
 Result = dict[
@@ -87,6 +88,12 @@ def answer(value: Any) -> str | None:
         result = value.get("conditionResult", value.get("result") if "branch" in value else None)  # of either dialect's condition
         return answer(result) if isinstance(result, bool) else None
     return None
+
+
+def answered(step: Step, attempt: Attempt) -> str | None:
+    """What a step answered in a try that went well, as it was recorded: some prepared ones tell by the whole of what they gave."""
+    branch_of = getattr(step.prepared, "branch_of", None)
+    return answer(attempt.output) if branch_of is None else branch_of(attempt.response)
 
 
 def milliseconds(seconds: float) -> int:

@@ -40,6 +40,9 @@ class Ended:
     code: str | None = None
 
 
+OF_THE_STEP = object()
+
+
 class RunBody(Protocol):
     """Run steps inside a step: an iteration of a loop, a branch, a sub-flow. Raises StepError where the body fails."""
 
@@ -51,6 +54,7 @@ class RunBody(Protocol):
         loop: Mapping[str, Any] | None = None,  # merged over the outer $.loop
         inputs: Mapping[str, Any] | None = None,  # not None: a sub-flow, with a $ of its own
         subflows: Mapping[str, Flow] | None = None,  # a sub-flow's own; None: those of the flow around
+        data: Any = OF_THE_STEP,  # what its first steps are given; without it, what the step that runs them is given
     ) -> Ended: ...
 
 

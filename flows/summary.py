@@ -32,8 +32,8 @@ def declared_inputs(flow: Flow) -> list[dict[str, Any]]:
 def step_types(flow: Flow) -> dict[str, int]:
     """How many steps of each kind there are, at every depth; not those of sub-flows."""
     counts: dict[str, int] = {}
-    for step in all_steps(flow.graph):
-        counts[step.kind] = counts.get(step.kind, 0) + 1
+    for kind in {step.id: step.kind for step in all_steps(flow.graph)}.values():  # a loop to a node stands around itself
+        counts[kind] = counts.get(kind, 0) + 1
     return dict(sorted(counts.items()))
 
 

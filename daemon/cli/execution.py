@@ -26,7 +26,7 @@ from daemon.log import set_up_logs
 from daemon.scan import flow_name
 from daemon.store import open_store
 from daemon.store.outputs import Outputs
-from daemon.store.rows import FollowUp, Run
+from daemon.store.rows import Follows, Run
 from daemon.store.store import LEASE_S
 from daemon.upkeep import keep_leased
 from daemon.versions import keep_flows
@@ -145,7 +145,7 @@ class TellingStore:
         run: Run,
         attempts: list[Attempt],
         told: Callable[[BaseException | None], Any],
-        follow_ups: Sequence[FollowUp],
+        follow_ups: Sequence[Follows],
         then: Callable[[Sequence[Run]], None],
     ) -> None:
         self._tell(attempts)

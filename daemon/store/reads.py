@@ -76,7 +76,11 @@ class Reads:
 
     async def chain_sizes(self) -> dict[str, int]:
         live = select(runs.c.chain).where(text(LIVE_RUNS))
-        grown = select(runs.c.chain, func.count().label("number")).where(text(FOLLOWING), runs.c.chain.in_(live))
+        grown = select(runs.c.chain, func.count().label("number")).where(
+            text(FOLLOWING),
+            runs.c.event.is_not(None),
+            runs.c.chain.in_(live),  # not the rounds of a continuous workflow
+        )
         return {row["chain"]: row["number"] for row in await self._rows(grown.group_by(runs.c.chain))}
 
     async def definition(self, digest: str) -> Version | None:

@@ -105,6 +105,10 @@ class FollowUp:
     candidates: Sequence[Candidate]
 
 
+Follows = FollowUp | Run
+"""What is written with a run's end; a run: it is queued by itself, the next round of a continuous workflow."""
+
+
 @dataclass(frozen=True, slots=True)
 class Version:
     """One kept version of a flow or a trigger."""

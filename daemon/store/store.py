@@ -31,7 +31,7 @@ from daemon.store.rows import (
     Candidate,
     Due,
     EventRow,
-    FollowUp,
+    Follows,
     Run,
     Version,
     Versioned,
@@ -153,7 +153,7 @@ class Store:
         """The runs that were queued: kept in memory, for a worker is about to claim them."""
         runs = [run for run in queued if run is not None]
         for run in runs:
-            if len(self._fresh) < FRESH_RUNS:
+            if len(self._fresh) < FRESH_RUNS and run.not_before is None:
                 self._fresh[run.id] = run
         return runs
 
@@ -196,7 +196,7 @@ class Store:
         run: Run,
         attempts: Iterable[Attempt],
         told: Callable[[BaseException | None], Any],
-        follow_ups: Sequence[FollowUp] = (),
+        follow_ups: Sequence[Follows] = (),
         then: Then = _nobody,
     ) -> None:
         """Write how a run ended, with the attempts not yet recorded and what follows from its end. A full disk is waited for.
@@ -211,18 +211,22 @@ class Store:
         else:
             self._writer.post(rows, told, told, large=large)
 
-    def _follow(self, follow_ups: Sequence[FollowUp], connection: Connection) -> tuple[Rows, list[Candidate]]:
-        """The events that follow from the run's end, each decided by itself."""
-        queued: list[Candidate] = []
+    def _follow(self, follow_ups: Sequence[Follows], connection: Connection) -> tuple[Rows, list[Run | None]]:
+        """The events that follow from the run's end, each decided by itself, and runs."""
+        queued: list[Run | None] = []
         written: list[tuple[Hot, Row]] = []
         for follow_up in follow_ups:
+            if isinstance(follow_up, Run):
+                written += self._run_rows(follow_up)
+                queued.append(follow_up)
+                continue
             more, (_, _, decided) = self._decide(follow_up.event, follow_up.candidates, connection)
             written += more
-            queued += decided
+            queued += [candidate.run for candidate in decided]
         return written, queued
 
-    def _followed(self, told: Callable[[BaseException | None], Any], then: Then, decided: Sequence[Candidate]) -> None:
-        then(self._keep_fresh(candidate.run for candidate in decided))
+    def _followed(self, told: Callable[[BaseException | None], Any], then: Then, queued: Sequence[Run | None]) -> None:
+        then(self._keep_fresh(queued))
         told(None)
 
     async def ask_cancel(self, run_ids: Sequence[str], now: float, reason: str | None = None) -> list[str]:

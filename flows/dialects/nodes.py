@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
-from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 from flows.dialects.handlers import lower_handlers
-from flows.dialects.nodes_edges import Node, Wiring
+from flows.dialects.nodes_edges import Node, Wiring, in_order
+from flows.dialects.nodes_loops import Loops, in_a_row
 from flows.dialects.nodes_spec import (
     VERSIONS,
+    BackSpec,
     DecisionSpec,
     NodeSpec,
     RetryPolicySpec,
@@ -22,6 +24,7 @@ from flows.errors import DefinitionError, dotted
 from flows.expression import compile_expression
 from flows.graph import Graph, Place, Step, check
 from flows.retry import ONCE, RetryPolicy
+from flows.steps.back import Back
 from flows.steps.decision import Decision
 from flows.steps.selection import Selection, SelectionSpec, compile_selection
 from flows.suggest import did_you_mean, shown
@@ -30,11 +33,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from flows.flow import Flow
+    from flows.flow import Flow, Repeats
     from flows.graph import Edge
     from flows.step import StepKind
 
 LATER = "NOT_IN_THIS_VERSION"
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+WORDS = frozenset({"true", "false", "null", "undefined", "NaN", "Infinity"})
 
 
 def load_nodes(definition: dict[str, Any], *, key: str | None, folder: Path, kinds: Mapping[str, StepKind]) -> Flow:
@@ -47,22 +52,24 @@ def load_nodes(definition: dict[str, Any], *, key: str | None, folder: Path, kin
         lowering.refuse(("version",), f"version {shown(spec.version)} of the format is not known", 'write "1.0"')
     settings = _settings(lowering, spec.settings)
     nodes = Nodes(lowering, settings, _retry(lowering, settings.retry_policy, ("settings", "retryPolicy"))).lower(spec.nodes)
-    edges = Wiring(lowering, nodes).lower(spec.edges)
-    graph = _graph(lowering, nodes, edges, settings)
+    written = spec.edges if "edges" in definition else _edges_left_out(nodes)
+    edges = Wiring(lowering, nodes).lower(written)
+    graph, repeats = _graph(lowering, nodes, edges, settings)
     if spec.output is not None:
         graph = replace(graph, output=lowering.value(spec.output, ("output",)))
     graph = replace(graph, handlers=lower_handlers(spec, lowering))
-    return lowering.flow(spec, graph, dialect="nodes", definition=definition, key=key)
+    return replace(lowering.flow(spec, graph, dialect="nodes", definition=definition, key=key), repeats=repeats)
+
+
+def _edges_left_out(nodes: Mapping[str, Node]) -> list[dict[str, str]]:
+    """A loop among nodes for which nothing says what follows what: they follow each other, as the specification writes it."""
+    if not any(node.back for node in nodes.values()) or any(node.branches for node in nodes.values()):
+        return []
+    return in_a_row(list(nodes), {name for name, node in nodes.items() if node.answers})
 
 
 def _settings(lowering: Lowering, written: Any) -> SettingsSpec:
-    settings = lowering.read(written, SettingsSpec, ("settings",)) or SettingsSpec.model_validate({})
-    if settings.execution_mode == "continuous":
-        said = "continuous execution is not in this version"
-        lowering.refuse(("settings", "executionMode"), said, "let a schedule start it again", code=LATER)
-    elif settings.loop_delay is not None:
-        lowering.warn(("settings", "loopDelay"), "loopDelay is read with executionMode continuous only", "take it out")
-    return settings
+    return lowering.read(written, SettingsSpec, ("settings",)) or SettingsSpec.model_validate({})
 
 
 def _retry(lowering: Lowering, written: Any, place: Place) -> RetryPolicy:
@@ -70,14 +77,20 @@ def _retry(lowering: Lowering, written: Any, place: Place) -> RetryPolicy:
     return ONCE if spec is None else spec.policy()
 
 
-def _graph(lowering: Lowering, nodes: Mapping[str, Node], edges: Sequence[Edge], settings: SettingsSpec) -> Graph:
+def _graph(
+    lowering: Lowering, nodes: Mapping[str, Node], edges: Sequence[Edge], settings: SettingsSpec
+) -> tuple[Graph, Repeats | None]:
+    """The whole, and what follows its end."""
     steps = _with_branches([node.step for node in nodes.values()], edges)
     wrong = check(steps, edges)
+    repeats = None
     if wrong:
         lowering.problems.extend(wrong)
         lowering.ordered = False
+    else:
+        steps, edges, repeats = _with_loops(lowering, nodes, steps, edges, settings)
     graph = Graph(
-        tuple(steps if wrong else _in_order(steps, edges)),
+        tuple(steps if wrong else in_order(steps, edges)),
         () if wrong else tuple(edges),
         lowering.folder,
         max_concurrent=settings.max_concurrent_nodes,
@@ -89,7 +102,20 @@ def _graph(lowering: Lowering, nodes: Mapping[str, Node], edges: Sequence[Edge],
     if settings.error_handling == "fallback" and not any(step.fallback for step in steps):
         said = "no node names a fallbackNode: this is the same as stop"
         lowering.warn(("settings", "errorHandling"), said, 'add "fallbackNode" to a node')
-    return graph
+    return graph, repeats
+
+
+def _with_loops(
+    lowering: Lowering, nodes: Mapping[str, Node], steps: Sequence[Step], edges: Sequence[Edge], settings: SettingsSpec
+) -> tuple[list[Step], Sequence[Edge], Repeats | None]:
+    backs = {name: node.back for name, node in nodes.items() if node.back is not None}
+    answers = {name for name, node in nodes.items() if node.answers}
+    loops = Loops(lowering, settings, backs, answers, {step.id: step for step in steps}, list(edges))
+    loops.lower()
+    if settings.loop_delay is not None and not backs and loops.repeats is None:
+        said = "loopDelay is read where a loop goes back to a node, and with executionMode continuous"
+        lowering.warn(("settings", "loopDelay"), said, "take it out")
+    return list(loops.steps.values()), loops.edges, loops.repeats
 
 
 def _with_branches(steps: Iterable[Step], edges: Sequence[Edge]) -> list[Step]:
@@ -104,16 +130,6 @@ def _with_branches(steps: Iterable[Step], edges: Sequence[Edge]) -> list[Step]:
         else step
         for step in steps
     ]
-
-
-def _in_order(steps: Sequence[Step], edges: Sequence[Edge]) -> list[Step]:
-    """Sources before their targets, and before all what is only called: the last that gave something is the flow's output."""
-    by_id = {step.id: step for step in steps}
-    sorter: TopologicalSorter[str] = TopologicalSorter(dict.fromkeys(by_id, ()))
-    for edge in edges:
-        sorter.add(edge.target, edge.source)
-    called = {edge.target for edge in edges if edge.fallback}
-    return sorted((by_id[name] for name in sorter.static_order()), key=lambda step: step.id not in called)
 
 
 @dataclass(slots=True)
@@ -160,10 +176,11 @@ class Nodes:
             said = "fallbackNode is read with errorHandling fallback only"
             self.lowering.refuse((*place, "fallbackNode"), said, '"settings": {"errorHandling": "fallback"}')
             fallback = None
+        back = self._back_spec(spec, (*place, "config"))
         step = Step(
             id=name,
             kind=spec.type,
-            prepared=self._prepared(spec, (*place, "config")) if self._is_kind(spec.type, place) else None,
+            prepared=self._prepared(spec, back, (*place, "config")) if self._is_kind(spec.type, place) else None,
             name=spec.label,
             retry=retry,
             fallback=fallback,
@@ -172,7 +189,7 @@ class Nodes:
             section=("config", spec.config),
         )
         branches = self._branches(spec.config) if spec.type == "condition" and _decides(spec.config) else {}
-        return Node(step, spec.type == "condition", branches)
+        return Node(step, spec.type == "condition", branches, back)
 
     def _is_kind(self, name: str, place: Place) -> bool:
         known = self.lowering.kinds
@@ -185,24 +202,38 @@ class Nodes:
             self.lowering.refuse((*place, "type"), f"«{name}» is no type of nodes", hint)
         return False
 
-    def _prepared(self, spec: NodeSpec, place: Place) -> Any:
+    def _back_spec(self, spec: NodeSpec, place: Place) -> BackSpec | None:
+        """Of a loop back to another node."""
+        if spec.type != "loop" or not isinstance(spec.config, dict) or "targetNode" not in spec.config:
+            return None
+        return self.lowering.read(spec.config, BackSpec, place)
+
+    def _prepared(self, spec: NodeSpec, back: BackSpec | None, place: Place) -> Any:
         """The kind's own section, or the form that the specification gives to this type."""
         kind, config = self.lowering.kinds[spec.type], spec.config
         if spec.type == "condition" and _decides(config):
             return self._decision(config, place)
         if spec.type == "transform" and isinstance(config, dict) and "expression" not in config:
             return self._selection(config, place, fields_of(kind.Spec))
+        if back is not None:
+            return self._back(back, place)
         if spec.type == "loop" and isinstance(config, dict) and "targetNode" in config:
-            said = "a loop back to another node is not in this version"
-            hint = 'write the steps of one round inside: {"over": …, "steps": […]}'
-            self.lowering.refuse((*place, "targetNode"), said, hint, code=LATER)
-            return None
+            return None  # what is wrong with it was told
         return self.lowering.prepare(kind, config, place)
 
     def _decision(self, config: Any, place: Place) -> Decision | None:
         spec = self.lowering.read(config, DecisionSpec, place)
         try:
-            return None if spec is None else Decision(compile_expression(spec.condition, roots=ROOTS))
+            return None if spec is None else Decision(compile_expression(_looked_up(spec.condition, self.settings), roots=ROOTS))
+        except DefinitionError as error:
+            self.lowering.take(error, *place, "condition")
+            return None
+
+    def _back(self, spec: BackSpec, place: Place) -> Back | None:
+        try:
+            return Back(
+                None if spec.condition is None else compile_expression(_looked_up(spec.condition, self.settings), roots=ROOTS)
+            )
         except DefinitionError as error:
             self.lowering.take(error, *place, "condition")
             return None
@@ -228,3 +259,13 @@ class Nodes:
 def _decides(config: Any) -> bool:
     """Whether a condition is written as the specification has it: without steps of its own."""
     return isinstance(config, dict) and "expression" not in config
+
+
+def _looked_up(condition: str, settings: SettingsSpec) -> str:
+    """In continuous execution, as the specification writes it, a condition that is one name is looked for as `{{name}}` is.
+
+    Elsewhere such a name is a mistake more often than not, and is refused.
+    """
+    if settings.execution_mode != "continuous" or NAME.fullmatch(condition) is None or condition in ROOTS or condition in WORDS:
+        return condition
+    return f"data?.{condition} ?? input?.{condition}"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
-from flows.dialects.nodes_spec import EdgeSpec
+from flows.dialects.nodes_spec import BackSpec, EdgeSpec
 from flows.graph import Edge, Place, Step
 from flows.suggest import did_you_mean
 
@@ -24,6 +25,17 @@ class Node:
     step: Step
     answers: bool = False  # a condition: its edges ask for "true" or "false"
     branches: Mapping[str, str] = field(default_factory=dict)
+    back: BackSpec | None = None  # of a loop back to another node
+
+
+def in_order(steps: Sequence[Step], edges: Sequence[Edge]) -> list[Step]:
+    """Sources before their targets, and before all what is only called: the last that gave something is the flow's output."""
+    by_id = {step.id: step for step in steps}
+    sorter: TopologicalSorter[str] = TopologicalSorter(dict.fromkeys(by_id, ()))
+    for edge in edges:
+        sorter.add(edge.target, edge.source)
+    called = {edge.target for edge in edges if edge.fallback}
+    return sorted((by_id[name] for name in sorter.static_order()), key=lambda step: step.id not in called)
 
 
 @dataclass(slots=True)
@@ -58,6 +70,13 @@ class Wiring:
             if spec.id is not None and first.setdefault(spec.id, number) != number:
                 said = f"there are two edges «{spec.id}»"
                 self.lowering.refuse((*place, "id"), said, f"the first is edges[{first[spec.id]}]", code="GRAPH_EDGE")
+            source = self.nodes.get(spec.source)
+            if source is not None and source.back is not None:
+                if spec.target == source.back.target_node:
+                    continue  # the way back, drawn
+                if spec.condition is not None:
+                    said = "an edge from a loop node asks for nothing: it leads on when the loop has ended"
+                    self.lowering.refuse((*place, "condition"), said, "take it out", code="GRAPH_EDGE")
             if all([self._is_there(spec.source, (*place, "source")), self._is_there(spec.target, (*place, "target"))]):
                 self.edges.append(Edge(spec.source, spec.target, self._condition(spec, place), place=place))
 
@@ -123,6 +142,8 @@ class Wiring:
         if step.fallback == step.id:
             self.lowering.refuse(place, "a node cannot stand in for itself", code="GRAPH_STEP")
             return
+        if self.nodes[step.id].back is not None:
+            self.lowering.refuse(place, "nothing can stand in for a loop: it would not say how it was left", code="GRAPH_STEP")
         if self.nodes[step.id].answers:
             self.lowering.refuse(place, "nothing can stand in for a condition: it would name no branch", code="GRAPH_STEP")
         if step.fallback in waiting:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from flows.dialects.steps_spec import KindName
+from flows.duration import MAX_DURATION_S
 from flows.retry import Backoff, RetryPolicy
 from flows.steps.selection import SelectionSpec
 from flows.written import nullable, part, several
@@ -78,6 +79,20 @@ class DecisionSpec(StrictModel):
     false_branch: str | None = Field(None, alias="falseBranch", min_length=1)
 
 
+class BackSpec(StrictModel):
+    """The `config` of a loop back to another node."""
+
+    target_node: str = Field(alias="targetNode", min_length=1, description="where it goes back to")
+    max_iterations: int | None = Field(
+        None,
+        alias="maxIterations",
+        ge=1,
+        le=100_000,
+        description="then it ends, whatever the condition; 100 where nothing is said",
+    )
+    condition: str | None = Field(None, min_length=1, description="whether it goes back; none: always")
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """The workflow specification's own form of a node's `config`, beside our section of the same type, and what tells them apart."""
@@ -90,6 +105,7 @@ class Form:
 FORMS = {
     "condition": Form(DecisionSpec, "expression", has_it=False),
     "transform": Form(SelectionSpec, "expression", has_it=False),
+    "loop": Form(BackSpec, "targetNode", has_it=True),
 }
 
 
@@ -141,4 +157,4 @@ class SettingsSpec(StrictModel):
     retry_policy: Annotated[Any, PolicyWritten] = Field(None, alias="retryPolicy")
     error_handling: Literal["stop", "continue", "fallback"] = Field("stop", alias="errorHandling")
     execution_mode: Literal["manual", "scheduled", "triggered", "continuous"] | None = Field(None, alias="executionMode")
-    loop_delay: float | None = Field(None, alias="loopDelay", ge=0, allow_inf_nan=False)
+    loop_delay: float | None = Field(None, alias="loopDelay", ge=0, le=MAX_DURATION_S * 1000, allow_inf_nan=False)

@@ -15,6 +15,7 @@ from flows.graph import Graph
 from flows.results import why_missing
 from flows.selector import MISSING, compile_selector
 from flows.step import Load, Output, Scope
+from flows.steps.back import Back, Rounds
 from flows.steps.no_settings import NoSettings
 from flows.steps.transform import compile_at
 from flows.suggest import shown
@@ -74,7 +75,12 @@ class Loop:
         body = load.body(spec.steps, ("steps",))
         return Looping(over, spec.as_, spec.index_as, body, spec.max_iterations, spec.max_concurrency)
 
-    async def run(self, prepared: Looping, scope: Scope) -> Output:
+    async def run(self, prepared: Looping | Back | Rounds, scope: Scope) -> Output:
+        if isinstance(prepared, Back):
+            return prepared.hand_back(scope.names)
+        return await (prepared.run(scope) if isinstance(prepared, Rounds) else self._go_over(prepared, scope))
+
+    async def _go_over(self, prepared: Looping, scope: Scope) -> Output:
         items = _items(prepared, scope.names)
         iterations: list[dict[str, Any]] = [{}] * len(items)
         waiting = iter(range(len(items)))

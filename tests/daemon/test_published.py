@@ -205,11 +205,13 @@ NODES = {
         {"id": "spare", "type": "transform", "config": {"expression": "1"}},
         {"id": "no", "type": "condition", "config": {"expression": "true", "then": [], "else": []}},
         {"id": "ask", "type": "prompt", "config": {"promptTemplate": "Hi", "model": "m", "temperature": 0.5, "maxTokens": 10}},
+        {"id": "back", "type": "loop", "config": {"targetNode": "no", "maxIterations": 3, "condition": "data"}},
     ],
     "edges": [
         {"id": "e1", "source": "rows", "target": "some", "label": "all"},
         {"source": "some", "target": "any"},
         {"source": "no", "target": "ask", "condition": True},
+        {"source": "ask", "target": "back"},
     ],
     "settings": {
         "maxConcurrentNodes": 2,
@@ -363,6 +365,7 @@ BROKEN = [
     ("flow", {"nodes": [{"id": "a", "type": "condition", "config": {"trueBranch": "b"}}]}),
     ("flow", {"nodes": [{"id": "a", "type": "transform", "config": {"limit": 0}}]}),
     ("flow", {"nodes": [], "edges": [{"source": "a"}]}),
+    ("flow", {"nodes": [{"id": "a", "type": "loop", "config": {"targetNode": "a", "maxIterations": 0}}]}),
     ("flow", {"nodes": [], "settings": {"errorHandling": "panic"}}),
     ("flow", {"nodes": [], "settings": {"retryPolicy": {"maxAttempts": 0}}}),
 ]

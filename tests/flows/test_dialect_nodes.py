@@ -235,11 +235,6 @@ A, B, C = calc("a"), calc("b"), calc("c")
         ),
         (flow(A, edges=[edge("a", "a")]), ["edges[0]: these steps wait for each other: a → a (take one of these edges away)"]),
         (flow(A, version="2.0"), ['version: version «2.0» of the format is not known (write "1.0")']),
-        (flow(A, settings={"executionMode": "continuous", "loopDelay": 60000}), ["settings.executionMode: continuous execution is not in this version (let a schedule start it again)"]),
-        (
-            flow(A, {"id": "l", "type": "loop", "config": {"targetNode": "a"}}, edges=[edge("a", "l")]),
-            ['nodes[1].config.targetNode: a loop back to another node is not in this version (write the steps of one round inside: {"over": …, "steps": […]})'],
-        ),
         (flow(calc("a", "$.steps.b.output"), B, edges=[edge("a", "b")]), ["nodes[0].config.expression: step «b» has not run when «a» starts (add an edge that leads there from «b»)"]),
         (flow(calc("a", "$.steps.x.output")), ["nodes[0].config.expression: there is no step «x»"]),
         (flow(calc("a", "$.input.x"), inputs={"y": {"type": "string"}}), ["nodes[0].config.expression: the flow has no input «x»"]),
@@ -279,7 +274,7 @@ def test_what_is_wrong_is_refused_at_its_place(definition, problems):
     ("definition", "warning"),
     [
         (flow(A, B, C, edges=[edge("a", "b")]), "nodes[2]: no edge leads to «c» or from it: it runs at once, beside the others"),
-        (flow(A, settings={"loopDelay": 5}), "settings.loopDelay: loopDelay is read with executionMode continuous only"),
+        (flow(A, settings={"loopDelay": 5}), "settings.loopDelay: loopDelay is read where a loop goes back to a node, and with executionMode continuous"),
         (flow(A, settings={"errorHandling": "fallback"}), "settings.errorHandling: no node names a fallbackNode: this is the same as stop"),
         (flow({**A, "colour": "red"}), "nodes[0].colour: colour is not known here, and does nothing"),
     ],

@@ -1,0 +1,177 @@
+"""Continuous workflows on a real daemon: round follows round, until something ends it; a kill between two loses and doubles none."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+COUNT = {
+    "version": "1.0",
+    "nodes": [
+        {"id": "check", "type": "condition", "config": {"condition": "input.n < input.most"}},
+        {"id": "process", "type": "transform", "config": {"expression": "({n: data.input.n + 1})"}},
+        {"id": "loop_back", "type": "loop", "config": {"targetNode": "check"}},
+    ],
+    "settings": {"executionMode": "continuous", "loopDelay": 20},
+}
+ENDLESS = {
+    "nodes": [{"id": "a", "type": "transform", "config": {"expression": "1"}}],
+    "settings": {"executionMode": "continuous"},
+}
+ROUNDS = "SELECT inputs, status, chain, depth FROM runs WHERE flow = ? ORDER BY id"
+
+
+@pytest.fixture
+def continuous(tmp_path, write):
+    """continuous(key, definition): a home with that flow, and with a hook that starts it."""
+
+    def make(key, definition):
+        home = tmp_path / "home"
+        write(home, "camshaft.toml", "")
+        write(home, f"flows/{key}.json", definition)
+        write(
+            home,
+            "triggers/start.json",
+            {
+                "trigger": {"type": "webhook", "path": "/start"},
+                "flow": key,
+                "inputMapping": {"n": "$.body.n", "most": "$.body.most"},
+            },
+        )
+        return home
+
+    return make
+
+
+def queued(key):
+    return f"SELECT id, not_before FROM runs WHERE flow = '{key}' AND status = 'queued' AND not_before IS NOT NULL"
+
+
+async def ended(daemon, key):
+    """Wait until no round is left."""
+    await daemon.until(f"SELECT 1 FROM runs WHERE flow = '{key}'")
+    await daemon.all_ended()
+    return [(json.loads(inputs), status, chain, depth) for inputs, status, chain, depth in daemon.rows(ROUNDS, key)]
+
+
+async def test_a_continuous_workflow_goes_on_until_its_condition_says_stop(continuous, daemon_of, run_json):
+    home = continuous("count", COUNT)
+    daemon = await daemon_of(home)
+
+    run_json("flow", "execute", "count", "-i", "n:=0", "-i", "most:=3", home=home)
+    rounds = await ended(daemon, "count")
+    listed = run_json("run", "list", "--chain", rounds[0][2], home=home)
+
+    assert [(inputs["n"], inputs["most"], status) for inputs, status, _, _ in rounds] == [
+        (0, 3, "completed"),
+        (1, 3, "completed"),
+        (2, 3, "completed"),
+        (3, 3, "completed"),  # in which the condition was false
+    ]
+    assert len({chain for _, _, chain, _ in rounds}) == 1
+    assert [depth for _, _, _, depth in rounds] == [0, 1, 1, 1]
+    assert len(listed) == 4
+    assert "it did not come to «loop_back»" in daemon.log.read_text()
+
+
+async def test_kill_9_between_rounds_loses_and_doubles_none(continuous, daemon_of, run_json):
+    home = continuous("count", COUNT | {"settings": {"executionMode": "continuous", "loopDelay": 200}})
+    daemon = await daemon_of(home)
+    run_json("flow", "execute", "count", "-i", "n:=0", "-i", "most:=3", home=home)
+    due = []
+    for _ in range(2):
+        ((run, not_before),) = await daemon.until(queued("count"))
+        due.append((run, not_before))
+        await daemon.kill()
+        daemon = await daemon_of(home)
+        await daemon.until("SELECT 1 FROM runs WHERE id = ? AND finished_at IS NOT NULL", run)
+
+    rounds = await ended(daemon, "count")
+
+    assert [inputs["n"] for inputs, _, _, _ in rounds] == [0, 1, 2, 3]
+    assert {status for _, status, _, _ in rounds} == {"completed"}
+    for run, not_before in due:  # it was not run before its time by who took it over
+        ((started,),) = daemon.rows("SELECT started_at FROM runs WHERE id = ?", run)
+        assert started >= not_before
+
+
+async def test_without_a_loop_node_every_completed_run_is_followed_by_another_until_it_is_cancelled(
+    continuous, daemon_of, run_json
+):
+    home = continuous("endless", ENDLESS | {"settings": {"executionMode": "continuous", "loopDelay": 5}})
+    daemon = await daemon_of(home)
+    run_json("flow", "execute", "endless", "-i", "x=1", home=home)
+    await daemon.until("SELECT 1 WHERE (SELECT COUNT(*) FROM runs WHERE flow = 'endless') > 4")
+
+    write_slow = ENDLESS | {"settings": {"executionMode": "continuous", "loopDelay": 3_600_000}}
+    (home / "flows/endless.json").write_text(json.dumps(write_slow))  # the next round takes the version that is in force
+    run_json("reload", home=home)
+    ((waiting, _),) = await daemon.until(queued("endless") + " AND not_before - created_at > 1000000000")
+    cancelled = run_json("run", "cancel", waiting, home=home)
+    rounds = await ended(daemon, "endless")
+
+    assert cancelled["cancelled"] is True
+    assert [status for _, status, _, _ in rounds] == ["completed"] * (len(rounds) - 1) + ["cancelled"]
+    assert all(inputs == {"x": "1"} for inputs, _, _, _ in rounds)
+
+
+@pytest.mark.parametrize(
+    ("handling", "statuses"), [("stop", ["completed", "failed"]), ("continue", ["completed", "failed", "failed", "completed"])]
+)
+async def test_whether_a_failure_ends_the_rounds_is_said_by_errorHandling(continuous, daemon_of, run_json, handling, statuses):
+    nodes = [
+        {"id": "next", "type": "transform", "config": {"expression": "({n: input.n + 1})"}},
+        {"id": "odd", "type": "transform", "config": {"expression": "input.n === 1 || input.n === 2 ? data.no.where : 1"}},
+        {"id": "again", "type": "loop", "config": {"targetNode": "next", "condition": "input.n < 3"}},
+    ]
+    edges = [{"source": "next", "target": "odd"}, {"source": "next", "target": "again"}]
+    settings = {"executionMode": "continuous", "loopDelay": 0, "errorHandling": handling}
+    home = continuous("odd", {"nodes": nodes, "edges": edges, "settings": settings})
+    daemon = await daemon_of(home)
+
+    run_json("flow", "execute", "odd", "-i", "n:=0", home=home)
+    rounds = await ended(daemon, "odd")
+
+    assert [status for _, status, _, _ in rounds] == statuses
+
+
+@pytest.mark.parametrize("how", ["disabled", "suspended", "changed", "removed"])
+async def test_what_is_switched_off_or_changed_ends_the_rounds(continuous, daemon_of, client, run, run_json, how):
+    slow = COUNT | {"settings": {"executionMode": "continuous", "loopDelay": 300}}
+    home = continuous("count", slow)
+    daemon = await daemon_of(home)
+    async with client.post(f"{daemon.hooks}/start", json={"n": 0, "most": 1000}) as answer:
+        assert answer.status == 202
+    await daemon.until(queued("count"))
+
+    if how == "changed":
+        (home / "flows/count.json").write_text(json.dumps(slow | {"settings": {}}))
+    elif how == "removed":
+        (home / "triggers/start.json").unlink()
+        (home / "flows/count.json").unlink()
+    command = {"disabled": ["trigger", "disable", "start"], "suspended": ["trigger", "suspend", "start"]}.get(how, ["reload"])
+    done = run(*command, home=home)
+    rounds = await ended(daemon, "count")
+
+    assert done.returncode == 0, done.stderr
+    assert {status for _, status, _, _ in rounds} == {"completed"}
+    assert len(rounds) < 10
+    assert '"run.not_repeated"' in daemon.log.read_text()
+
+
+async def test_followers_of_every_round_run_however_many_rounds_there_were(continuous, daemon_of, run_json, write):
+    home = continuous("count", COUNT | {"settings": {"executionMode": "continuous", "loopDelay": 0}})
+    write(home, "camshaft.toml", "[sources.flow]\nmax_runs = 2\nmax_depth = 2\n")
+    write(home, "flows/note.json", {"steps": [{"id": "n", "type": "transform", "transform": {"expression": "1"}}]})
+    write(home, "triggers/note.json", {"trigger": {"type": "flow", "flow": "count"}, "flow": "note"})
+    daemon = await daemon_of(home)
+
+    run_json("flow", "execute", "count", "-i", "n:=0", "-i", "most:=9", home=home)
+    await ended(daemon, "count")
+    async with asyncio.timeout(30):
+        while len(daemon.rows("SELECT 1 FROM runs WHERE flow = 'note'")) < 10:
+            await asyncio.sleep(0.02)
+
+    assert daemon.rows("SELECT DISTINCT verdict FROM verdicts") == [("dispatched",)]

@@ -1,0 +1,445 @@
+"""Loops back to a node: what a round is, how it is left, what is refused, and that nothing recorded runs again."""
+
+import asyncio
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flows.dialects import load_flow
+from flows.executor import World, execute
+from flows.flow import Repeats
+from flows.steps import make_kinds
+from tests.flows.test_dialect_nodes import ask, calc, edge, flow, refused
+from tests.flows.test_nodes_run import outputs, run, states
+
+KINDS = make_kinds()
+
+
+def back(name, target, **config):
+    return {"id": name, "type": "loop", "config": {"targetNode": target, **config}}
+
+
+def row(*names):
+    return [edge(source, target) for source, target in pairwise(names)]
+
+
+# -- what a round is
+
+
+async def test_rounds_go_on_while_the_condition_holds_and_hand_on_what_the_one_before_gave(tmp_path):
+    nodes = (
+        calc("first", "input.n"),
+        calc("add", "data + 1"),
+        back("again", "add", condition="data < 5"),
+        calc("end", "data * 10"),
+    )
+    ended = await run(flow(*nodes, edges=row("first", "add", "again", "end")), tmp_path, inputs={"n": 2})
+
+    assert (ended.status, ended.output) == ("completed", 50)
+    assert outputs(ended) == {"first": 2, "add": 5, "again": 5, "end": 50}
+    assert ended.steps["again"]["response"] == {"iterations": 3, "leftBy": "again"}
+
+
+async def test_a_loop_is_left_by_the_one_answer_of_a_condition(tmp_path):
+    nodes = (
+        calc("start", "0"),
+        ask("more", "data < 3"),
+        calc("work", "data.input + 1"),
+        back("again", "more"),
+        calc("done", "data.input * 100"),
+    )
+    edges = [*row("start", "more"), edge("more", "work", "true"), *row("work", "again"), edge("more", "done", "false")]
+    ended = await run(flow(*nodes, edges=edges), tmp_path)
+
+    assert (ended.status, ended.output) == ("completed", 300)
+    assert ended.steps["again"]["response"] == {"iterations": 4, "leftBy": "more"}
+    assert ended.steps["more"]["output"] == {"condition": "data < 3", "result": False, "branch": "done", "input": 3}
+
+
+async def test_what_stands_behind_the_loop_node_does_not_run_where_the_loop_was_left_before(tmp_path):
+    nodes = (
+        calc("n", "0"),
+        ask("more", "data < 2"),
+        calc("add", "data.input + 1"),
+        back("again", "more"),
+        calc("a"),
+        calc("b", "'b'"),
+    )
+    edges = [*row("n", "more"), edge("more", "add", "true"), *row("add", "again", "a"), edge("more", "b", "false")]
+    ended = await run(flow(*nodes, edges=edges), tmp_path)
+
+    assert (states(ended)["a"], states(ended)["b"]) == ("skipped", "success")
+
+
+async def test_rounds_end_at_maxIterations_a_hundred_where_nothing_is_said(tmp_path):
+    nodes = (calc("n", "0"), calc("add", "data + 1"), back("again", "add"), calc("end", "data"))
+    whole = flow(*nodes, edges=row("n", "add", "again", "end"))
+    ended = await run(whole, tmp_path)
+    whole["nodes"][2]["config"]["maxIterations"] = 7
+    limited = await run(whole, tmp_path)
+
+    assert (ended.output, limited.output) == (100, 7)
+
+
+async def test_a_loop_behind_a_condition_hands_back_what_that_was_given(tmp_path):
+    nodes = (calc("n", "0"), calc("add", "data + 1"), ask("more", "data < 4"), back("again", "add"), calc("end", "data.input"))
+    edges = [*row("n", "add", "more"), edge("more", "again", "true"), edge("more", "end", "false")]
+    ended = await run(flow(*nodes, edges=edges), tmp_path)
+
+    assert ended.output == 4
+
+
+async def test_branches_run_side_by_side_inside_a_round(tmp_path):
+    nodes = (
+        calc("n", "1"),
+        calc("a", "data"),
+        calc("b", "data * 2"),
+        calc("c", "data * 3"),
+        calc("sum", "data.input_0 + data.input_1"),
+    )
+    edges = [edge("n", "a"), edge("a", "b"), edge("a", "c"), edge("b", "sum"), edge("c", "sum"), edge("sum", "again")]
+    ended = await run(flow(*nodes, back("again", "a", maxIterations=3), edges=edges), tmp_path)
+
+    assert ended.output == 125
+
+
+async def test_loops_may_stand_inside_each_other_and_share_their_first_node(tmp_path):
+    nodes = (
+        calc("n", "0"),
+        calc("add", "data + 1"),
+        back("inner", "add", condition="data % 3 !== 0"),
+        calc("ten", "data + 10"),
+        back("outer", "add", condition="data < 40"),
+    )
+    ended = await run(flow(*nodes, edges=row("n", "add", "inner", "ten", "outer")), tmp_path)
+
+    assert ended.output == 49  # 3, 13; 15, 25; 27, 37; 39, 49 … each round to a multiple of three, and ten more
+
+
+async def test_a_round_is_read_by_what_runs_in_it(tmp_path):
+    nodes = (
+        calc("n", "[]"),
+        calc("say", "$.steps.again.output.iteration"),
+        back("again", "say", condition="$.steps.again.output.iteration < 2"),
+    )
+    ended = await run(flow(*nodes, edges=row("n", "say", "again")), tmp_path)
+
+    assert ended.steps["say"]["output"] == 2
+
+
+async def test_a_node_that_fails_ends_the_loop_and_says_in_which_round(tmp_path):
+    nodes = (calc("n", "0"), calc("add", "data < 2 ? data + 1 : data.no.where"), back("again", "add"), calc("end"))
+    ended = await run(flow(*nodes, edges=row("n", "add", "again", "end")), tmp_path)
+
+    assert (ended.status, "round 2" in ended.error, "end" in ended.steps) == ("failed", True, False)
+
+
+async def test_what_stands_in_for_a_node_of_a_round_stands_inside_it(tmp_path):
+    nodes = (
+        calc("n", "0"),
+        calc("add", "data < 2 ? data + 1 : data.no.where") | {"fallbackNode": "spare"},
+        calc("spare", "99"),
+        back("again", "add", condition="data < 50"),
+    )
+    whole = flow(*nodes, edges=row("n", "add", "again"), settings={"errorHandling": "fallback"})
+    ended = await run(whole, tmp_path)
+
+    assert (ended.status, ended.output) == ("completed", 99)
+
+
+async def test_a_way_back_may_be_drawn_and_edges_may_be_left_out(tmp_path):
+    nodes = [ask("check", "data.n < 3"), calc("process", "({n: data.input.n + 1})"), back("loop_back", "check")]
+    drawn = flow(*nodes, edges=[edge("check", "process", "true"), *row("process", "loop_back", "check")])
+    left_out = {"nodes": nodes}
+
+    assert (await run(drawn, tmp_path, inputs={"n": 0})).steps["process"]["status"] == "skipped"
+    assert (await run(left_out, tmp_path, inputs={"n": 0})).output["input"] == {"n": 3}
+
+
+async def test_rounds_wait_for_loopDelay_between_them(tmp_path):
+    nodes = (calc("n", "0"), calc("add", "data + 1"), back("again", "add", maxIterations=3))
+    waits = []
+
+    ended = await run(flow(*nodes, edges=row("n", "add", "again"), settings={"loopDelay": 20}), tmp_path, record=waits.append)
+    taken = [attempt for attempt in waits if attempt.kind == "wait"]
+
+    assert ended.output == 3
+    assert [attempt.path for attempt in taken] == ["again[0].loopDelay", "again[1].loopDelay"]
+    assert all(attempt.duration_ms >= 19 for attempt in taken)
+
+
+# -- what is refused
+
+
+LOOP = (calc("a"), calc("b"), back("l", "a"))
+
+
+@pytest.mark.parametrize(
+    ("definition", "problems"),
+    [
+        (flow(calc("a"), back("l", "x"), edges=row("a", "l")), ["nodes[1].config.targetNode: there is no node «x»"]),
+        (
+            flow(calc("a"), back("l", "l"), edges=row("a", "l")),
+            ["nodes[1].config.targetNode: a loop goes back to a node before it, not to itself (name the first node of a round)"],
+        ),
+        (
+            flow(calc("a"), back("l", "b"), calc("b"), edges=row("a", "l", "b")[:1] + row("a", "b")),
+            ["nodes[1].config.targetNode: «b» does not lead to «l»: a loop goes back to a node that comes before it"],
+        ),
+        (
+            flow(*LOOP, calc("x"), edges=[*row("a", "b", "l"), edge("x", "b")]),
+            ["edges[2]: «x» leads into the loop from «a» to «l», to «b» (a loop is entered at «a» only)"],
+        ),
+        (
+            flow(*LOOP, calc("x"), edges=[*row("a", "b", "l"), edge("b", "x")]),
+            [("edges[2]: «b» leads out of the loop from «a» to «l» to «x» (lead out from the loop node, or by one answer of one "
+             "condition; other nodes inside lead to the loop node)")],
+        ),
+        (
+            flow(ask("a"), ask("b"), back("l", "a"), calc("x"), calc("y"), edges=[
+                edge("a", "b", "true"), edge("b", "l", "true"), edge("a", "x", "false"), edge("b", "y", "false")]),
+            [("edges[3]: «b» leads out of the loop from «a» to «l» to «y» (lead out from the loop node, or by one answer of one "
+             "condition; other nodes inside lead to the loop node)")],
+        ),
+        (
+            flow(calc("a"), ask("b"), calc("c"), back("l", "a"), calc("x"), edges=[
+                *row("a", "b"), *row("a", "c", "l"), edge("b", "l", "true"), edge("b", "x", "false")]),
+            [("edges[4]: «b» leads out of the loop from «a» to «l», and «l» would be come to all the same (let every way to «l» go by "
+             "its other answer)")],
+        ),
+        (
+            flow(calc("a"), calc("b"), back("l", "a"), back("m", "b"), edges=row("a", "b", "l", "m")),
+            [("nodes[2].config.targetNode: the loops from «a» to «l» and from «b» to «m» cross (put one inside the other, or one behind "
+             "the other)")],
+        ),
+        (
+            flow(*LOOP, calc("x"), edges=[*row("a", "b", "l"), edge("l", "x", "true")]),
+            ["edges[2].condition: an edge from a loop node asks for nothing: it leads on when the loop has ended (take it out)"],
+        ),
+        (
+            flow(calc("a"), back("l", "a") | {"fallbackNode": "f"}, calc("f"), edges=row("a", "l"), settings={"errorHandling": "fallback"}),
+            ["nodes[1].fallbackNode: nothing can stand in for a loop: it would not say how it was left"],
+        ),
+        (
+            flow(*LOOP, back("m", "a"), edges=row("a", "b", "l", "m"), settings={"executionMode": "continuous"}),
+            ["nodes[3].config.targetNode: «l» starts the next run already (let one loop node close on the first node)"],
+        ),
+        (
+            flow(calc("a"), back("l", "a", maxIterations=3), edges=row("a", "l"), settings={"executionMode": "continuous"}),
+            [("nodes[1].config.maxIterations: each round is a run of its own, and none counts them (count in what is handed back, and "
+             "ask for it)")],
+        ),
+        (flow(calc("a"), back("l", "a", maxIteration=3), edges=row("a", "l")),
+         ["nodes[1].config.maxIteration: maxIteration is not known here (did you mean «maxIterations»?)"]),
+        (flow(calc("a"), back("l", "a", maxIterations=0), edges=row("a", "l")), None),
+        (flow(calc("a"), back("l", "a", condition="1 +"), edges=row("a", "l")), None),
+        (flow(calc("a"), back("l", 5), edges=row("a", "l")), None),
+    ],
+)  # fmt: skip
+def test_a_loop_that_is_none_is_refused_with_the_nodes_that_it_is_about(definition, problems):
+    said = refused(definition)
+
+    if problems is not None:
+        assert [problem for problem in said if "cross" not in problem or "«l» and" in problem] == problems
+
+
+# -- continuous execution
+
+
+@pytest.mark.parametrize(
+    ("nodes", "settings", "repeats"),
+    [
+        ([calc("a")], {"loopDelay": 60000}, Repeats(60.0)),
+        ([calc("a")], {}, Repeats(1.0)),
+        ([calc("a"), back("l", "a")], {"loopDelay": 0}, Repeats(0.0, "l")),
+        ([calc("a"), back("l", "a")], {"errorHandling": "continue"}, Repeats(1.0, "l", after_failure=True)),
+        ([calc("r"), calc("a"), back("l", "a")], {}, Repeats(1.0)),
+    ],
+)
+def test_continuous_execution_says_when_another_run_follows(nodes, settings, repeats):
+    definition = {"nodes": nodes, "settings": {"executionMode": "continuous", **settings}}
+
+    assert load_flow(definition, key="k", folder=Path(), kinds=KINDS).repeats == repeats
+
+
+def test_the_specification_s_own_snippet_loads_with_its_prompt_filled_in():
+    snippet = {
+        "nodes": [
+            {"id": "check", "type": "condition", "config": {"condition": "shouldContinue"}},
+            {"id": "process", "type": "prompt", "config": {"promptTemplate": "Go on", "model": "m"}},
+            {"id": "loop_back", "type": "loop", "config": {"targetNode": "check"}},
+        ],
+        "settings": {"executionMode": "continuous", "loopDelay": 60000},
+    }
+    loaded = load_flow(snippet, key="k", folder=Path(), kinds=KINDS)
+
+    assert loaded.repeats == Repeats(60.0, "loop_back")
+    assert [(each.source, each.target, each.condition) for each in loaded.graph.edges] == [
+        ("check", "process", "true"),
+        ("process", "loop_back", None),
+    ]
+
+
+@pytest.mark.parametrize(("inputs", "again"), [({"go": True}, True), ({"go": False}, None), ({}, None)])
+async def test_the_loop_node_of_a_continuous_workflow_is_come_to_or_not(tmp_path, inputs, again):
+    nodes = [ask("check", "go"), calc("process", "({done: 1})"), back("loop_back", "check")]
+    ended = await run({"nodes": nodes, "settings": {"executionMode": "continuous"}}, tmp_path, inputs=inputs)
+
+    assert ended.steps["loop_back"].get("response") == (None if again is None else {"again": True})
+
+
+# -- random loops against an interpreter that walks from node to node
+
+
+DEPTH = 3  # of loops inside loops
+
+
+@st.composite
+def programs(draw):
+    """Rows of nodes, some of which are loops around rows: numbers are counted up, asked about, and handed back."""
+    random = draw(st.randoms(use_true_random=False))
+    nodes, edges, names = [], [], iter(range(1000))
+
+    def lead(ends, name):
+        edges.extend(edge(source, name, answer) for source, answer in ends)
+
+    def work(ends):
+        name = f"n{next(names)}"
+        nodes.append(calc(name, f"(typeof data === 'object' ? data.input : data) + {random.randrange(1, 4)}"))
+        lead(ends, name)
+        return name, [(name, None)]
+
+    def loop(ends, depth):
+        first, ends = work(ends)
+        ends = rows(ends, random.randrange(3), depth - 1)
+        leaves = random.random() < 0.5
+        if leaves:
+            name = f"c{next(names)}"
+            nodes.append(ask(name, f"(typeof data === 'object' ? data.input : data) % {random.randrange(2, 9)} !== 0"))
+            lead(ends, name)
+            ends = [(name, "true")]
+            if random.random() < 0.5:
+                _, ends = work(ends)
+        last = f"l{next(names)}"
+        config = {"maxIterations": random.randrange(1, 6)}
+        if random.random() < 0.5:
+            config["condition"] = f"(typeof data === 'object' ? data.input : data) % {random.randrange(2, 9)} !== 1"
+        nodes.append(back(last, first, **config))
+        lead(ends, last)
+        out = [(last, None)]
+        if leaves:
+            left = f"x{next(names)}"
+            nodes.append(calc(left, "data.input + 1"))
+            lead([(name, "false")], left)
+            if depth < DEPTH or random.random() < 0.5:  # inside another loop what is left leads on to its loop node
+                return [(left, None)]  # what stands behind the loop node itself is nothing
+        return out
+
+    def rows(ends, count, depth):
+        for _ in range(count):
+            ends = loop(ends, depth) if depth and random.random() < 0.6 else work(ends)[1]
+        return ends
+
+    start = "n" + str(next(names))
+    nodes.append(calc(start, "0"))
+    rows([(start, None)], draw(st.integers(1, 4)), DEPTH)
+    random.shuffle(nodes)
+    return flow(*nodes, edges=edges)
+
+
+def walk(definition):
+    """(node, what it gave) in order: one node after the other, along the edges, back along the loops."""
+    nodes = {node["id"]: node for node in definition["nodes"]}
+    edges = {(each["source"], each.get("condition")): each["target"] for each in definition["edges"]}
+    led_to = {each["target"] for each in definition["edges"]}
+    (name,) = [name for name in nodes if name not in led_to]
+    data, rounds, trace = None, {}, []
+
+    def number(value):
+        return value["input"] if isinstance(value, dict) else value
+
+    while name is not None:
+        config = nodes[name]["config"]
+        if "expression" in config:
+            given = config["expression"]
+            data = 0 if given == "0" else number(data) + int(given.rpartition("+ ")[2])
+            following = edges.get((name, None))
+        elif "targetNode" in config:
+            rounds[name] = rounds.get(name, 0) + 1
+            asked = config.get("condition")
+            goes = asked is None or number(data) % int(asked.split("% ")[1].split(" ")[0]) != 1
+            data = number(data)
+            again = goes and rounds[name] < config["maxIterations"]
+            if not again:
+                rounds[name] = 0
+            following = config["targetNode"] if again else edges.get((name, None))
+        else:
+            result = number(data) % int(config["condition"].split("% ")[1].split(" ")[0]) != 0
+            asked, answer = config["condition"], str(result).lower()
+            data = {"condition": asked, "result": result, "branch": edges.get((name, answer)), "input": data}
+            following = edges.get((name, answer))
+            if following is not None and following.startswith("x"):
+                rounds = forgotten(definition, name, rounds)
+        trace.append((name, data))
+        name = following
+    return trace
+
+
+def forgotten(definition, condition, rounds):
+    """A loop that is left by its condition begins anew when it is come to again."""
+    edges = {(each["source"], each.get("condition")): each["target"] for each in definition["edges"]}
+    name = edges[condition, "true"]
+    while not name.startswith("l"):
+        name = edges[name, None]
+    return {**rounds, name: 0}
+
+
+def perform(definition, recorded=()):
+    loaded = load_flow(definition, key="k", folder=Path(), kinds=KINDS)
+    attempts = []
+
+    async def work():
+        async with asyncio.timeout(30):
+            return await execute(
+                loaded, {}, run_id="r", world=World(KINDS, None, None), record=attempts.append, recorded=recorded
+            )
+
+    return asyncio.run(work()), attempts
+
+
+@settings(max_examples=150, deadline=None)
+@given(definition=programs())
+def test_random_loops_agree_with_one_who_walks_from_node_to_node(definition):
+    expected = walk(definition)
+
+    ended, attempts = perform(definition)
+
+    loops = {attempt.path for attempt in attempts if any(other.path.startswith(f"{attempt.path}[") for other in attempts)}
+    came = [(attempt.step, attempt.output) for attempt in attempts if attempt.status == "success" and attempt.path not in loops]
+    assert ended.status == "completed"
+    assert came == expected
+
+
+@settings(max_examples=15, deadline=None)
+@given(definition=programs(), data=st.data())
+def test_a_loop_that_was_cut_anywhere_comes_to_the_same_end_and_runs_nothing_recorded_again(definition, data):
+    ended, attempts = perform(definition)
+    every = (
+        range(len(attempts) + 1)
+        if len(attempts) < 25
+        else sorted(data.draw(st.sets(st.integers(0, len(attempts)), min_size=8, max_size=16)))
+    )
+
+    for cut in every:
+        again, more = perform(definition, attempts[:cut])
+
+        assert again.status == ended.status
+        assert again.output == ended.output
+        assert {name: each["status"] for name, each in again.steps.items()} == {
+            name: each["status"] for name, each in ended.steps.items()
+        }
+        assert not {one.path for one in attempts[:cut]} & {one.path for one in more}
+        assert sorted(one.path for one in [*attempts[:cut], *more]) == sorted(one.path for one in attempts)
