@@ -193,4 +193,8 @@ def _size(row: Any) -> int:
     try:
         return len(orjson.dumps(row)) + 1
     except TypeError:  # a number that JSON has and 64 bits have not
+        pass
+    try:
         return len(json_text(row).encode()) + 1
+    except RecursionError:
+        raise StepError("a row is nested too deep", code="SOURCE_ROWS", retryable=False) from None

@@ -129,7 +129,7 @@ def redirected(request: Request, status: int, location: str) -> Request:
     url = urljoin(request.url, location)
     check_url(url)
     headers = dict(request.headers)
-    if _origin(url) != _origin(request.url):
+    if origin(url) != origin(request.url):
         headers = {name: value for name, value in headers.items() if name.lower() not in request.private}
     if status in (307, 308) or request.method in ("GET", "HEAD"):
         return replace(request, url=url, headers=headers)
@@ -137,7 +137,7 @@ def redirected(request: Request, status: int, location: str) -> Request:
     return replace(request, method="GET", url=url, headers=headers, body=None)
 
 
-def _origin(url: str) -> tuple[str, str | None, int | None]:
+def origin(url: str) -> tuple[str, str | None, int | None]:
     parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}[parts.scheme]
 

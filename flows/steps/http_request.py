@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Protocol
 from urllib.parse import urlencode
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -68,8 +68,8 @@ class HttpAuth(BaseModel):
         return self
 
 
-class HttpSpec(BaseModel):
-    """The `http` section of a step."""
+class RequestSpec(BaseModel):
+    """What is asked of whom: the fields of an `http` section, and of a source that asks for pages."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True, strict=True, frozen=True)
 
@@ -87,9 +87,14 @@ class HttpSpec(BaseModel):
     expect: int | str | list[int | str] = Field(
         default="2xx", description="statuses that are a success: 204, 2xx, 200-299, or a list"
     )
-    response: ResponseForm = Field(default="auto", description="how the body is read: auto, json, text, binary (base64)")
     max_bytes: int | None = Field(default=None, alias="maxBytes", gt=0, description="of the answer; none: the setting max_bytes")
     follow_redirects: bool | None = Field(default=None, alias="followRedirects", description="none: for GET and HEAD only")
+
+
+class HttpSpec(RequestSpec):
+    """The `http` section of a step."""
+
+    response: ResponseForm = Field(default="auto", description="how the body is read: auto, json, text, binary (base64)")
 
 
 class HttpSettings(BaseModel):
@@ -107,9 +112,22 @@ class HttpSettings(BaseModel):
     user_agent: str = Field(default="camshaft", description="what the User-Agent header says")
 
 
+class Asker(Protocol):
+    """What a request is made with: a step's scope has it."""
+
+    @property
+    def names(self) -> Mapping[str, Any]: ...
+
+    @property
+    def secret(self) -> Callable[[str], str]: ...
+
+    @property
+    def idempotency_key(self) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """An `http` section, compiled."""
+    """A request that can be made, compiled."""
 
     url: CheckedText
     method: str
@@ -144,47 +162,16 @@ class Http:
 
     def __init__(self, settings: HttpSettings) -> None:
         self.settings = settings
-        self._client = Client(user_agent=settings.user_agent, trust_env=settings.trust_env, allow_private=settings.allow_private)
+        self._client = open_client(settings)
 
     def prepare(self, spec: HttpSpec, load: Load) -> Exchange:
-        problems: list[Problem] = []
-        url = collected(problems, ("url",), lambda: compile_url(spec.url, load))
-        headers = compile_named(problems, "headers", spec.headers)
-        query = compile_named(problems, "query", spec.query)
-        problems += header_problems(spec.headers)
-        kind, body = _body(problems, spec)
-        username = collected(problems, ("auth", "username"), lambda: compile_value(spec.auth and spec.auth.username))
-        expect = Expect(())
-        try:
-            expect = compile_expect(spec.expect)
-        except ValueError as error:
-            problems.append(Problem(("expect",), str(error)))
-        if problems or url is None or body is None or username is None:
-            raise DefinitionError(*problems)
-        values = [body, username, *(value for _, value in (*headers, *query))]
-        follows = spec.follow_redirects if spec.follow_redirects is not None else spec.method.upper() in ("GET", "HEAD")
-        return Exchange(
-            url,
-            spec.method.upper(),
-            headers,
-            query,
-            kind,
-            body,
-            spec.auth,
-            username,
-            expect,
-            spec.response,
-            spec.timeout / 1000 if spec.timeout else self.settings.timeout_s,
-            spec.max_bytes or self.settings.max_bytes,
-            self.settings.max_redirects if follows else 0,
-            tuple(dict.fromkeys((*url.references, *(each for value in values for each in value.references)))),
-        )
+        return compile_exchange(spec, self.settings, load, spec.response)
 
     async def run(self, prepared: Exchange, scope: Scope) -> Output:
-        request, secrets = _request(prepared, scope)
+        request, secrets = request_of(prepared, scope)
         answer = scrubbed(await self._client.send(request), secrets)
         if answer.status not in prepared.expect:
-            raise _refused(request, answer, prepared.response, secrets)
+            raise refused(request, answer, prepared.response, secrets)
         value = without(value_of(answer, prepared.response), secrets) if prepared.method != "HEAD" else None
         return Output(value, response_of(answer, value))
 
@@ -192,7 +179,47 @@ class Http:
         await self._client.close()
 
 
-def _body(problems: list[Problem], spec: HttpSpec) -> tuple[Literal["none", "json", "text", "form"], Value | None]:
+def open_client(settings: HttpSettings) -> Client:
+    return Client(user_agent=settings.user_agent, trust_env=settings.trust_env, allow_private=settings.allow_private)
+
+
+def compile_exchange(spec: RequestSpec, settings: HttpSettings, load: Load, response: ResponseForm) -> Exchange:
+    """Raises DefinitionError with all that is wrong."""
+    problems: list[Problem] = []
+    url = collected(problems, ("url",), lambda: compile_url(spec.url, load))
+    headers = compile_named(problems, "headers", spec.headers)
+    query = compile_named(problems, "query", spec.query)
+    problems += header_problems(spec.headers)
+    kind, body = _body(problems, spec)
+    username = collected(problems, ("auth", "username"), lambda: compile_value(spec.auth and spec.auth.username))
+    expect = Expect(())
+    try:
+        expect = compile_expect(spec.expect)
+    except ValueError as error:
+        problems.append(Problem(("expect",), str(error)))
+    if problems or url is None or body is None or username is None:
+        raise DefinitionError(*problems)
+    values = [body, username, *(value for _, value in (*headers, *query))]
+    follows = spec.follow_redirects if spec.follow_redirects is not None else spec.method.upper() in ("GET", "HEAD")
+    return Exchange(
+        url,
+        spec.method.upper(),
+        headers,
+        query,
+        kind,
+        body,
+        spec.auth,
+        username,
+        expect,
+        response,
+        spec.timeout / 1000 if spec.timeout else settings.timeout_s,
+        spec.max_bytes or settings.max_bytes,
+        settings.max_redirects if follows else 0,
+        tuple(dict.fromkeys((*url.references, *(each for value in values for each in value.references)))),
+    )
+
+
+def _body(problems: list[Problem], spec: RequestSpec) -> tuple[Literal["none", "json", "text", "form"], Value | None]:
     given = [
         name
         for name in ("body", "text", "form")
@@ -207,28 +234,28 @@ def _body(problems: list[Problem], spec: HttpSpec) -> tuple[Literal["none", "jso
     return "text" if field == "text" else "form" if field == "form" else "json", value
 
 
-def _request(prepared: Exchange, scope: Scope) -> tuple[Request, tuple[str, ...]]:
+def request_of(prepared: Exchange, asker: Asker) -> tuple[Request, tuple[str, ...]]:
     """What is sent, and the texts in it that nobody may see. Raises StepError before anything is sent."""
     headers: dict[str, str] = {}
     for name, value in prepared.headers:
-        made = value.make(scope.names)
+        made = value.make(asker.names)
         if made is not None and made is not MISSING:
             headers[name] = header_text(name, made)
     given = {name.lower() for name, _ in prepared.headers}
     if prepared.method in METHODS_WITH_KEY and "idempotency-key" not in given:
-        headers["Idempotency-Key"] = scope.idempotency_key
-    content_type, body = _encoded(prepared, scope.names)
+        headers["Idempotency-Key"] = asker.idempotency_key
+    content_type, body = _encoded(prepared, asker.names)
     if content_type is not None and "content-type" not in given:
         headers["Content-Type"] = content_type
     private = {"authorization", "cookie", "proxy-authorization"}
     secrets: tuple[str, ...] = ()
     if prepared.auth is not None:
-        name, text, secrets = _credentials(prepared.auth, prepared.username, scope)
+        name, text, secrets = _credentials(prepared.auth, prepared.username, asker)
         headers = {each: value for each, value in headers.items() if each.lower() != name.lower()} | {name: text}
         private.add(name.lower())
     request = Request(
         prepared.method,
-        _address(prepared, scope.names),
+        _address(prepared, asker.names),
         prepared.url.source,
         headers,
         frozenset(private),
@@ -276,26 +303,31 @@ def _encoded(prepared: Exchange, names: Mapping[str, Any]) -> tuple[str | None, 
         raise StepError("the body has half a character (a lone surrogate)", code="TEXT_ENCODING", retryable=False) from error
 
 
-def _credentials(auth: HttpAuth, username: Value, scope: Scope) -> tuple[str, str, tuple[str, ...]]:
+def _credentials(auth: HttpAuth, username: Value, asker: Asker) -> tuple[str, str, tuple[str, ...]]:
     """The header's name and text, and every form in which the secret could come back."""
-    name = auth.secret_name
-    secret = scope.secret(name).rstrip("\r\n")  # secrets are kept in files, which end with a line break
-    if not secret or CONTROL.search(secret):
-        said = "is empty" if not secret else "has a line break or another control character"
-        raise StepError(f"the secret {name} {said}", code="SECRET_UNUSABLE", retryable=False)
-    forms = [secret, json_text(secret)[1:-1], urlencode({"": secret})[1:]]
+    secret, forms = usable_secret(auth.secret_name, asker.secret)
     if auth.type == "basic":
-        user = header_text("username", username.make(scope.names))
+        user = header_text("username", username.make(asker.names))
         if ":" in user:
             raise StepError("a user name with a : cannot be sent with basic auth", code="BAD_HEADER", retryable=False)
         packed = b64encode(f"{user}:{secret}".encode()).decode()
-        return "Authorization", f"Basic {packed}", (packed, *dict.fromkeys(forms))
+        return "Authorization", f"Basic {packed}", (packed, *forms)
     if auth.type == "header":
-        return auth.header or "", secret, tuple(dict.fromkeys(forms))
-    return "Authorization", f"Bearer {secret}", tuple(dict.fromkeys(forms))
+        return auth.header or "", secret, forms
+    return "Authorization", f"Bearer {secret}", forms
 
 
-def _refused(request: Request, answer: Answer, form: ResponseForm, secrets: tuple[str, ...]) -> StepError:
+def usable_secret(name: str, find: Callable[[str], str]) -> tuple[str, tuple[str, ...]]:
+    """A secret that a header can carry, and every form in which it could come back. Raises StepError SECRET_UNUSABLE."""
+    secret = find(name).rstrip("\r\n")  # secrets are kept in files, which end with a line break
+    if not secret or CONTROL.search(secret):
+        said = "is empty" if not secret else "has a line break or another control character"
+        raise StepError(f"the secret {name} {said}", code="SECRET_UNUSABLE", retryable=False)
+    return secret, tuple(dict.fromkeys([secret, json_text(secret)[1:-1], urlencode({"": secret})[1:]]))
+
+
+def refused(request: Request, answer: Answer, form: ResponseForm, secrets: Sequence[str]) -> StepError:
+    """What an answer with another status than was expected is to the step."""
     body = without(lenient_value(answer, form), secrets)
     return StepError(
         f"{request.method} {request.shown} answered {answer.phrase}",

@@ -19,7 +19,7 @@ from flows.steps.data_source import DataSource
 @asynccontextmanager
 async def source(**sections):
     """A kind with these sections of the configuration: `data_source`, `file_read`, …"""
-    named = {("steps" if name == "file_read" else "connectors") + f".{name}": each for name, each in sections.items()}
+    named = {("steps" if name in ("file_read", "http") else "connectors") + f".{name}": each for name, each in sections.items()}
     kind = DataSource(ConnectorSettings(sections=named))
     try:
         yield kind

@@ -23,6 +23,7 @@ from flows.executor import World, execute
 from flows.steps import make_kinds
 from flows.summary import needs
 from tests.flows.reading import failure, prepared, read, refused, scope, source
+from tests.flows.servers import json_answer, serving
 
 PEOPLE = [
     {"name": "Ada", "city": "Berlin", "note": 'it\'s "quoted"'},
@@ -53,6 +54,27 @@ async def json_lines(folder, request):
         yield kind, {"sourceType": "file", "sourceId": "people.jsonl"}, {"sourceType": "file", "sourceId": "nowhere.jsonl"}
 
 
+@asynccontextmanager
+async def api(folder, request):
+    async def answer(asked):
+        if asked.headers.get("Authorization") != f"Bearer {SECRET}" or asked.path != "/people":
+            return json_answer({"error": f"no: {asked.headers.get('Authorization')}"}, status=403)
+        start = int(asked.query["from"])
+        return json_answer({"people": PEOPLE[start : start + 2]})
+
+    query = {
+        "items": "people",
+        "auth": {"type": "bearer", "secret": "KEY"},
+        "paging": {"type": "offset", "param": "from", "size": 2},
+    }
+    async with serving(answer) as (url, _), source() as kind:
+        yield (
+            kind,
+            {"sourceType": "api", "sourceId": f"{url}/people", "query": query},
+            {"sourceType": "api", "sourceId": f"{url}/other", "query": query},
+        )
+
+
 def asking(table, **query):
     return {"sourceType": "database", "query": {"sql": f"SELECT name, city, note FROM {table} ORDER BY name", **query}}
 
@@ -77,6 +99,7 @@ async def postgresql_server(folder, request):
 
 
 WAYS = {
+    "api": api,
     "csv": csv_file,
     "jsonl": json_lines,
     "sqlite": sqlite_file,
