@@ -36,7 +36,7 @@ def set_up_logs(level: str = "info", form: str = "auto") -> None:
         )
         processors += [_plain_exception, renderer]
     else:
-        processors += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_dump)]
+        processors += [structlog.processors.format_exc_info, _rendered]
     lines = Lines(_descriptor())
     atexit.register(lines.close)
     structlog.configure(
@@ -90,7 +90,11 @@ class _Forward(logging.Handler):
         )
 
 
-def _dump(value: Any, **_: Any) -> bytes:
+def _rendered(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> bytes:
+    return _dump(event)
+
+
+def _dump(value: Any) -> bytes:
     try:
         line = orjson.dumps(value, default=str)
     except TypeError:  # a lone surrogate, an integer over 64 bits: the line is told all the same

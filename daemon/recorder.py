@@ -116,6 +116,8 @@ class _Begun:
 
 def _latest(attempts: list[Attempt]) -> list[Attempt]:
     """Without the beginnings of those whose end is there as well: one row is written, not two."""
+    if len(attempts) < 2:
+        return attempts
     ended = {(attempt.path, attempt.number) for attempt in attempts if attempt.status != "running"}
     return [attempt for attempt in attempts if attempt.status != "running" or (attempt.path, attempt.number) not in ended]
 

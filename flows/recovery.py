@@ -116,3 +116,7 @@ def rebuilt_error(attempt: Attempt) -> StepError:
         output=attempt.output,
         timed_out=timed_out,
     )
+
+
+NOTHING_RECORDED = Recorded(())
+"""Of runs that begin, which are nearly all: to make one anew takes a microsecond."""

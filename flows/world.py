@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from flows.control import Control
 from flows.emission import Emit, unheard
-from flows.recovery import Recorded
+from flows.recovery import NOTHING_RECORDED, Recorded
 from flows.rest import Rest
 from flows.waiting import WaitFor, wait_here
 
@@ -63,7 +63,7 @@ class Run:
         self.id = run_id
         self.world = world
         self.control = control or Control()
-        self.recorded = Recorded(recorded)
+        self.recorded = Recorded(recorded) if recorded else NOTHING_RECORDED
         self.rest = Rest()
         self.record_failure: Exception | None = None
         self._record = record

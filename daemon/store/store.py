@@ -92,7 +92,7 @@ class Store:
         """
         if event.cause is None and not any(candidate.once for candidate in candidates):
             concluded = partial(self._accepted, event.id, candidates, then)
-            return self._writer.submit(self._event_rows(event, candidates), then=lambda _: concluded())
+            return self._writer.submit(self._event_rows(event, candidates), then=concluded)
         return self._writer.submit(
             (), guard=partial(self._decide, event, candidates), then=lambda decided: self._decided(decided, then)
         )
@@ -142,7 +142,7 @@ class Store:
     def _state_rows(self, event: Event) -> list[tuple[Hot, Row]]:
         return [(sql.SAVE_STATE, state_row(event.source, key, value)) for key, value in (event.state or {}).items()]
 
-    def _accepted(self, event_id: str, candidates: Sequence[Candidate], then: Then | None) -> Accepted:
+    def _accepted(self, event_id: str, candidates: Sequence[Candidate], then: Then | None, _result: None = None) -> Accepted:
         runs = self._keep_fresh(candidate.run for candidate in candidates)
         verdicts = {candidate.verdict.trigger: candidate.verdict.verdict for candidate in candidates}
         if then is not None:
