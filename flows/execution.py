@@ -211,14 +211,11 @@ class Execution:
 
     def _ask(self, position: int, trial: Trial) -> None:
         """Run a step, or skip it: its own condition says."""
-        step = trial.step
+        if trial.step.asks:
+            self._begin(position, trial, ask=True)
+            return
         try:
-            if step.when is not None and not step.when.test(trial.names):
-                code = "IF_FALSE"
-            elif step.unless is not None and step.unless.test(trial.names):
-                code = "UNLESS_TRUE"
-            else:
-                code = None
+            code = trial.why_not()
         except Exception as error:  # noqa: BLE001 - whatever an expression raises is this step's failure
             self._after(position, trial, trial.refuse(error))
             return
@@ -227,16 +224,16 @@ class Execution:
         else:
             self._skip(position, trial, code)
 
-    def _begin(self, position: int, trial: Trial, error: StepError | None = None) -> None:
-        """Start its attempts; with an error, its retry waits first."""
+    def _begin(self, position: int, trial: Trial, error: StepError | None = None, *, ask: bool = False) -> None:
+        """Start its attempts; with an error, its retry waits first; `ask`: its condition is asked of the JavaScript engine first."""
         if self.closed and not (trial.kind.container and self._run.recorded.reaches_into(trial.path)):
             self._is_cut = True
             return
-        if error is None and trial.step.kind in self._run.world.plain and not trial.step.suspends:
+        if error is None and trial.step.kind in self._run.world.plain and not (ask or trial.step.suspends):
             self._after(position, trial, trial.call())
             return
         trial.stopped = self.is_abandoned
-        task = asyncio.get_running_loop().create_task(self._work(position, trial, error), name=trial.path)
+        task = asyncio.get_running_loop().create_task(self._work(position, trial, error, ask), name=trial.path)
         self._tasks.add(task)
         if trial.kind.container:
             task.add_done_callback(self._task_ended)
@@ -248,8 +245,12 @@ class Execution:
         """It, or what it stands in: a cancel takes a turn of the loop for each body on its way, and nothing may start meanwhile."""
         return self._abandoned or (self._around is not None and self._around.is_abandoned())
 
-    async def _work(self, position: int, trial: Trial, error: StepError | None) -> None:
-        self._after(position, trial, await trial.attempts(error))
+    async def _work(self, position: int, trial: Trial, error: StepError | None, ask: bool) -> None:  # noqa: FBT001 - private
+        said = await trial.ask() if ask else None
+        if isinstance(said, str):
+            self._skip(position, trial, said)
+        else:
+            self._after(position, trial, said or await trial.attempts(error))
 
     def _leaf_ended(self, task: asyncio.Task[None]) -> None:
         self._run.rest.end()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flows.expression import Expression
+    from flows.script.question import Question
     from flows.selector import Selector
     from flows.value import Value
 
@@ -56,8 +57,8 @@ class Step:
     kind: str  # the name of its StepKind
     prepared: Any = None  # what kind.prepare returned
     name: str | None = None
-    when: Expression | None = None  # false: skipped, and the next steps run
-    unless: Expression | None = None  # true: skipped, and the next steps run
+    when: Expression | Question | None = None  # false: skipped, and the next steps run
+    unless: Expression | Question | None = None  # true: skipped, and the next steps run
     requires: tuple[Requirement, ...] = ()
     timeout_s: float | None = None  # of one attempt
     retry: RetryPolicy = ONCE
@@ -71,8 +72,11 @@ class Step:
     output_schema: Mapping[str, Any] | None = None  # the fields of its output that may be referred to; never enforced
     suspends: bool = field(init=False, repr=False)  # what its kind prepared is waited for, whatever others of the kind are
 
+    asks: bool = field(init=False, repr=False)  # its condition is for the JavaScript engine: it is not answered at once
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "suspends", getattr(self.prepared, "suspends", False))
+        object.__setattr__(self, "asks", any(hasattr(each, "ask") for each in (self.when, self.unless)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,10 @@ from flows.usage import Usage
 from flows.waiting import Resolution, Wait
 
 if TYPE_CHECKING:
+    from flows.expression import Expression
     from flows.flow import Flow
     from flows.graph import Graph
+    from flows.script.question import Question
 
 
 @dataclass(slots=True)  # nothing changes it; each event makes one, and frozen it takes a microsecond more
@@ -93,6 +95,7 @@ class Load:
     body: Callable[[Any, tuple[str | int, ...]], Graph]  # a list of nested steps → their graph; raises DefinitionError
     roots: frozenset[str]  # the names an expression may begin with here
     warn: Callable[[tuple[str | int, ...], str, str | None], None] = field(default=lambda _path, _problem, _hint: None)
+    question: Callable[[str], Expression | Question] | None = None  # compiles a condition; None: in our own language only
 
 
 class StepKind(Protocol):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.expression import Expression
 from flows.references import all_steps, parts_of, references_of
+from flows.script.question import Question
 
 if TYPE_CHECKING:
     from flows.flow import Flow
@@ -45,6 +46,8 @@ def engines(flow: Flow) -> dict[str, str]:
             found[step.id] = "expression"
         elif hasattr(step.prepared, "engine"):
             found[step.id] = step.prepared.engine
+        elif any(isinstance(part, Question) for part in (step.when, step.unless, *parts_of(step.prepared))):
+            found[step.id] = Question.engine
     return found
 
 

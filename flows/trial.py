@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from flows.attempt import Attempt, AttemptStatus
 from flows.errors import StepError
+from flows.expression import Expression
 from flows.results import Result, as_step_error, failed, milliseconds, succeeded, why_missing
+from flows.script.question import answer
 from flows.step import Output, Scope
 from flows.waiting import Place, Resolution, Wait
 
@@ -74,6 +76,25 @@ class Trial:
             return self._failed(self._no_output(output))
         self.note("success", output)
         return output
+
+    def why_not(self) -> str | None:
+        """The code of a step that its own condition skips; None: it runs. Raises what the condition raises."""
+        step = self.step
+        if isinstance(step.when, Expression) and not step.when.test(self.names):
+            return "IF_FALSE"
+        return "UNLESS_TRUE" if isinstance(step.unless, Expression) and step.unless.test(self.names) else None
+
+    async def ask(self) -> str | StepError | None:
+        """The same where the JavaScript engine has to be asked; an error where it cannot tell."""
+        step = self.step
+        try:
+            if step.when is not None and not await answer(step.when, self.names):
+                return "IF_FALSE"
+            return "UNLESS_TRUE" if step.unless is not None and await answer(step.unless, self.names) else None
+        except Exception as error:  # noqa: BLE001 - whatever a condition raises is this step's failure
+            refused = self.refuse(error)
+            await self.run.saved(self.record)
+            return refused
 
     def refuse(self, error: Exception) -> StepError:
         """Its own condition could not be evaluated: that counts as an attempt."""

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flows.dialects.nodes_spec import WorkflowSpec
+    from flows.script.question import Question
     from flows.step import StepKind
 
 PARTS: dict[str, type[BaseModel]] = {"onError": OnErrorSpec, "defaultOnError": OnErrorSpec, "metrics": MetricsSpec}
@@ -298,6 +299,7 @@ class Lowering:
             lambda written, inner: self.steps(written, (*place, *inner)),
             ROOTS,
             lambda inner, problem, hint: self.warn((*place, *inner), problem, hint),
+            self._question,
         )
         try:
             return kind.prepare(spec, load)
@@ -305,11 +307,16 @@ class Lowering:
             self.take(error, *place)
             return None
 
-    def _condition(self, text: str | None, place: Place) -> Expression | None:
+    def _question(self, text: str) -> Expression | Question:
+        """A condition, for our language or for the engine of the transforms."""
+        compile_it = getattr(self.kinds.get("transform"), "question", None)
+        return compile_expression(text, roots=ROOTS) if compile_it is None else compile_it(text, ROOTS)
+
+    def _condition(self, text: str | None, place: Place) -> Expression | Question | None:
         if not text:
             return None
         try:
-            return compile_expression(text, roots=ROOTS)
+            return self._question(text)
         except DefinitionError as error:
             self.take(error, *place)
             return None

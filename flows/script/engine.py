@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-Form = Literal["expression", "body", "module"]
+Form = Literal["expression", "condition", "body", "module"]
 Reference = tuple[str | int, ...]  # as flows.references has them: ("$", "steps", "fetch", "output")
 
 

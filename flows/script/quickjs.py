@@ -26,11 +26,16 @@ SHOWN_CHARACTERS = 120  # of the line in which a script failed
 
 WRAPPERS: dict[Form, tuple[str, str]] = {
     "expression": ("(function ($) { return (\n", "\n) })"),
+    "condition": (
+        "(function ($) { try { return !!(\n",
+        "\n) } catch (thrown) { if (thrown instanceof TypeError) return false; throw thrown } })",
+    ),
     "body": ("(async function ($, require) {\n", "\n})"),
 }
 # Each form is read between two pairs of brackets: a text that closes one of them itself, to go on outside, fails in the other.
 PROBES: dict[Form, tuple[tuple[str, str], tuple[str, str]]] = {
     "expression": (("(", ")"), ("[", "]")),
+    "condition": (("(", ")"), ("[", "]")),
     "body": (("(async ($, require) => {", "})"), ("0 ? async ($, require) => {", "} : 0")),
 }
 _PLACE = re.compile(r"<input>:(\d+):(\d+)")

@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from flows.expression import Expression
 from flows.graph import Graph
+from flows.script.question import Question, answer, compile_condition
 from flows.step import Load, Output, Scope
 from flows.steps.decision import Decision
 from flows.steps.no_settings import NoSettings
-from flows.steps.transform import compile_at
 from flows.written import StepList
 
 
@@ -30,7 +30,7 @@ class ConditionSpec(BaseModel):
 class Branches:
     """A `condition` section, compiled."""
 
-    expression: Expression
+    expression: Expression | Question
     then: Graph
     otherwise: Graph
 
@@ -48,12 +48,12 @@ class Condition:
 
     def prepare(self, spec: ConditionSpec, load: Load) -> Branches:
         then, otherwise = load.body(spec.then, ("then",)), load.body(spec.else_, ("else",))
-        return Branches(compile_at("expression", spec.expression, load), then, otherwise)
+        return Branches(compile_condition("expression", spec.expression, load), then, otherwise)
 
     async def run(self, prepared: Branches | Decision, scope: Scope) -> Output:
         if isinstance(prepared, Decision):
             return prepared.decide(scope.names)
-        holds = prepared.expression.test(scope.names)
+        holds = await answer(prepared.expression, scope.names)
         branch = prepared.then if holds else prepared.otherwise
         ended = await scope.run_body(branch)
         executed = [ended.steps[step.id] for step in branch.steps if step.id in ended.steps]

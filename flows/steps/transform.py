@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Collection
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,6 +11,7 @@ from flows.errors import DefinitionError
 from flows.expression import Expression, compile_expression, to_json
 from flows.script.choice import compile_anywhere
 from flows.script.engine import Engine, Script
+from flows.script.question import Question, compile_question
 from flows.script.quickjs import QuickJs
 from flows.script.settings import ScriptSettings
 from flows.step import Load, Output, Scope
@@ -26,7 +27,7 @@ class TransformSpec(BaseModel):
 
 
 class TransformSettings(ScriptSettings):
-    """`[steps.transform]`: for expressions beyond our own language, which run in the JavaScript engine."""
+    """`[steps.transform]`: for expressions and conditions beyond our own language, which run in the JavaScript engine."""
 
 
 class Transform:
@@ -56,6 +57,10 @@ class Transform:
 
     async def _evaluate(self, script: Script, scope: Scope) -> Output:
         return Output(await self._engine.evaluate(script, scope.names, self.settings.limits()))
+
+    def question(self, text: str, roots: Collection[str]) -> Expression | Question:
+        """A condition of any step, for the language that can answer it. Raises DefinitionError with an empty path."""
+        return compile_question(text, roots, self._engine, self.settings.limits())
 
     async def close(self) -> None:
         await self._engine.close()

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from flows.errors import StepError
 from flows.expression import Expression
 from flows.graph import Graph
+from flows.script.question import Question, answer, compile_condition
 from flows.step import Load, Output, Scope
 from flows.steps.no_settings import NoSettings
-from flows.steps.transform import compile_at
 from flows.written import StepList
 
 
@@ -32,7 +32,7 @@ class Repeating:
 
     shows_itself: ClassVar[bool] = True  # its condition and its steps may read what $.steps has of the step itself
 
-    condition: Expression
+    condition: Expression | Question
     body: Graph
     max_iterations: int
 
@@ -50,12 +50,12 @@ class While:
 
     def prepare(self, spec: WhileSpec, load: Load) -> Repeating:
         body = load.body(spec.steps, ("steps",))
-        return Repeating(compile_at("condition", spec.condition, load), body, spec.max_iterations)
+        return Repeating(compile_condition("condition", spec.condition, load), body, spec.max_iterations)
 
     async def run(self, prepared: Repeating, scope: Scope) -> Output:
         results: list[Any] = []
         scope.show({"iteration": 0, "results": []})
-        while len(results) < prepared.max_iterations and (not results or prepared.condition.test(scope.names)):
+        while len(results) < prepared.max_iterations and (not results or await answer(prepared.condition, scope.names)):
             results.append(await _iterate(prepared, scope, len(results)))
             scope.show({"lastResult": results[-1], "iteration": len(results) - 1, "results": list(results)})
         value = {"lastResult": results[-1], "iteration": len(results), "results": results}
