@@ -45,6 +45,10 @@ from daemon.store.rows import Due
 from daemon.stream import Stream
 from daemon.versions import keep_versions
 from daemon.waiting import Waits
+from daemon.waiting.approvals import Approvals
+from daemon.waiting.aside import PublicPages
+from daemon.waiting.links import Links, read_key
+from daemon.waiting.page import ApprovalPages
 from daemon.waiting.resting import AtRest
 from daemon.worker import Worker
 from daemon.world import make_world
@@ -105,6 +109,8 @@ class _Line:
     counters: Counters
     waits: Waits
     at_rest: AtRest
+    approvals: Approvals
+    listeners: dict[str, str]  # what listens where; filled as they are bound
 
 
 @asynccontextmanager
@@ -178,6 +184,9 @@ async def _line(stack: AsyncExitStack, config: Config, ground: _Ground, sockets:
     dispatch, stream, counters = LocalDispatch(), Stream(), Counters()
     waits, at_rest = Waits(store.waits), AtRest(dispatch.put, store.waits.rest)
     waits.wake = at_rest.wake
+    listeners: dict[str, str] = {}
+    links = Links(read_key(config.state / "link.key"), partial(_pages_base, config, listeners))
+    approvals = Approvals(waits, store, links)
     stack.callback(waits.close)
     await waits.load()
     world = make_world(
@@ -187,11 +196,14 @@ async def _line(stack: AsyncExitStack, config: Config, ground: _Ground, sockets:
         config.env_values,
         lambda emission: emitter(emission),  # noqa: PLW0108 - it is made below: it needs the worker, who needs the world
         waits,
+        links,
     )
     worker = Worker(store, world, lambda: holder.current.flows, stream=stream, counters=counters, waits=waits, at_rest=at_rest)
     store.while_committing(dispatch.pump)
     intake = Intake(store, lambda: holder.current, dispatch.put, worker.queued, stream=stream, counters=counters)
-    sources = Sources(partial(_make_source, config, store, ground.credentials, worker, sockets), intake, always=("webhook",))
+    sources = Sources(
+        partial(_make_source, config, store, ground.credentials, worker, sockets, approvals), intake, always=("webhook",)
+    )
     worker.run_ended = sources.run_ended
     grown = await store.chain_sizes() if ground.due else {}
     chains = source_settings(config, "flow")
@@ -204,7 +216,8 @@ async def _line(stack: AsyncExitStack, config: Config, ground: _Ground, sockets:
     stack.push_async_callback(_close_kinds, ground.kinds)
     await sources.start(holder.current.triggers)
     stack.push_async_callback(sources.close)
-    return _Line(dispatch, worker, intake, sources, stream, counters, waits, at_rest)
+    listeners["hooks"] = sources.get("webhook").url
+    return _Line(dispatch, worker, intake, sources, stream, counters, waits, at_rest, approvals, listeners)
 
 
 def _live(config: Config, ground: _Ground, line: _Line) -> LiveDaemon:
@@ -220,7 +233,8 @@ def _live(config: Config, ground: _Ground, line: _Line) -> LiveDaemon:
         sources=line.sources,
         counters=line.counters,
         at_rest=line.at_rest,
-        listeners={"hooks": line.sources.get("webhook").url},
+        asked=line.approvals,
+        listeners=line.listeners,
         state=config.state,
     )
 
@@ -258,6 +272,7 @@ async def _admin(
         line.stream,
         measures,
         config.http.open_metrics,
+        ApprovalPages(line.approvals),
     )
     return await stack.enter_async_context(
         open_admin(behind, socket_path=config.state / "admin.sock", tcp=config.http.admin, inherited=sockets.admin)
@@ -301,13 +316,29 @@ def _definitions(config: Config, kinds: Mapping[str, StepKind], *, keep_going: b
     return definitions
 
 
-def _make_source(config: Config, store: Store, credentials: Credentials, worker: Worker, sockets: Inherited, kind: str) -> Source:
+def _pages_base(config: Config, listeners: Mapping[str, str]) -> str | None:
+    """Where the pages of approvals are reached."""
+    if config.http.approvals:
+        return (config.http.public_url or listeners.get("hooks", "").removesuffix("/hooks")).rstrip("/") or None
+    return listeners.get("adminTcp")
+
+
+def _make_source(
+    config: Config,
+    store: Store,
+    credentials: Credentials,
+    worker: Worker,
+    sockets: Inherited,
+    approvals: Approvals,
+    kind: str,
+) -> Source:
     """Each source with its own section and what it asks for."""
     chosen = source_class(kind)
     settings = source_settings(config, kind)
     if kind == "webhook":
         settings = settings.model_copy(update={"listen": str(config.http.listen)})
-        return chosen(settings, secret=credentials.resolve, sockets=sockets.hooks)  # type: ignore[no-any-return]
+        aside = PublicPages(ApprovalPages(approvals)) if config.http.approvals else None
+        return chosen(settings, secret=credentials.resolve, sockets=sockets.hooks, aside=aside)  # type: ignore[no-any-return]
     if kind in {"flow", "event"}:
         return chosen(settings)  # type: ignore[no-any-return]
     state = StoredState(store, kind)

@@ -21,6 +21,7 @@ from daemon.store.rows import Run
 from daemon.stream import Stream
 from daemon.told import run_told
 from daemon.upkeep import OVERDUE_S
+from daemon.waiting.approvals import Approvals
 from daemon.waiting.resting import AtRest
 from daemon.worker import Worker
 from flows.errors import DefinitionError, Problem
@@ -47,6 +48,7 @@ class LiveDaemon:
     sources: Sources | None = None
     counters: Counters = field(default_factory=Counters)
     at_rest: AtRest = field(default_factory=AtRest)
+    asked: Approvals | None = None
     listeners: dict[str, str] = field(default_factory=dict)  # what listens where; filled as they are bound
     state: Path | None = None  # the folder that is written to
     since: float = field(default_factory=time.time)  # by the wall's clock
@@ -96,6 +98,11 @@ class LiveDaemon:
                 return True
         self.worker.stay(run)
         return self.dispatch.cancel(run)
+
+    @property
+    def approvals(self) -> Approvals:
+        assert self.asked is not None  # a daemon has them
+        return self.asked
 
     def status(self) -> dict[str, Any]:
         return {

@@ -12,7 +12,7 @@ from flows.executor import World
 from flows.flow import Flow
 from flows.step import StepKind
 from flows.suggest import did_you_mean
-from flows.waiting import WaitFor, wait_here
+from flows.waiting import LinkTo, WaitFor, no_link, wait_here
 
 
 def make_world(
@@ -22,6 +22,7 @@ def make_world(
     env: Mapping[str, str],
     emit: Emit = unheard,
     wait: WaitFor = wait_here,
+    link: LinkTo = no_link,
 ) -> World:
     """`flows` is asked each time: a sub-flow is looked up when its step starts."""
 
@@ -39,4 +40,4 @@ def make_world(
         except SecretMissing as missing:
             raise StepError(str(missing), code="SECRET_MISSING", retryable=False) from missing
 
-    return World(kinds=kinds, find_flow=find_flow, secret=secret, env=env, emit=emit, wait=wait)
+    return World(kinds=kinds, find_flow=find_flow, secret=secret, env=env, emit=emit, wait=wait, link=link)

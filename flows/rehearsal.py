@@ -85,7 +85,7 @@ async def rehearse(
         return found
 
     kinds: dict[str, Any] = {name: _StandIn(kind, plan, sections, steps, look) for name, kind in world.kinds.items()}
-    stage = World(kinds, find_flow, world.secret, world.env, world.clock)
+    stage = World(kinds, find_flow, world.secret, world.env, world.clock, wait=world.wait)
     try:
         rehearsed.ended = await execute(flow, inputs, run_id=run_id, world=stage, record=note)
     except BaseException:  # Stopped, or a group of it with what it cancelled

@@ -27,15 +27,15 @@ class Rest:
         self._look()
 
     @contextmanager
-    def waits(self) -> Iterator[None]:
-        """Inside, the attempt that was at work waits."""
-        self.busy -= 1
+    def waits(self, *, counted: bool) -> Iterator[None]:
+        """Inside, an attempt waits. `counted`: it was at work by itself, so it is no container."""
+        self.busy -= counted
         self.waiting += 1
         self._look()
         try:
             yield
         finally:
-            self.busy += 1
+            self.busy += counted
             self.waiting -= 1
             self._look()
 

@@ -65,6 +65,10 @@ async def _wait_for_nothing(_wait: Wait) -> Resolution:
     raise StepError("nobody keeps a wait here", code="WAIT_UNAVAILABLE", retryable=False)
 
 
+def _no_link(_due: float | None, _by: str | None) -> str | None:
+    return None
+
+
 def _show_nothing(_output: Any) -> None:
     """Steps that run no others have nothing to show before they end."""
 
@@ -84,6 +88,7 @@ class Scope:
     secret: Callable[[str], str]  # a secret's name → its value; raises StepError SECRET_MISSING
     emit: Emit = unheard  # an event → what came of it, when it is durable
     wait: Callable[[Wait], Awaitable[Resolution]] = _wait_for_nothing  # of a kind that waits: how it ended, perhaps days later
+    link: Callable[[float | None, str | None], str | None] = _no_link  # when it ends, who may answer → where that can be done
     show: Callable[[Any], None] = _show_nothing  # of a container: what $.steps has as its output while it runs
 
 

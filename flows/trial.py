@@ -170,6 +170,10 @@ class Trial:
                 raise
             raise self._timed_out() from None
 
+    def link(self, due: float | None, by: str | None) -> str | None:
+        """Scope.link."""
+        return self.run.world.link(Place(self.run.id, self.path, self.number), due, by)
+
     def _timed_out(self) -> StepError:
         assert self.step.timeout_s is not None  # else nothing times out
         message = f"took longer than its timeout of {milliseconds(self.step.timeout_s)} ms"
@@ -180,7 +184,7 @@ class Trial:
         timeout_s = self.step.timeout_s
         if timeout_s is not None:
             wait = replace(wait, limit=self.started_at + timeout_s)
-        with self.run.rest.waits():
+        with self.run.rest.waits(counted=not self.kind.container):
             ended = await self.run.world.wait(Place(self.run.id, self.path, self.number), wait)
         self.started_at = min(self.started_at, ended.since)
         if self.number == 1:
@@ -271,6 +275,7 @@ class Trial:
             world.secret,
             world.emit,
             self.wait,
+            self.link,
         )
         if self.show is not None:
             scope.show = self.show

@@ -32,7 +32,6 @@ class Wait:
     due: float | None = None  # seconds since the epoch: over then, whatever else happens; None: nothing but an answer ends it
     limit: float | None = None  # the step's own timeout, as an instant
     detail: Mapping[str, Any] = field(default_factory=dict)  # JSON: what is asked of whom
-    matches: Callable[[Mapping[str, Any]], bool] | None = None  # of an event: whether this one is meant
 
     @property
     def over_at(self) -> float | None:
@@ -59,6 +58,15 @@ class Resolution:
 
 WaitFor = Callable[[Place, Wait], Awaitable[Resolution]]
 """Keeps a wait and returns how it ended. Cancelled: the run is left or given up; what is kept stays for who goes on with it."""
+
+
+LinkTo = Callable[[Place, float | None, str | None], str | None]
+"""Where a person can answer: the place, when the wait ends, who may answer (None: anyone). None: nowhere."""
+
+
+def no_link(_place: Place, _due: float | None, _by: str | None) -> str | None:
+    """LinkTo of a process that serves nothing."""
+    return None
 
 
 async def wait_here(_place: Place, wait: Wait, *, clock: Callable[[], float] = time.time) -> Resolution:

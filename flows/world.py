@@ -12,7 +12,7 @@ from flows.control import Control
 from flows.emission import Emit, unheard
 from flows.recovery import NOTHING_RECORDED, Recorded
 from flows.rest import Rest
-from flows.waiting import WaitFor, wait_here
+from flows.waiting import LinkTo, WaitFor, no_link, wait_here
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -36,6 +36,7 @@ class World:
     emit: Emit = unheard  # hands an event out
     turn_s: float = TURN_S  # math.inf: plain steps never make way, so their order beside others does not hang on the machine
     wait: WaitFor = wait_here  # keeps what an attempt waits for
+    link: LinkTo = no_link  # where an attempt that waits can be answered
     plain: frozenset[str] = field(
         init=False, repr=False
     )  # kinds whose steps are run as a call: nothing suspends, nothing is touched

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 _STATUS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 _DATE = b"Date: "
-_TYPE = b"Content-Type: application/json\r\n" + _DATE
+_TYPE = b"Content-Type: %b\r\n" + _DATE
+_JSON = _TYPE % b"application/json"
 _LENGTH = b"\r\nContent-Length: "
 _END = b"\r\n\r\n"
 _CLOSE = b"\r\nConnection: close"
@@ -28,10 +29,13 @@ _KEEP = b"\r\nConnection: keep-alive"
 class Answer:
     """What aiohttp's server is given back. `headers` are ready lines, each begun by the line break before it."""
 
-    __slots__ = ("body", "headers", "keep_alive", "status")
+    __slots__ = ("body", "headers", "keep_alive", "status", "type_line")
 
-    def __init__(self, status: int, body: bytes | None, headers: bytes = b"", *, close: bool = False) -> None:
-        """`body` None: there is none, and nothing is said of it. An answer to HEAD need not know what GET would be told."""
+    def __init__(
+        self, status: int, body: bytes | None, headers: bytes = b"", *, close: bool = False, media: bytes | None = None
+    ) -> None:
+        """`body` None: there is none, and nothing is said of it. An answer to HEAD need not know what GET would be told. `media` None: JSON."""
+        self.type_line = _JSON if media is None else _TYPE % media
         self.status = status
         self.body = body
         self.headers = headers
@@ -55,7 +59,7 @@ class Answer:
         if self.body is None:
             return b"".join((_STATUS[self.status], _DATE, _date(), self.headers, connection, _END))
         length = b"%d" % len(self.body)
-        head = (_STATUS[self.status], _TYPE, _date(), _LENGTH, length, self.headers, connection, _END)
+        head = (_STATUS[self.status], self.type_line, _date(), _LENGTH, length, self.headers, connection, _END)
         return b"".join(head) if head_only else b"".join((*head, self.body))
 
 

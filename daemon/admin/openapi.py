@@ -17,6 +17,8 @@ ALWAYS = ("BAD_REQUEST", "FORBIDDEN", "INTERNAL")  # what every route may answer
 SECURITY = "Over TCP: what stands in <home>/state/admin.token. On the Unix socket nothing: its file mode says who may ask."
 PLACES = {
     "key": "the key of a trigger or flow",
+    "step": "the path of a step in its run: approve, each[3].approve",
+    "token": "what stands at the end of a link: it is the right to answer",
     "run": "the id of a run, or a unique beginning of it",
     "event": "the id of an event, or a unique beginning of it",
     "id": "the key of a flow, which the workflow specification calls a workflow's id",

@@ -18,6 +18,7 @@ from daemon.measures import Measures
 from daemon.operations import Listed, Operations
 from daemon.shapes import instant
 from daemon.stream import Stream
+from daemon.waiting.page import ApprovalPages
 from flows.suggest import validation_problems
 
 JSON = "application/json"
@@ -35,6 +36,7 @@ class Behind:
     stream: Stream = field(default_factory=Stream)
     measures: Measures | None = None
     open_metrics: bool = False
+    pages: ApprovalPages | None = None
 
 
 @dataclass(frozen=True, slots=True)

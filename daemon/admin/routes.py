@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from daemon.admin import openapi, refusal
-from daemon.admin.handlers import events, flows, process, runs, schemas, stream, trials, triggers, versions, workflows
+from daemon.admin.handlers import approvals, events, flows, process, runs, schemas, stream, trials, triggers, versions, workflows
 from daemon.admin.route import Answer, Asked, Reply, Route
 from daemon.admin.schema import OBJECT, Schema
 
@@ -23,6 +23,7 @@ ROUTES: tuple[Route, ...] = (
     *flows.ROUTES,
     *versions.ROUTES,
     *runs.ROUTES,
+    *approvals.ROUTES,
     *workflows.ROUTES,
     *events.ROUTES,
     *stream.ROUTES,
@@ -32,7 +33,7 @@ ROUTES: tuple[Route, ...] = (
 
 SCHEMAS: Mapping[str, Schema] = {
     name: schema
-    for part in (refusal, process, triggers, trials, flows, runs, events, stream, versions, workflows)
+    for part in (refusal, process, triggers, trials, flows, runs, approvals, events, stream, versions, workflows)
     for name, schema in part.SCHEMAS.items()
 }
 

@@ -15,6 +15,7 @@ from daemon import shapes
 from daemon.alone import Unrecorded, execute_once
 from daemon.beside import FlowsBeside
 from daemon.cli.agent import AgentLines
+from daemon.cli.asking import wait_asking
 from daemon.cli.local import close_kinds, definitions_of, told_plainly, world_of
 from daemon.cli.options import home_around, likely_home
 from daemon.config import Config, read_config
@@ -97,7 +98,7 @@ async def _run_file(file: Path, home: Path | None, inputs: Mapping[str, Any], li
 async def _executed(config: Config, kinds: Kinds, flow: Flow, flows: Mapping[str, Flow], run: Run, store: RunStore) -> Shown:
     """Run to the end; the first Ctrl-C or SIGTERM cancels the run, and it ends with what it did so far."""
     set_up_logs(config.log.level if config.log.level != "info" else "error", config.log.format)  # the result tells the rest
-    work = asyncio.ensure_future(execute_once(flow, run, world=world_of(config, kinds, flows), store=store))
+    work = asyncio.ensure_future(execute_once(flow, run, world=world_of(config, kinds, flows, wait_asking), store=store))
     with stopped_by_signals(work) as stopped:
         return shapes.run_shown(await work), bool(stopped)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -128,7 +129,7 @@ def _by_daemon(
     except BaseException:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, interrupt)
         raise
-    interrupted = False
+    interrupted = told = False
     if lines is not None:
         lines.begun(key)
     try:
@@ -137,6 +138,9 @@ def _by_daemon(
             run = client.ask("GET", f"/v1/runs/{run['run']}", {"wait": WAIT_S if lines is None else WATCH_S})
             if lines is not None:
                 lines.so_far(run["steps"])
+            elif run["status"] == "waiting" and not told:
+                told = True
+                print(f"camshaft: {run['run']} waits (camshaft run show {run['run']}); Ctrl-C cancels it", file=sys.stderr)
     except KeyboardInterrupt:
         interrupted = True
         client.ask("POST", f"/v1/runs/{run['run']}/cancel")

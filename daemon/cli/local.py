@@ -29,6 +29,7 @@ from daemon.store.reads import Reads
 from daemon.world import make_world
 from flows.executor import World
 from flows.flow import Flow
+from flows.waiting import WaitFor, wait_here
 
 Answer = TypeVar("Answer")
 
@@ -57,9 +58,9 @@ def definitions_of(config: Config, kinds: Kinds) -> Definitions:
     return read_home(config.home, kinds, timezone=config.timezone)
 
 
-def world_of(config: Config, kinds: Kinds, flows: Mapping[str, Flow]) -> World:
+def world_of(config: Config, kinds: Kinds, flows: Mapping[str, Flow], wait: WaitFor = wait_here) -> World:
     """What runs in this process may reach."""
-    return make_world(kinds, lambda: flows, Credentials(config.home), config.env_values)
+    return make_world(kinds, lambda: flows, Credentials(config.home), config.env_values, wait=wait)
 
 
 @asynccontextmanager

@@ -34,6 +34,7 @@ COMMANDS = (
     ("trigger", "daemon.cli.trigger:app", "Add, list, show, test, fire, explain, switch, edit and remove triggers."),
     ("flow", "daemon.cli.flow:app", "List, show and execute flows."),
     ("run", "daemon.cli.run:app", "List and show runs."),
+    ("approval", "daemon.cli.approval:app", "List what runs ask of people."),
     ("event", "daemon.cli.event:app", "List, show, explain and send events."),
     ("schedule", "daemon.cli.schedule:app", "Show when a cron text fires."),
     ("config", "daemon.cli.config:app", "Show the settings of a home, and where each came from."),

@@ -10,12 +10,14 @@ from daemon.cli.client import part
 from daemon.cli.home_access import ask, rows
 from daemon.cli.options import All, Before, Chain, Fields, Home, Limit, Output, Since, Until
 from daemon.cli.output import show_rows, show_value, write
+from daemon.cli.run_answer import add_to as add_answers
 from daemon.cli.run_text import show_run
 
 if TYPE_CHECKING:
     from daemon.operations import Operations
 
-app = App(name="run", help="List, show, watch and cancel runs.")
+app = App(name="run", help="List, show, watch, answer and cancel runs.")
+add_answers(app)
 
 Status = Literal["queued", "running", "waiting", "paused", "completed", "failed", "cancelled"]
 
@@ -49,7 +51,7 @@ def show(run: str, /, *, home: Home = None, fields: Fields = None, output: Outpu
     """One run, by its id or the beginning of it: its steps, what they gave, and their durations."""
 
     async def alone(operations: Operations) -> Any:
-        return await operations.show_run(run)
+        return await operations.show_waiting(run)
 
     shown = ask(home, "GET", f"/v1/runs/{part(run)}", alone)
     if output == "table" and fields is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from daemon.cli.output import aligned, cell, clean, compact, write
@@ -19,6 +20,7 @@ def show_run(run: dict[str, Any]) -> None:
         write(f"chain  {run['chain']}, {run['depth']} deep")
     if run.get("error"):
         write(f"error  {clean(str(run['error']))}")
+    _show_waits(run.get("waits", ()))
     rows = [_step(name, step, metrics["steps"].get(name, {})) for name, step in run["steps"].items()]
     if rows:
         write("")
@@ -28,6 +30,16 @@ def show_run(run: dict[str, Any]) -> None:
         write(f"\ncost  {metrics['totalEstimatedCost']} ({metrics['costStatus']})")
     if run.get("output") is not None:
         write(f"\noutput  {clean(compact(run['output']))}")
+
+
+def _show_waits(waits: Iterable[dict[str, Any]]) -> None:
+    for wait in waits:
+        until = f", until {wait['due']}" if wait["due"] else ""
+        write(f"waits  {clean(wait['step'])}: {wait['kind']} since {wait['since']}{until}")
+        if wait.get("message"):
+            write(f"       {clean(wait['message'])}")
+        for link in filter(None, (wait.get("link"), *(wait.get("links") or {}).values())):
+            write(f"       {link}")
 
 
 def _step(name: str, step: dict[str, Any], metrics: dict[str, Any]) -> list[str]:

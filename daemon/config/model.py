@@ -29,7 +29,7 @@ from triggers.zones import parse_zone
 SOURCE_SECTIONS = ("webhook", "schedule", "file_watch", "flow", "event")
 STEP_SECTIONS = (
     "action", "bash", "code", "python", "http", "transform", "condition", "parallel", "loop", "while", "flow", "file_read", "file_write", "emit",
-    "prompt", "wait",
+    "prompt", "wait", "approval",
 )  # fmt: skip
 CONNECTOR_SECTIONS = ("data_source", "database", "slack", "webhook")
 
@@ -119,6 +119,9 @@ class HttpConfig(Section):
         default=None, description="the admin API over TCP, with a token; without it only the Unix socket"
     )
     open_metrics: bool = Field(default=False, description="`/metrics` over TCP without the token, for who asks from this machine")
+    approvals: bool = Field(
+        default=False, description="the pages of approvals' links on `listen` too; else they are on `admin`, where there is one"
+    )
     public_url: str | None = Field(
         default=None, description="how the world reaches `listen`, e.g. https://hooks.example.com: shown in URLs"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from daemon.operations.approvals import Answers
 from daemon.operations.events import Events
 from daemon.operations.explained import Explained
 from daemon.operations.flows import Flows
@@ -15,7 +16,7 @@ from daemon.operations.versions import Versions
 __all__ = ["MAX_LISTED", "Listed", "Live", "Operations", "Rows"]
 
 
-class Operations(Trials, Explained, Switches, Flows, Runs, Events, Versions, Status):
+class Operations(Trials, Explained, Switches, Flows, Answers, Runs, Events, Versions, Status):
     """One home, and all that can be asked of it: a file of this folder for each noun, and `Given` beneath them."""
 
     __slots__ = ()

@@ -20,6 +20,8 @@ from triggers.source import State
 if TYPE_CHECKING:
     from daemon.store.lists import Page
     from daemon.store.rows import EventRow, Run, Version
+    from daemon.store.waits import WaitRow
+    from daemon.waiting.approvals import Approvals
     from triggers.event import Cause, Event
     from triggers.source import Accepted
 
@@ -39,6 +41,10 @@ class Rows(Protocol):
         ...
 
     async def event(self, prefix: str) -> EventRow | None: ...
+    async def waits_of(self, run: str | None = None) -> list[WaitRow]:
+        """What a run waits for, or has waited for; None: what is open of all runs."""
+        ...
+
     async def unfinished(self) -> tuple[dict[str, int], float | None]: ...
     async def versions(self, noun: str, key: str) -> list[tuple[str, float]]: ...
     async def definition(self, digest: str) -> Version | None: ...
@@ -82,6 +88,11 @@ class Live(Protocol):
 
     def so_far(self, run: Run) -> Run:
         """A run as it stands in the store, with what the daemon knows and has not written yet."""
+        ...
+
+    @property
+    def approvals(self) -> Approvals:
+        """What is asked of people."""
         ...
 
     def status(self) -> dict[str, Any]:

@@ -27,7 +27,8 @@ from daemon.store.rows import (
     verdict_from,
     version_from,
 )
-from daemon.store.tables import FOLLOWING, LIVE_RUNS, attempts, definitions, events, runs, source_state, verdicts
+from daemon.store.tables import FOLLOWING, LIVE_RUNS, attempts, definitions, events, runs, source_state, verdicts, waits
+from daemon.store.waits import WaitRow, wait_from
 
 Row = dict[str, Any]
 
@@ -73,6 +74,13 @@ class Reads:
         rows = await self._rows(live.where(text(LIVE_RUNS)).group_by(runs.c.status))
         oldest = next((seconds(row["oldest"]) for row in rows if row["status"] == "queued"), None)
         return {row["status"]: row["number"] for row in rows}, oldest
+
+    async def waits_of(self, run: str | None = None) -> list[WaitRow]:
+        """What a run waits for, or has waited for; None: what all runs that have not ended wait for. In the order they began."""
+        whose = waits.c.run == run if run is not None else waits.c.run.in_(select(runs.c.id).where(text(LIVE_RUNS)))
+        open_ = () if run is not None else (waits.c.resolved_at.is_(None),)
+        rows = await self._rows(select(waits).where(whose, *open_).order_by(waits.c.created_at, waits.c.path, waits.c.number))
+        return [wait_from(tuple(row.values())) for row in rows]
 
     async def chain_sizes(self) -> dict[str, int]:
         live = select(runs.c.chain).where(text(LIVE_RUNS))

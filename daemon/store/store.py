@@ -43,7 +43,7 @@ from daemon.store.rows import (
     verdict_row,
 )
 from daemon.store.sweeping import sweep
-from daemon.store.waits import StoredWaits
+from daemon.store.waits import StoredWaits, WaitRow
 from daemon.store.writer import Writer
 from triggers.source import Accepted
 
@@ -323,6 +323,10 @@ class Store:
     async def unfinished(self) -> tuple[dict[str, int], float | None]:
         """Runs that have not ended, by their status; and when the one was queued that has waited longest. None: none waits."""
         return await (await self.reads()).unfinished()
+
+    async def waits_of(self, run: str | None = None) -> list[WaitRow]:
+        """What a run waits for, or has waited for; None: what is open of all runs."""
+        return await (await self.reads()).waits_of(run)
 
     async def chain_sizes(self) -> dict[str, int]:
         """How many runs others have started in each chain that still goes on."""

@@ -12,7 +12,6 @@ from flows.written import StepList, nullable, part
 
 LATER_KINDS = frozenset(
     {
-        "approval",
         "wait_for_event",
     }
 )

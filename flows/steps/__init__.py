@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.connectors.settings import CONNECTORS
 from flows.steps.action import ActionKind
+from flows.steps.approval import Approval
 from flows.steps.bash import Bash
 from flows.steps.code_ import Code
 from flows.steps.condition import Condition
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 STEP_KINDS: dict[str, Any] = {  # name → class; each is made with its Settings
     ActionKind.name: ActionKind,
+    Approval.name: Approval,
     Bash.name: Bash,
     Code.name: Code,
     Condition.name: Condition,

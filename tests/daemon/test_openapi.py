@@ -26,6 +26,11 @@ FLOW = {
     "inputs": {"who": {"type": "string", "required": False}, "kind": {"type": "string", "required": False, "enum": ["a"]}},
     "steps": [{"id": "say", "type": "transform", "transform": {"expression": "1"}}],
 }
+ASKS = {
+    "steps": [
+        {"id": "ask", "type": "approval", "approval": {"message": "Go?", "timeout": "5s", "form": {"n": {"type": "number"}}}}
+    ]
+}
 SLOW = {"steps": [{"id": "wait", "type": "bash", "bash": {"command": "sleep 2"}}]}
 HOOK = {"key": "hook", "trigger": {"type": "webhook", "path": "/a", "filter": "$.body.ok"}, "flow": "greet"}
 DAILY = {"key": "daily", "trigger": {"type": "schedule", "cron": "0 9 * * *"}, "flow": "greet"}
@@ -85,6 +90,14 @@ ANSWERS = (
     Ask("GET /v1/runs/{run}"),
     Ask("GET /v1/runs/{run}", query="?wait=0.01"),
     Ask("GET /v1/runs/{run}/logs"),
+    Ask("GET /v1/approvals"),
+    Ask(
+        "POST /v1/runs/{run}/approvals/{step}",
+        body={"decision": "approve", "form": {"n": "5"}, "comment": "fine", "by": "ada"},
+        path="/v1/runs/{asking}/approvals/ask",
+    ),
+    Ask("GET /approvals/{token}"),
+    Ask("POST /approvals/{token}", body=b"decision=approve&form.n=5&by=ada"),
     Ask("POST /v1/runs/{run}/cancel"),
     Ask("GET /v1/events"),
     Ask("GET /v1/events", query="?verdict=filter_false&trigger=hook"),
@@ -106,6 +119,10 @@ REFUSALS = (
     Ask("GET /v1/runs/{run}", 400, "?wait=nan"),
     Ask("GET /v1/runs/{run}", 404, path="/v1/runs/run_none"),
     Ask("GET /v1/runs/{run}", 409, path="/v1/runs/run_0"),
+    Ask("POST /v1/runs/{run}/approvals/{step}", 400, body={"decision": "perhaps"}, path="/v1/runs/{asking}/approvals/ask"),
+    Ask("POST /v1/runs/{run}/approvals/{step}", 404, body={"decision": "reject"}, path="/v1/runs/{asking}/approvals/asks"),
+    Ask("POST /v1/runs/{run}/approvals/{step}", 409, body={"decision": "reject"}, path="/v1/runs/{run}/approvals/ask"),
+    Ask("POST /v1/runs/{run}/approvals/{step}", 422, body={"decision": "approve"}, path="/v1/runs/{asking}/approvals/ask"),
     Ask("GET /v1/events/{event}", 404, path="/v1/events/evt_none"),
     Ask("POST /v1/triggers", 409, body=HOOK),
     Ask("POST /v1/triggers", 422, body={"key": "x", "trigger": {"type": "webhook", "path": "/x"}, "flow": "gret"}),
@@ -149,6 +166,18 @@ class Served:
         self.there = {"run": fired["runs"][0], "event": fired["event"], "id": "greet", "executionId": fired["runs"][0]}
         self.answer(Ask("GET /v1/runs/{run}", query="?wait=30"))
 
+    def json(self, route: str, body: object = None, path: str | None = None) -> object:
+        return json.loads(self.answer(Ask(route, body=body, path=path))[2])
+
+    def fill(self, name: str) -> str:
+        """What stands in a place of a path. Who asks gives up soon, so that a question is made when it is needed."""
+        if name not in {"asking", "token"}:
+            return self.there[name]
+        run = self.json("POST /v1/flows/{key}/execute", {}, "/v1/flows/asks/execute")["run"]
+        while not (listed := [one for one in self.json("GET /v1/approvals") if one["run"] == run]):
+            pass
+        return run if name == "asking" else listed[0]["link"].rpartition("/")[2]
+
     def post(self, path: str, body: object) -> dict:
         request = urllib.request.Request(self.hooks + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=30) as response:
@@ -156,8 +185,8 @@ class Served:
 
     def answer(self, ask: Ask) -> tuple[int, str, bytes]:
         method, _, path = ask.route.partition(" ")
-        path = ask.path or re.sub(r"{(\w+)}", lambda place: self.there[place[1]], path)
-        body = None if ask.body is None else json.dumps(ask.body).encode()
+        path = re.sub(r"{(\w+)}", lambda place: self.fill(place[1]), ask.path or path)
+        body = ask.body if ask.body is None or isinstance(ask.body, bytes) else json.dumps(ask.body).encode()
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         request = urllib.request.Request(self.admin + path + ask.query, body, headers, method=method)
         try:
@@ -171,7 +200,7 @@ class Served:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     home = tmp_path_factory.mktemp("served") / "home"
-    home_of = {"flows/greet": FLOW, "flows/slow": SLOW, "triggers/hook": HOOK, "triggers/daily": DAILY}
+    home_of = {"flows/asks": ASKS, "flows/greet": FLOW, "flows/slow": SLOW, "triggers/hook": HOOK, "triggers/daily": DAILY}
     for name, definition in {
         **home_of,
         "triggers/gone": DAILY | {"key": "gone"},
@@ -265,7 +294,7 @@ def test_the_document_says_who_needs_a_token():
     needs_none = {path for path, methods in DOCUMENT["paths"].items() for said in methods.values() if said.get("security") == []}
 
     assert DOCUMENT["security"] == [{"token": []}, {}]
-    assert needs_none == {"/healthz", "/readyz"}
+    assert needs_none == {"/healthz", "/readyz", "/approvals/{token}"}
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")

@@ -1,6 +1,7 @@
 """Steps that wait: a run that only waits says so, may be left and gone on with at any time, and comes to the same end."""
 
 import asyncio
+import math
 import random
 from pathlib import Path
 
@@ -68,7 +69,7 @@ class Process:
         kinds = {**make_kinds(), "act": self.act, "hold": Hold()}
         inner = load_flow(INNER, key=None, folder=Path(), kinds=kinds)
         self.flow = load_flow(definition, key=None, folder=Path(), kinds=kinds)
-        self.world = World(kinds, {"inner": inner}.__getitem__, None, wait=keeper)
+        self.world = World(kinds, {"inner": inner}.__getitem__, None, turn_s=math.inf, wait=keeper)
         self.recorded, self.attempts = recorded, []
         self.leaving = False
         self.resting = asyncio.Event()
@@ -89,6 +90,8 @@ def with_holds(steps, numbers, chance):
     """The same steps with others between them that wait."""
     made = []
     for step in steps:
+        if "transform" in step:  # what it sees of those beside it hangs on the order of answers
+            step = {**step, "transform": {"expression": "1"}}
         for section, fields in (("loop", ("steps",)), ("parallel", ("steps",)), ("condition", ("then", "else"))):
             for name in fields if section in step else ():
                 step = {**step, section: {**step[section], name: with_holds(step[section][name], numbers, chance)}}

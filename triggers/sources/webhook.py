@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time as clocks
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from ipaddress import ip_address
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
     from triggers.http_listener import Listener
 
+Aside = Callable[["BaseRequest"], Awaitable[Answer | None]]
+"""Answers what is no hook. None: it knows nothing of this address either."""
+
 
 class WebhookSource:
     """The public listener. One request is one event for all triggers at its path."""
@@ -43,12 +46,14 @@ class WebhookSource:
         *,
         secret: FindSecret,
         sockets: Sequence[socket.socket] = (),
+        aside: Aside | None = None,
         clock: Callable[[], float] = clocks.time,
     ) -> None:
-        """`sockets`: they listen already, and are served in the place of `settings.listen`."""
+        """`sockets`: they listen already, and are served in the place of `settings.listen`. `aside`: what else is answered there."""
         self._settings = settings
         self._sockets = sockets
         self._secret = secret
+        self._aside = aside
         self._receiver = Receiver(settings, clock)
         self._routes = Routes(())
         self._listener: Listener | None = None
@@ -152,6 +157,9 @@ class WebhookSource:
             else:
                 found = self._routes.find(path)
                 if found is None:
+                    beside = None if self._aside is None else await self._aside(request)
+                    if beside is not None:
+                        return beside
                     return error_answer(404, "NO_HOOK", "nothing listens at this address", f"hooks are at {PREFIX}/<path>")
                 hook, below, params = found
             takers = hook.takers.get(request.method)

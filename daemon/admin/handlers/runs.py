@@ -56,6 +56,7 @@ SCHEMAS = {
             "_metrics": ref("Metrics"),
             "_stepTimings": by_name(maybe(WHOLE), "each step's milliseconds; null: it has not ended"),
         },
+        optional={"waits": listed(ref("Wait"), "what its steps wait for now")},
     ),
     "Step": record(
         "A step, after its last try so far.",
@@ -127,7 +128,7 @@ async def list_runs(asked: Asked) -> Reply:
 
 
 async def show_run(asked: Asked) -> Reply:
-    return Reply(await asked.operations.show_run(asked.key, wait_s=asked.query["wait"]))
+    return Reply(await asked.operations.show_waiting(asked.key, wait_s=asked.query["wait"]))
 
 
 async def show_story(asked: Asked) -> Reply:
