@@ -13,6 +13,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from tests.acceptance.asking import Asking
 from tests.acceptance.database import ON_POSTGRESQL, URL, rows
 
 CAMSHAFT = Path(sys.executable).parent / "camshaft"
@@ -234,3 +235,19 @@ def small_disk(tmp_path):
         pytest.skip(f"mounting is refused: {mounted.stderr.decode().strip()}")
     yield folder
     subprocess.run(["umount", "-l", folder], check=True)
+
+
+@pytest.fixture
+async def asking(daemon, client):
+    """The `daemon`, to be asked."""
+    return Asking(daemon, client)
+
+
+@pytest.fixture
+def started(daemon_of, client):
+    """started(home) → a daemon of its own, to be asked."""
+
+    async def start(home, *flags, **more):
+        return Asking(await daemon_of(home, *flags, **more), client)
+
+    return start
