@@ -76,7 +76,8 @@ async def _drain(daemon: Daemon) -> None:
     if left:
         log.warning("service.left_runs", runs=left)
     with suppress(TimeoutError):  # a disk that stays full: what could not be written is found again by recovery
-        await asyncio.wait_for(daemon.worker.settled(), timeout=max(SETTLE_S, deadline - time.monotonic()))
+        async with asyncio.timeout(max(SETTLE_S, deadline - time.monotonic())):
+            await daemon.worker.settled()
 
 
 async def put_rescued(daemon: Daemon, due: Sequence[Due]) -> None:

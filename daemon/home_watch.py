@@ -81,7 +81,8 @@ class HomeWatch:
     async def _wait(self, most_s: float) -> None:
         """Return when a change has come to rest, or after this time."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._told.wait(), most_s)
+            async with asyncio.timeout(most_s):
+                await self._told.wait()
         if self._told.is_set():
             await self._rest()
         self._told.clear()

@@ -82,7 +82,8 @@ class LiveDaemon:
         if not under_way:
             return True
         try:
-            await asyncio.wait_for(self.worker.ended(run), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self.worker.ended(run)
         except TimeoutError:
             return False
         return True

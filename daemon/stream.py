@@ -84,7 +84,8 @@ class Listener:
         if not self._waiting:
             self._wake.clear()
             try:
-                await asyncio.wait_for(self._wake.wait(), within_s)
+                async with asyncio.timeout(within_s):
+                    await self._wake.wait()
             except TimeoutError:
                 return b""
         frames = b"".join(self._waiting)

@@ -223,7 +223,8 @@ class Server(web.Server):
         """Return when a connection has ended, or `within_s` have passed."""
         self.lost.clear()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self.lost.wait(), within_s)
+            async with asyncio.timeout(within_s):
+                await self.lost.wait()
 
     async def emptied(self, within_s: float) -> None:
         """Return when nobody is connected any more, or `within_s` have passed."""

@@ -167,7 +167,8 @@ async def keep_lifting(operations: Switches, *, clock: Callable[[], float] = tim
             log.warning("trigger.not_resumed", reason=str(error))
             wait_s = error.retry_after_s
         with suppress(TimeoutError):
-            await asyncio.wait_for(operations.suspended.wait(), wait_s)
+            async with asyncio.timeout(wait_s):
+                await operations.suspended.wait()
 
 
 def _seconds(duration: str) -> float:

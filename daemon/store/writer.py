@@ -112,7 +112,8 @@ class Writer:
         while not self._idle.is_set():
             failures = self._failures
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.drained(), CLOSE_S)
+                async with asyncio.timeout(CLOSE_S):
+                    await self.drained()
             if failures and self.failing:
                 log.error("store.given_up", error=str(self._gone or "no answer"), operations=len(self._pending))
                 break

@@ -236,7 +236,8 @@ async def test_slow_and_half_sent_requests_are_sent_away_and_hold_up_nobody(home
     half_reader, half_writer = await asyncio.open_connection(*address(daemon))
     half_writer.write(whole[:-5])
     half_writer.write_eof()
-    leftover = await asyncio.wait_for(half_reader.read(), PATIENCE_S)
+    async with asyncio.timeout(PATIENCE_S):
+        leftover = await half_reader.read()
     half_writer.close()
 
     assert meanwhile
@@ -473,7 +474,8 @@ async def test_random_noise_never_brings_the_daemon_down(daemon):
         writer.write(bytes(raw))
         writer.write_eof()
         try:
-            answer = await asyncio.wait_for(reader.read(), PATIENCE_S)
+            async with asyncio.timeout(PATIENCE_S):
+                answer = await reader.read()
         except ConnectionResetError:
             return None
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from pathlib import Path
@@ -15,7 +16,7 @@ from daemon.definitions import Holder
 from daemon.errors import BadRequest, Conflict, NotFound
 from daemon.home import read_home
 from daemon.operations import Operations
-from daemon.operations.switches import read_suspensions
+from daemon.operations.switches import keep_lifting, read_suspensions
 from daemon.switch_text import switched
 from flows.document import read_document
 from flows.errors import DefinitionError
@@ -204,3 +205,22 @@ async def test_an_edited_text_replaces_the_one_it_was_made_from_or_nothing(opera
             await operations.replace_source("hook", text, now)
         assert refused.value.problems[0].line == line
     assert (operations.home / "triggers/hook.json").read_text() == edited
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_cancel_that_comes_just_after_a_suspension_ends_the_lifting(operations, turns):
+    lifting = asyncio.create_task(keep_lifting(operations))
+    while not lifting_waits(operations):
+        await asyncio.sleep(0)
+    operations.suspended.set()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+
+    lifting.cancel()
+    done, _ = await asyncio.wait([lifting], timeout=5)
+
+    assert done == {lifting}
+
+
+def lifting_waits(operations) -> bool:
+    return bool(operations.suspended._waiters)
