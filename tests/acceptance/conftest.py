@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import aiohttp
@@ -34,6 +35,12 @@ def camshaft_json(*arguments, home=None, stdin=None):
     return json.loads(done.stdout)
 
 
+def children(process: int) -> list[int]:
+    """The processes that it has started and that still run."""
+    listed = Path(f"/proc/{process}/task/{process}/children")
+    return [int(child) for child in listed.read_text().split()] if listed.exists() else []
+
+
 class Daemon:
     """`camshaft serve` on a home, as a process of its own."""
 
@@ -45,6 +52,7 @@ class Daemon:
         self.log = home.parent / f"{home.name}.log"
         self.process: asyncio.subprocess.Process
         self.hooks = self.admin = ""
+        self._left: list[int] = []
 
     async def start(self) -> Daemon:
         command = [
@@ -66,8 +74,16 @@ class Daemon:
         return self
 
     async def kill(self) -> None:
+        """`kill -9`: what its steps have started goes on, as it would anywhere."""
+        self._left += children(self.process.pid)
         self.process.kill()
         await self.process.wait()
+
+    def clear(self) -> None:
+        """End what a killed daemon's steps have left running."""
+        for child in self._left:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(child, signal.SIGKILL)
 
     async def stop(self, number: int = signal.SIGTERM) -> int:
         if self.process.returncode is None:
@@ -194,6 +210,7 @@ async def daemon_of():
     for daemon in started:
         if daemon.process.returncode is None:
             await daemon.kill()
+        daemon.clear()
         transport = daemon.process._transport
         transport.close()
 
