@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from daemon.dispatch import Job
+from daemon.dispatch import CLEANUP, RUNS, Job
+from daemon.dispatch.local import LocalDispatch
 from daemon.store.rows import Due
 from daemon.upkeep import keep_forgetting, keep_pruned, keep_rescuing, watch_overdue
 from daemon.versions import digests_of
 from daemon.watchdog import Asked, Owes, Progress, keep_watch
+from daemon.worker import Worker
 
 if TYPE_CHECKING:
     from daemon.composed import Daemon
@@ -29,7 +31,7 @@ SETTLE_S = 5.0  # the ends of runs have at least this long to be written, howeve
 async def at_work(daemon: Daemon) -> AsyncIterator[None]:
     """Hand out runs and keep the store small; on leaving, drain."""
     config, dispatch, worker = daemon.config, daemon.dispatch, daemon.worker
-    consuming = asyncio.create_task(dispatch.consume("runs", config.worker.concurrency, worker.handle), name="worker")
+    consuming = asyncio.create_task(consume(dispatch, config.worker.concurrency, worker), name="worker")
     daemon.consuming = consuming
     asked = Asked(daemon.store.answers)
     parts: dict[str, Owes] = {"writer": asked, "schedules": daemon.sources.stalled_s, "dispatch": Progress(dispatch.progress)}
@@ -60,6 +62,13 @@ async def at_work(daemon: Daemon) -> AsyncIterator[None]:
         await asyncio.wait((*keeping, watching, consuming))
         if (error := consuming.exception()) is not None:
             log.error("worker.failed", exc_info=error)
+
+
+async def consume(dispatch: LocalDispatch, concurrency: int, worker: Worker) -> None:
+    """Runs, and those that are only to clean up: they have places of their own."""
+    async with asyncio.TaskGroup() as group:
+        for queue in (RUNS, CLEANUP):
+            group.create_task(dispatch.consume(queue, concurrency, worker.handle), name=queue)
 
 
 async def _drain(daemon: Daemon) -> None:
@@ -94,5 +103,7 @@ def put_due(daemon: Daemon, due: Sequence[Due]) -> None:
         if found.status == "waiting" and daemon.waits.holds(found.run):
             daemon.at_rest.found(found, "waiting")
         else:
-            jobs.append(Job(found.run, found.epoch, priority=found.priority, not_before=found.not_before))
-    daemon.dispatch.put(jobs)
+            queue = CLEANUP if found.stopping else RUNS
+            start_by = found.start_by if found.status == "queued" else None
+            jobs.append(Job(found.run, found.epoch, queue, found.priority, found.not_before, start_by))
+    daemon.expiry.put(jobs)

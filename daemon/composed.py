@@ -25,6 +25,7 @@ from daemon.credentials import Credentials
 from daemon.definitions import Definitions, Holder, with_suspended
 from daemon.dispatch.local import LocalDispatch
 from daemon.emitting import Emitter
+from daemon.expiry import Expiry
 from daemon.follow import Follower
 from daemon.home import read_home
 from daemon.intake import Intake
@@ -75,6 +76,7 @@ class Daemon:
     notifier: Notifier
     waits: Waits
     at_rest: AtRest
+    expiry: Expiry
     sockets: Inherited  # of the service manager, who keeps them when we end
     force: asyncio.Event = field(default_factory=asyncio.Event)  # a second signal came
     consuming: asyncio.Task[None] | None = None  # hands out runs; done before the end: a defect
@@ -111,6 +113,7 @@ class _Line:
     at_rest: AtRest
     approvals: Approvals
     listeners: dict[str, str]  # what listens where; filled as they are bound
+    expiry: Expiry
 
 
 @asynccontextmanager
@@ -146,6 +149,7 @@ async def open_daemon(
             notifier,
             line.waits,
             line.at_rest,
+            line.expiry,
             sockets,
         )
         await stack.enter_async_context(at_work(daemon))
@@ -182,6 +186,8 @@ async def _ground(stack: AsyncExitStack, config: Config, *, keep_going: bool) ->
 async def _line(stack: AsyncExitStack, config: Config, ground: _Ground, sockets: Inherited) -> _Line:
     holder, store = ground.holder, ground.store
     dispatch, stream, counters = LocalDispatch(), Stream(), Counters()
+    expiry = Expiry(dispatch)
+    stack.callback(expiry.close)
     waits, at_rest = Waits(store.waits), AtRest(dispatch.put, store.waits.rest)
     waits.wake = at_rest.wake
     listeners: dict[str, str] = {}
@@ -199,8 +205,9 @@ async def _line(stack: AsyncExitStack, config: Config, ground: _Ground, sockets:
         links,
     )
     worker = Worker(store, world, lambda: holder.current.flows, stream=stream, counters=counters, waits=waits, at_rest=at_rest)
+    worker.cleanup_s = config.worker.cleanup_s
     store.while_committing(dispatch.pump)
-    intake = Intake(store, lambda: holder.current, dispatch.put, worker.queued, stream=stream, counters=counters)
+    intake = Intake(store, lambda: holder.current, expiry.put, worker.queued, stream=stream, counters=counters)
     sources = Sources(
         partial(_make_source, config, store, ground.credentials, worker, sockets, approvals), intake, always=("webhook",)
     )
@@ -217,7 +224,7 @@ async def _line(stack: AsyncExitStack, config: Config, ground: _Ground, sockets:
     await sources.start(holder.current.triggers)
     stack.push_async_callback(sources.close)
     listeners["hooks"] = sources.get("webhook").url
-    return _Line(dispatch, worker, intake, sources, stream, counters, waits, at_rest, approvals, listeners)
+    return _Line(dispatch, worker, intake, sources, stream, counters, waits, at_rest, approvals, listeners, expiry)
 
 
 def _live(config: Config, ground: _Ground, line: _Line) -> LiveDaemon:
@@ -235,6 +242,7 @@ def _live(config: Config, ground: _Ground, line: _Line) -> LiveDaemon:
         at_rest=line.at_rest,
         asked=line.approvals,
         listeners=line.listeners,
+        put=line.expiry.put,
         state=config.state,
     )
 

@@ -17,6 +17,7 @@ import structlog
 
 from daemon.counters import Counters
 from daemon.dispatch import Job
+from daemon.jobs import job_of
 from daemon.shapes import instant
 from daemon.store.rows import Candidate, Follows, Run
 from daemon.stream import Stream
@@ -133,7 +134,7 @@ class Intake:
     def _run(self, event: Event, flow: Flow, inputs: dict[str, Any], found: Match) -> Run:
         trigger = found.trigger
         chain = event.document.get("chain", {})
-        return Run(
+        run = Run(
             id=new_id("run"),
             flow=flow.key,
             flow_digest=flow.digest,
@@ -148,6 +149,10 @@ class Intake:
             chain=chain.get("id", event.id),
             depth=chain.get("depth", 0),
         )
+        if trigger is not None and (limits := trigger.timeouts) is not None:
+            run.start_by = None if limits.start_s is None else run.created_at + limits.start_s
+            run.finish_within = limits.finish_s
+        return run
 
     def followed(self, follow_ups: Sequence[Follows], runs: Sequence[Run]) -> None:
         """The same for what follows from a run's end: it is on disk, and these runs were queued by it."""
@@ -182,7 +187,7 @@ class Intake:
             return
         for run in runs:
             self._queued(run.trigger)
-        self._put([Job(run.id, run.epoch, priority=run.priority, not_before=run.not_before or 0.0) for run in runs])
+        self._put([job_of(run) for run in runs])
 
 
 def fitted(verdict: Verdict, inputs: dict[str, Any], flow: Flow) -> tuple[Verdict, dict[str, Any] | None]:

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from daemon.cancelling import Canceller
 from daemon.counters import Counters
 from daemon.dispatch import Job
 from daemon.dispatch.local import LocalDispatch
+from daemon.jobs import job_of
 from daemon.operations.given import Started
 from daemon.shapes import instant
 from daemon.sources import Sources
@@ -49,12 +51,13 @@ class LiveDaemon:
     counters: Counters = field(default_factory=Counters)
     at_rest: AtRest = field(default_factory=AtRest)
     asked: Approvals | None = None
+    put: Callable[[list[Job]], None] | None = None  # in the place of the dispatch's own
     listeners: dict[str, str] = field(default_factory=dict)  # what listens where; filled as they are bound
     state: Path | None = None  # the folder that is written to
     since: float = field(default_factory=time.time)  # by the wall's clock
 
-    async def start(self, flow: Flow, inputs: Mapping[str, Any]) -> str:
-        run = queued_run(flow, inputs, owner=self.store.token)
+    async def start(self, flow: Flow, inputs: Mapping[str, Any], *, finish_within: float | None = None) -> str:
+        run = queued_run(flow, inputs, owner=self.store.token, finish_within=finish_within)
         await self.store.enqueue(run, self._queued)
         return run.id
 
@@ -68,8 +71,8 @@ class LiveDaemon:
         for run in runs:
             if self.stream.tell is not None:
                 self.stream.tell("run", run_told(run))
-            self.worker.queued(None)
-            self.dispatch.put([Job(run.id, priority=run.priority)])
+            self.worker.queued(run.trigger)
+            (self.put or self.dispatch.put)([job_of(run)])
 
     async def accept(self, event: Event) -> Accepted:
         return await self.take(event)
@@ -91,14 +94,8 @@ class LiveDaemon:
     def so_far(self, run: Run) -> Run:
         return self.worker.so_far(run)
 
-    async def cancel(self, run: str) -> bool:
-        if self.at_rest.take(run) or self.dispatch.discard(run):
-            claimed = self.store.claim_fresh(run) or await self.store.claim(run)
-            if claimed is not None:
-                self.worker.give_up(claimed)
-                return True
-        self.worker.stay(run)
-        return self.dispatch.cancel(run)
+    async def cancel(self, runs: Sequence[str], reason: str | None = None) -> list[str]:
+        return await Canceller(self.store, self.dispatch, self.worker, self.at_rest).cancel(runs, reason)
 
     @property
     def approvals(self) -> Approvals:
@@ -142,8 +139,8 @@ class LiveDaemon:
         }
 
 
-def queued_run(flow: Flow, inputs: Mapping[str, Any], *, owner: str | None) -> Run:
-    """A run that a person starts. Raises DefinitionError where the flow refuses the inputs."""
+def queued_run(flow: Flow, inputs: Mapping[str, Any], *, owner: str | None, finish_within: float | None = None) -> Run:
+    """A run that a person starts; `finish_within`: seconds that it may take. Raises DefinitionError where the flow refuses the inputs."""
     values, problems = flow.inputs.coerce(dict(inputs))
     if problems:
         raise DefinitionError(*(Problem(("inputs",), problem, code="INPUT_INVALID") for problem in problems))
@@ -157,4 +154,5 @@ def queued_run(flow: Flow, inputs: Mapping[str, Any], *, owner: str | None) -> R
         created_at=time.time(),
         owner=owner,
         chain=run_id,
+        finish_within=finish_within,
     )

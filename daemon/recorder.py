@@ -7,11 +7,13 @@ from collections.abc import Awaitable, Callable, Generator, Mapping
 from typing import Any, Protocol
 
 from daemon.counters import Counts
+from daemon.ends import cancelled
 from daemon.store.rows import Run
 from daemon.stream import Stream
 from daemon.told import step_told
 from daemon.waiting.waits import Waits
 from flows.attempt import Attempt
+from flows.control import Control, Ending
 
 BEGUN_S = 0.25  # a step that takes longer than this is worth a flush of its own, to be seen after a crash
 
@@ -20,6 +22,7 @@ class Records(Protocol):
     """What a recorder needs of the store."""
 
     def record(self, run_id: str, attempts: list[Attempt], *, starts_run_at: float | None = None) -> asyncio.Future[None]: ...
+    def save_ending(self, run_id: str, ending: Mapping[str, Any]) -> asyncio.Future[None]: ...
 
 
 class Recorder:
@@ -46,15 +49,46 @@ class Recorder:
         self.of = run
         self._run = run.id
         self.started_at = run.started_at
-        self._told_running = bool(run.attempts) and run.status == "running"
+        self._told_running = run.status == "running"
         self.attempts: list[Attempt] = list(run.attempts)
         self.waiting: list[Attempt] = []
         self._timer: asyncio.TimerHandle | None = None
         self.task: asyncio.Task[Any] | None = None  # that works on the run
+        self.control = Control()
         self.deadline: float | None = None  # seconds since the epoch: the run's time is over then
         self.resting = False  # all that is under way of it waits
         self.leaving = False  # it is being left for that: whoever goes on with it finds it as it stands
         self._rest_timer: asyncio.TimerHandle | None = None
+
+    def wish(self, at: float, reason: str | None) -> None:
+        """Somebody wants the run to stop: whatever it was being left for."""
+        self.of.cancel_asked, self.of.cancel_reason = at, reason
+        self.control.cancelled = cancelled(self.of).error
+        self.leaving = False
+
+    def take_control(self, leaving: Callable[[], bool], cleanup_s: float) -> Control:
+        """What is known of the run from outside, for who executes it."""
+        run = self.of
+        self.control = Control(
+            started_at=run.started_at,
+            finish_by=run.finish_by,
+            cancelled=None if run.cancel_asked is None else cancelled(run).error,
+            ending=None if run.ending is None else Ending.from_json(run.ending),
+            leaving=leaving,
+            keep=self.keep,
+            cleanup_s=cleanup_s,
+        )
+        return self.control
+
+    def begin(self) -> asyncio.Future[None] | None:
+        """Write that the run has begun. None: that is written."""
+        return None if self._told_running else self.write()
+
+    async def keep(self, ending: Ending) -> None:
+        """Control.keep: what the main steps did is on disk before how they ended is."""
+        self.write()
+        self.of.ending = ending.as_json()
+        await self._store.save_ending(self._run, self.of.ending)
 
     def rests(self, resting: bool, after_s: float, leave: Callable[[Recorder], None]) -> None:  # noqa: FBT001 - the executor's word
         """Have the run left when it has rested for so long."""

@@ -62,6 +62,7 @@ def run_listed(run: Run) -> dict[str, Any]:
         "event": run.event,
         "chain": run.chain,
         "depth": run.depth,
+        "retryOf": run.retry_of,
         "createdAt": instant(run.created_at),
         "startedAt": instant(run.started_at),
         "finishedAt": instant(run.finished_at),
@@ -73,10 +74,16 @@ def run_shown(run: Run) -> dict[str, Any]:
     """The result of `flow execute`, and where the run came from."""
     came = run_listed(run)
     return {
-        name: came[name] for name in ("event", "trigger", "flow", "chain", "depth", "createdAt", "startedAt", "finishedAt")
+        name: came[name]
+        for name in ("event", "trigger", "flow", "chain", "depth", "retryOf", "createdAt", "startedAt", "finishedAt")
     } | {
         "flowDigest": run.flow_digest,
         "errorCode": run.code,
+        "notBefore": instant(run.not_before),
+        "startBy": instant(run.start_by),
+        "finishBy": instant(run.finish_by),
+        "cancelAskedAt": instant(run.cancel_asked),
+        "cancelReason": run.cancel_reason,
         **metrics.result(run),
         "_stepTimings": metrics.step_timings(run),
     }

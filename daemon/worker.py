@@ -19,6 +19,7 @@ import structlog
 
 from daemon.counters import Counters
 from daemon.dispatch import Job
+from daemon.ends import cancelled, defect, has_begun, interrupted, tell, unbegun
 from daemon.flow_versions import FlowVersions, read_patiently
 from daemon.recorder import Recorder
 from daemon.shapes import instant
@@ -28,7 +29,7 @@ from daemon.told import run_told
 from daemon.waiting.resting import AtRest
 from daemon.waiting.waits import Waits
 from flows.attempt import Attempt
-from flows.control import Control
+from flows.control import CLEANUP_S
 from flows.executor import World, execute
 from flows.flow import Flow
 from flows.graph import Graph
@@ -37,7 +38,6 @@ from flows.step import Ended
 
 log = structlog.get_logger()
 
-CANCELLED = Ended("cancelled", {}, error="it was cancelled", code="CANCELLED")
 LEAVE_S = 0.2  # a run that only waits for so long is left: what it waits for may come at once, and its place is wanted
 KNOWN_PLAIN = 256  # versions of flows of which it is known whether something suspends
 
@@ -56,6 +56,7 @@ class RunStore(Protocol):
         follow_ups: Sequence[Follows],
         then: Callable[[Sequence[Run]], None],
     ) -> None: ...
+    def save_ending(self, run_id: str, ending: Mapping[str, Any]) -> asyncio.Future[None]: ...
     async def definition(self, digest: str) -> Version | None: ...
 
 
@@ -83,6 +84,7 @@ class Worker:
         self._stream = stream or Stream()
         self._counters = counters or Counters()
         self._clock = clock
+        self._wishes: dict[str, tuple[float, str | None]] = {}  # of runs that are being claimed: that they stop
         self._plain: dict[str, bool] = {}  # digest → nothing in it suspends
         self._recorders: dict[str, Recorder] = {}
         self._waiters: dict[str, list[asyncio.Future[Run]]] = {}
@@ -92,6 +94,7 @@ class Worker:
         self.run_ended: Callable[[str], None] = lambda _trigger: None  # told when a trigger's run has ended
         self.follow: Callable[[Run], Sequence[Follows]] = lambda _run: ()  # what is to be written with a run's end
         self.followed: Callable[[Sequence[Follows], Sequence[Run]], None] = lambda *_: None  # told of what an end has queued
+        self.cleanup_s = CLEANUP_S  # for the handlers of a run that was cancelled, or is out of time
         self.stopping = False
 
     # -- what others ask ----------------------------------------------------------------------------------------------
@@ -127,15 +130,24 @@ class Worker:
         """The version of the flow that a run was executed with, where it is at hand: it is when the run ends."""
         return self._flows.at_hand(run)
 
-    def give_up(self, run: Run) -> None:
-        """End a claimed run that nobody works on as cancelled."""
-        recorder = self._begin(run)
-        self._finish(run, CANCELLED, recorder)
+    def give_up(self, run: Run, ended: Ended | None = None) -> None:
+        """End a claimed run that nobody works on: as cancelled, where nothing else is said. What was in flight was interrupted."""
+        recorder = self._recorder(run)
+        for attempt in interrupted(run.attempts):
+            recorder(attempt)
+        self._finish(run, ended or cancelled(run), recorder)
 
-    def stay(self, run_id: str) -> None:
-        """It is about to be cancelled for good: it is not left for what it waits for."""
-        if (recorder := self._recorders.get(run_id)) is not None:
-            recorder.leaving = False
+    def wish(self, run_id: str, at: float, reason: str | None, *, claimed: bool) -> bool:
+        """Somebody wants a run to stop, and that is on disk. True: it is under way here, and its task is to be cancelled.
+
+        `claimed`: it has been handed out to us; where it has not begun yet it will see that.
+        """
+        recorder = self._recorders.get(run_id)
+        if recorder is not None:
+            recorder.wish(at, reason)
+        elif claimed:
+            self._wishes[run_id] = (at, reason)
+        return recorder is not None
 
     def ending(self, run_id: str) -> bool:
         """The run has been executed, and how it ended is on its way to the disk."""
@@ -167,22 +179,36 @@ class Worker:
         run = self._store.claim_fresh(job.run)
         if run is None:
             return self._resume(job)
+        if run.start_by is not None and self._is_not_to_begin(run):
+            return None
         flow = self._flows.current(run)
         if flow is None:
             return self._work_on_version(run)
-        if self._is_plain(flow):
+        if run.finish_within is None and self._is_plain(flow):
             return self._work_at_once(run, flow)
         return self.execute(run, flow)
 
     async def _resume(self, job: Job) -> None:
         run = await read_patiently(lambda: self._store.claim(job.run))
+        wish = self._wishes.pop(job.run, None)
+        if run is not None and wish is not None:
+            run.cancel_asked, run.cancel_reason = wish
         if run is None:
             log.info("run.not_ours", run_id=job.run, epoch=job.epoch)
             return
-        if run.attempts:
+        if self._is_not_to_begin(run):
+            return
+        if has_begun(run):
             log.info("run.resumed", run_id=run.id, flow=run.flow, attempts=len(run.attempts))
         flow = self._flows.current(run)
         await (self._work_on_version(run) if flow is None else self.execute(run, flow))
+
+    def _is_not_to_begin(self, run: Run) -> bool:
+        """True: it was cancelled or has expired before it began, and has ended so."""
+        why = unbegun(run, self._clock())
+        if why is not None:
+            self.give_up(run, why)
+        return why is not None
 
     async def _work_on_version(self, run: Run) -> None:
         """The run pins a version that is no longer the current one."""
@@ -203,26 +229,33 @@ class Worker:
             self._finish(run, stop.value, recorder)
             return None
         except Exception as error:  # noqa: BLE001 - a defect of ours must end this run and not the daemon
-            self._finish(run, _defect(run, error), recorder)
+            self._finish(run, defect(run, error), recorder)
             return None
         return self._see_through(run, recorder, _rest(work, turn))
 
     async def execute(self, run: Run, flow: Flow) -> None:
         """Execute a run that is ours, go on with it where it stands, and submit how it ended."""
         recorder = self._begin(run)
-        if flow.graph.timeout_s is not None and run.started_at is not None:  # from its first start: days at rest count
-            recorder.deadline = run.started_at + flow.graph.timeout_s
-        work = execute(
+        control = recorder.take_control(lambda: recorder.leaving or self.stopping, self.cleanup_s)
+        recorder.deadline = control.deadline(flow.graph.timeout_s)  # days at rest count
+        await self._see_through(run, recorder, self._execute(run, flow, recorder))
+
+    async def _execute(self, run: Run, flow: Flow, recorder: Recorder) -> Ended:
+        """That it has begun is on disk where its time runs, and before anything is done that its handlers are to clean up."""
+        if recorder.deadline is not None or flow.graph.handlers is not None:
+            begun = recorder.begin()
+            if begun is not None and flow.graph.handlers is not None:
+                await asyncio.shield(begun)
+        return await execute(
             flow,
             run.inputs,
             run_id=run.id,
             world=self._world,
             record=recorder,
             recorded=run.attempts,
-            control=Control(started_at=run.started_at, leaving=lambda: recorder.leaving or self.stopping),
+            control=recorder.control,
             resting=None if self._waits is None else partial(self._rests, recorder),
         )
-        await self._see_through(run, recorder, work)
 
     async def _see_through(self, run: Run, recorder: Recorder, work: Awaitable[Ended]) -> None:
         """Await the execution, and finish the run however it ends."""
@@ -233,9 +266,9 @@ class Worker:
             if recorder.leaving or self.stopping:
                 self._left(run, recorder)
                 return
-            ended = CANCELLED
+            ended = cancelled(run)
         except Exception as error:  # noqa: BLE001 - a defect of ours must end this run and not the daemon
-            ended = _defect(run, error)
+            ended = defect(run, error)
         self._finish(run, ended, recorder)
 
     def _rests(self, recorder: Recorder, resting: bool) -> None:  # noqa: FBT001 - the executor's word
@@ -272,11 +305,14 @@ class Worker:
     def _begin(self, run: Run) -> Recorder:
         if run.started_at is None:
             run.started_at = self._clock()
+        if self._stream.tell is not None:
+            self._stream.tell("run", run_told(run, "running"))
+        return self._recorder(run)
+
+    def _recorder(self, run: Run) -> Recorder:
         recorder = self._recorders[run.id] = Recorder(
             self._store, run, self._is_stopping, self._stream, self._counters.attempts, self._waits
         )
-        if self._stream.tell is not None:
-            self._stream.tell("run", run_told(run, "running"))
         return recorder
 
     def _finish(self, run: Run, ended: Ended, recorder: Recorder) -> None:
@@ -284,6 +320,8 @@ class Worker:
         del self._recorders[run.id]
         if self._waits is not None:
             self._waits.ended(run.id)
+        if run.cancel_asked is not None and ended.status != "cancelled":  # it came to its end before it heard of it
+            ended = cancelled(run)
         run.status = cast("RunStatus", ended.status)
         run.finished_at = self._clock()
         run.output, run.error, run.code = ended.output, ended.error, ended.code
@@ -320,7 +358,7 @@ class Worker:
         self._counters.run(run)
         if self._stream.tell is not None:
             self._stream.tell("run", run_told(run))
-        _tell(run)
+        tell(run)
 
     def _forget(self, run: Run) -> None:
         if run.trigger is None:
@@ -352,22 +390,3 @@ def is_plain(graph: Graph, plain: frozenset[str]) -> bool:
     """Whether a run of this graph is a call: only plain kinds of steps, no waits between tries, and nothing that follows."""
     limited = graph.timeout_s is not None or graph.handlers is not None
     return not limited and all(step.kind in plain and step.retry == ONCE for step in graph.steps)
-
-
-def _defect(run: Run, error: Exception) -> Ended:
-    log.error("run.defect", run_id=run.id, flow=run.flow, exc_info=error)
-    return Ended("failed", {}, error=f"a defect of camshaft: {type(error).__name__}: {error}", code="INTERNAL")
-
-
-def _tell(run: Run) -> None:
-    """The one line that tells a run's whole story. What went wrong may quote what a stranger sent: its words are in the store."""
-    duration_ms = None if run.started_at is None or run.finished_at is None else round((run.finished_at - run.started_at) * 1000)
-    say = log.info if run.status == "completed" else log.warning
-    story = {"run_id": run.id, "flow": run.flow, "trigger": run.trigger, "event_id": run.event, "duration_ms": duration_ms}
-    if run.error is not None:
-        story |= {"code": run.code, "step": _failed_step(run)}
-    say(f"run.{run.status}", **story)
-
-
-def _failed_step(run: Run) -> str | None:
-    return next((attempt.path for attempt in reversed(run.attempts) if attempt.status in {"failed", "timeout"}), None)

@@ -93,6 +93,11 @@ class Control:
     keep: Callable[[Ending], Awaitable[None]] = _keep_nowhere  # make that durable before handlers begin
     cleanup_s: float = CLEANUP_S
 
+    def deadline(self, timeout_s: float | None) -> float | None:
+        """When the nearer of both times is over, the graph's own one counted from the first start. None: neither ever is."""
+        own = None if timeout_s is None or self.started_at is None else self.started_at + timeout_s
+        return min((end for end in (own, self.finish_by) if end is not None), default=None)
+
     def limit(self, own: Limit | None, now: float) -> Limit | None:
         """The nearer one of the graph's own limit and the run's."""
         if self.finish_by is None or (own is not None and own.left_s <= self.finish_by - now):

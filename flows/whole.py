@@ -25,9 +25,7 @@ async def run_whole(execution: Execution, control: Control) -> Ended:
     ended, ending = await _main(execution, control)
     handlers = execution.graph.handlers
     if handlers is not None and _following(handlers, ending):
-        if control.ending is None:
-            await control.keep(ending)
-        cleaning = Handling(execution, control, ending)
+        cleaning = Handling(execution, control, ending, keeps=control.ending is None)
         ended = await cleaning.run(handlers, ended)
         if cleaning.asked:
             _heard()
@@ -110,10 +108,11 @@ def _following(handlers: Handlers, ending: Ending) -> list[tuple[str, Graph]]:
 class Handling:
     """The handlers of one flow under way. They have a task of their own: a cancel leaves them time to end, and no more."""
 
-    def __init__(self, execution: Execution, control: Control, ending: Ending) -> None:
+    def __init__(self, execution: Execution, control: Control, ending: Ending, *, keeps: bool = False) -> None:
         self._execution = execution
         self._control = control
         self._ending = ending
+        self._keeps = keeps  # how the main steps ended is to be made durable first
         self._timer: asyncio.Timeout | None = None
         self._failed: Failure | None = None  # a step of `finally`
         self.asked = False  # a cancel came while they ran
@@ -138,6 +137,8 @@ class Handling:
         return Ended("failed", ended.steps, None, str(self._execution.failure), self._failed.error.code)
 
     async def _all(self, handlers: Handlers) -> None:
+        if self._keeps:
+            await self._control.keep(self._ending)
         try:
             async with asyncio.timeout(self._left_s()) as self._timer:
                 for name, graph in _following(handlers, self._ending):

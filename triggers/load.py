@@ -18,8 +18,8 @@ from flows.suggest import did_you_mean, validation_problems
 from triggers.expectation import Expectation, load_tests
 from triggers.mapping import compile_mapping
 from triggers.sources import SOURCES, source_class
-from triggers.spec import TriggerSpec, known_fields
-from triggers.trigger import Idempotency, Trigger
+from triggers.spec import TimeoutsSpec, TriggerSpec, known_fields
+from triggers.trigger import Idempotency, Timeouts, Trigger
 
 MAX_KEY = 128
 KEY = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,{MAX_KEY - 1}}}", re.ASCII)
@@ -27,7 +27,7 @@ KEY = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,{MAX_KEY - 1}}}", re.ASCII)
 ALIASES = {"id": "key", "name": "key", "inputs": "inputMapping", "if": "filter", "when": "filter"}
 SECTION_ALIASES = {"if": "filter", "when": "filter", "tz": "timezone"}
 TYPE_ALIASES = {"cron": "schedule", "file": "file-watch"}
-LATER_FIELDS = ("debounce", "throttle", "rateLimit", "batch", "concurrency", "budget", "timeouts")
+LATER_FIELDS = ("debounce", "throttle", "rateLimit", "batch", "concurrency", "budget")
 LATER = "is not available in this version"
 FIELDS = {"key", "trigger", "filter", *known_fields(TriggerSpec)[()]}
 _TELLING = {
@@ -106,6 +106,7 @@ class _Loading:
             filter_,
             mapping,
             idempotency,
+            _timeouts(rest.timeouts),
             enabled=rest.enabled,
             description=rest.description,
             priority=rest.priority,
@@ -240,6 +241,10 @@ def _hinted(problem: Problem) -> Problem:
         return replace(problem, hint="it stands beside `trigger`, not inside it")
     near = did_you_mean(field, ("filter", "type", *SECTION_ALIASES))
     return problem if near is None or (problem.hint or "").startswith("did you mean") else replace(problem, hint=near)
+
+
+def _timeouts(written: TimeoutsSpec) -> Timeouts | None:
+    return None if written.start is written.finish is None else Timeouts(written.start, written.finish)
 
 
 def _filter(source: Any) -> Expression:

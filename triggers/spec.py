@@ -49,6 +49,15 @@ class IdempotencySpec(BaseModel):
     ttl: Annotated[Duration, Field(gt=0)] = 86400.0  # seconds; a day covers the retries of every sender we know
 
 
+class TimeoutsSpec(BaseModel):
+    """How long a run may wait for its start, and how long it may take then."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    start: Annotated[Duration, Field(gt=0)] | None = None
+    finish: Annotated[Duration, Field(gt=0)] | None = None
+
+
 class TriggerSpec(BaseModel):
     """The whole file but for `trigger`, `key` and the filter, which load.py reads by hand."""
 
@@ -59,6 +68,7 @@ class TriggerSpec(BaseModel):
     enabled: bool = True
     priority: Annotated[int, Field(ge=1, le=10)] = 5
     idempotency: IdempotencySpec | None = None
+    timeouts: TimeoutsSpec = TimeoutsSpec()
     input_mapping: Any = Field(None, alias="inputMapping")  # checked by mapping.py
     tests: Annotated[Any, WithJsonSchema(nullable(several(part("TestSpec"))))] = None  # checked by expectation.py
     schema_: str | None = Field(None, alias="$schema")  # an editor's; we have no use for it

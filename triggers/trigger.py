@@ -22,6 +22,14 @@ class Idempotency:
 
 
 @dataclass(frozen=True, slots=True)
+class Timeouts:
+    """In seconds; None: without an end."""
+
+    start_s: float | None = None  # from when a run is queued to its start
+    finish_s: float | None = None  # from its first start to its end
+
+
+@dataclass(frozen=True, slots=True)
 class Trigger:
     """One trigger definition, ready to match."""
 
@@ -32,6 +40,7 @@ class Trigger:
     filter: Expression | None = None  # None: every event
     mapping: Mapping | None = None  # None: the body's fields, where the body is an object
     idempotency: Idempotency | None = None
+    timeouts: Timeouts | None = None  # of its runs
     enabled: bool = True
     description: str | None = None
     priority: int = 5  # 1 first … 10 last

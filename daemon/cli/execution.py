@@ -6,13 +6,15 @@ import asyncio
 import os
 import secrets
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from daemon import shapes
-from daemon.alone import Unrecorded, execute_once
+from daemon.alone import Unrecorded, Wish, execute_once
 from daemon.beside import FlowsBeside
 from daemon.cli.agent import AgentLines
 from daemon.cli.asking import wait_asking
@@ -25,7 +27,7 @@ from daemon.kinds import configured_kinds
 from daemon.live import queued_run
 from daemon.log import set_up_logs
 from daemon.scan import flow_name
-from daemon.store import open_store
+from daemon.store import Store, open_store
 from daemon.store.outputs import Outputs
 from daemon.store.rows import Follows, Run
 from daemon.store.store import LEASE_S
@@ -37,38 +39,45 @@ from flows.errors import DefinitionError, Problem
 from flows.flow import Flow
 from flows.suggest import did_you_mean
 
+LOOK_S = 1.0  # how often a run without a daemon is asked for in the database: whether it is to stop
 Shown = tuple[dict[str, Any], bool]  # the run, and whether Ctrl-C stopped it
 
 
-def run_key(home: Path, key: str, inputs: Mapping[str, Any], lines: AgentLines | None = None) -> Shown:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a person wants of one run."""
+
+    inputs: Mapping[str, Any]
+    lines: AgentLines | None = None  # told of what happens
+    finish_within: float | None = None  # seconds that it may take
+
+
+def run_key(home: Path, key: str, wanted: Wanted) -> Shown:
     """Execute a flow of a home. The run stands in its database, for `run show`."""
-    return asyncio.run(_run_key(home, key, inputs, lines))
+    return asyncio.run(_run_key(home, key, wanted))
 
 
-def run_file(file: Path, home: Path | None, inputs: Mapping[str, Any], lines: AgentLines | None = None) -> Shown:
+def run_file(file: Path, home: Path | None, wanted: Wanted) -> Shown:
     """Execute the flow in a file. Settings are those of --home, or of the home that the file stands in, or the defaults."""
-    return asyncio.run(_run_file(file, home, inputs, lines))
+    return asyncio.run(_run_file(file, home, wanted))
 
 
-async def _run_key(home: Path, key: str, inputs: Mapping[str, Any], lines: AgentLines | None) -> Shown:
+async def _run_key(home: Path, key: str, wanted: Wanted) -> Shown:
     config = read_config(home)
     kinds = configured_kinds(config)
     try:
         definitions = await asyncio.to_thread(definitions_of, config, kinds)
         if key not in definitions.flows:
             explain_absence(key, definitions.flows, definitions.refused)
-        flow = definitions.flows[key]
         async with told_plainly():
-            return await _recorded(config, kinds, flow, definitions.flows, inputs, lines)
+            return await _recorded(config, kinds, definitions.flows[key], definitions.flows, wanted)
     finally:
         await close_kinds(kinds)
 
 
-async def _recorded(
-    config: Config, kinds: Kinds, flow: Flow, flows: Mapping[str, Flow], inputs: Mapping[str, Any], lines: AgentLines | None
-) -> Shown:
+async def _recorded(config: Config, kinds: Kinds, flow: Flow, flows: Mapping[str, Flow], wanted: Wanted) -> Shown:
     token = f"command-{os.getpid()}-{secrets.token_hex(4)}"
-    run = queued_run(flow, inputs, owner=token)
+    run = queued_run(flow, wanted.inputs, owner=token, finish_within=wanted.finish_within)
     config.state.mkdir(mode=0o700, exist_ok=True)
     # With a lease, so that a daemon which starts meanwhile leaves the run to us, and takes it over if we are killed.
     async with open_store(
@@ -78,27 +87,47 @@ async def _recorded(
         await store.enqueue(run)
         leasing = asyncio.create_task(keep_leased(store, every_s=LEASE_S / 3))
         try:
-            return await _executed(config, kinds, flow, flows, run, _telling(store, flow, lines))
+            telling = _telling(store, flow, wanted.lines)
+            return await _executed(config, kinds, flow, flows, run, telling, stop=partial(_stop_asked, store, run.id))
         finally:
             leasing.cancel()
 
 
-async def _run_file(file: Path, home: Path | None, inputs: Mapping[str, Any], lines: AgentLines | None) -> Shown:
+async def _stop_asked(store: Store, run: str) -> Wish:
+    """Return when somebody has asked the daemon, which does not work on our run, to stop it."""
+    while True:
+        await asyncio.sleep(LOOK_S)  # another process writes it: nothing here could tell
+        if (wish := await store.stop_asked(run)) is not None:
+            return wish
+
+
+async def _run_file(file: Path, home: Path | None, wanted: Wanted) -> Shown:
     config = config_for(file, home)
     kinds = configured_kinds(config)
     try:
         flows = FlowsBeside(file, kinds)
         flow = flows.first
-        run = queued_run(flow, inputs, owner=None)
-        return await _executed(config, kinds, flow, flows, run, _telling(Unrecorded(), flow, lines))
+        run = queued_run(flow, wanted.inputs, owner=None, finish_within=wanted.finish_within)
+        return await _executed(config, kinds, flow, flows, run, _telling(Unrecorded(), flow, wanted.lines))
     finally:
         await close_kinds(kinds)
 
 
-async def _executed(config: Config, kinds: Kinds, flow: Flow, flows: Mapping[str, Flow], run: Run, store: RunStore) -> Shown:
+async def _executed(
+    config: Config,
+    kinds: Kinds,
+    flow: Flow,
+    flows: Mapping[str, Flow],
+    run: Run,
+    store: RunStore,
+    stop: Callable[[], Awaitable[Wish]] | None = None,
+) -> Shown:
     """Run to the end; the first Ctrl-C or SIGTERM cancels the run, and it ends with what it did so far."""
     set_up_logs(config.log.level if config.log.level != "info" else "error", config.log.format)  # the result tells the rest
-    work = asyncio.ensure_future(execute_once(flow, run, world=world_of(config, kinds, flows, wait_asking), store=store))
+    world = world_of(config, kinds, flows, wait_asking)
+    work = asyncio.ensure_future(
+        execute_once(flow, run, world=world, store=store, cleanup_s=config.worker.cleanup_s, stop=stop)
+    )  # fmt: skip
     with stopped_by_signals(work) as stopped:
         return shapes.run_shown(await work), bool(stopped)
 
@@ -135,6 +164,7 @@ class TellingStore:
 
     def __init__(self, store: RunStore, told: Callable[[Attempt], None]) -> None:
         self.claim_fresh, self.claim, self.definition = store.claim_fresh, store.claim, store.definition
+        self.save_ending = store.save_ending
         self._store, self._told = store, told
 
     def record(self, run_id: str, attempts: list[Attempt], *, starts_run_at: float | None = None) -> asyncio.Future[None]:

@@ -17,6 +17,8 @@ from daemon.cli.options import Home, Inputs, Output, find_home
 from daemon.cli.output import clean, compact, pretty, show_value, write
 from daemon.cli.run_text import show_run
 from daemon.errors import BadRequest, Unreachable
+from flows.duration import parse_duration
+from flows.errors import DefinitionError
 
 if TYPE_CHECKING:
     from flows.rehearsal import Plan
@@ -79,6 +81,9 @@ def execute(
         str | None,
         Parameter(name="--input", allow_leading_hyphen=True, help="A JSON or YAML file with the inputs; - reads standard input."),
     ] = None,
+    timeout: Annotated[
+        str | None, Parameter(help="How long it may take, e.g. 30m; then it fails with RUN_TIMEOUT and its handlers run.")
+    ] = None,
     detach: Annotated[bool, Parameter(negative="", help="Do not wait: print the run's id. Needs a running daemon.")] = False,
     home: Home = None,
     instead: Instead = Instead(),
@@ -92,24 +97,27 @@ def execute(
     from daemon.cli.documents import read_inputs  # the reader of places: not for `flow list`
 
     values = read_inputs(input_file, inputs)
+    within = None if timeout is None else _duration(timeout)
+    if within is not None and instead.of_a_run:
+        raise BadRequest("--timeout needs a real run")
     if detach and (is_file(flow) or instead.of_a_run):
         raise BadRequest("--detach needs a key, and a real run: all else is done in this process")
     if instead.of_a_run:
         return _rehearsed(flow, home, values, instead, telling)
     if not is_file(flow):
         try:
-            run, interrupted = _by_daemon(Client(find_home(home)), flow, values, wait=not detach, lines=telling.lines)
+            run, interrupted = _by_daemon(
+                Client(find_home(home)), flow, {"inputs": values, "timeout": timeout}, wait=not detach, lines=telling.lines
+            )
         except NoDaemon as error:
             if detach:
                 raise Unreachable("no daemon runs for this home, and --detach needs one", "camshaft serve") from error
         else:
             return _told(run, telling, interrupted=interrupted, detached=detach)
-    from daemon.cli.execution import run_file, run_key  # the executor: a second of imports, which a running daemon spares
+    from daemon.cli.execution import Wanted, run_file, run_key  # the executor: a second of imports, which a running daemon spares
 
-    lines = telling.lines
-    run, interrupted = (
-        run_file(Path(flow), home, values, lines) if is_file(flow) else run_key(find_home(home), flow, values, lines)
-    )
+    wanted = Wanted(values, telling.lines, within)
+    run, interrupted = run_file(Path(flow), home, wanted) if is_file(flow) else run_key(find_home(home), flow, wanted)
     return _told(run, telling, interrupted=interrupted)
 
 
@@ -118,14 +126,25 @@ def is_file(text: str) -> bool:
     return "/" in text or text.endswith(SUFFIXES) or Path(text).is_file()
 
 
+def _duration(text: str) -> float:
+    try:
+        seconds = parse_duration(text)
+    except DefinitionError as error:
+        problem = error.problems[0]
+        raise BadRequest(f"--timeout: {problem.problem}", problem.hint or "write 30s, 30m or 2h") from error
+    if seconds <= 0:
+        raise BadRequest("--timeout is no time", "write 30s, 30m or 2h")
+    return seconds
+
+
 def _by_daemon(
-    client: Client, key: str, inputs: dict[str, Any], *, wait: bool, lines: AgentLines | None
+    client: Client, key: str, body: dict[str, Any], *, wait: bool, lines: AgentLines | None
 ) -> tuple[dict[str, Any], bool]:
     """The run, and whether Ctrl-C stopped it: then it is cancelled, and what it did so far is shown."""
     interrupt = {signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, interrupt)  # until the run's id is known: who stops us now means to stop the run
     try:
-        run = client.ask("POST", f"/v1/flows/{part(key)}/execute", body={"inputs": inputs})
+        run = client.ask("POST", f"/v1/flows/{part(key)}/execute", body=body)
     except BaseException:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, interrupt)
         raise

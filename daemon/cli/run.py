@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
@@ -9,9 +10,10 @@ from cyclopts import App, Parameter
 from daemon.cli.client import part
 from daemon.cli.home_access import ask, rows
 from daemon.cli.options import All, Before, Chain, Fields, Home, Limit, Output, Since, Until
-from daemon.cli.output import show_rows, show_value, write
+from daemon.cli.output import show_rows, show_value
 from daemon.cli.run_answer import add_to as add_answers
 from daemon.cli.run_text import show_run
+from daemon.errors import BadRequest
 
 if TYPE_CHECKING:
     from daemon.operations import Operations
@@ -30,6 +32,7 @@ def list_(  # noqa: PLR0913 - each is an option
     trigger: str | None = None,
     event: str | None = None,
     chain: Chain = None,
+    retry_of: Annotated[str | None, Parameter(name="--retry-of", help="Only runs that do this one again: its whole id.")] = None,
     since: Since = None,
     until: Until = None,
     before: Before = None,
@@ -40,7 +43,7 @@ def list_(  # noqa: PLR0913 - each is an option
     output: Output = "table",
 ) -> None:
     """Runs, the newest first."""
-    which = {"flow": flow, "status": status, "trigger": trigger, "event": event, "chain": chain}
+    which = {"flow": flow, "status": status, "trigger": trigger, "event": event, "chain": chain, "retry_of": retry_of}
     which |= {"since": since, "until": until, "before": before}
     found = rows(home, "/v1/runs", lambda here, asked: here.list_runs(**asked), which, most=None if all_ else limit)
     show_rows(found, ("run", "flow", "status", "trigger", "createdAt", "error"), output, fields)
@@ -93,22 +96,39 @@ def watch(
     return RUN_FAILED if exit_status and status != "completed" else 0
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Which:
+    """Which runs are to stop, where it is not one."""
+
+    flow: Annotated[str | None, Parameter(help="All runs of this flow that have not ended.")] = None
+    trigger: Annotated[str | None, Parameter(help="All that this trigger started.")] = None
+    all_: Annotated[bool, Parameter(name="--all", negative="", help="All that have not ended; with --yes.")] = False
+    yes: Annotated[bool, Parameter(name="--yes", negative="", help="Yes, all of them.")] = False
+
+    @property
+    def said(self) -> bool:
+        return self.flow is not None or self.trigger is not None or self.all_
+
+
 @app.command
 def cancel(
-    run: str,
+    run: str | None = None,
     /,
     *,
+    which: Which = Which(),
+    reason: Annotated[str | None, Parameter(help="Why; kept and shown with the run.")] = None,
     wait: Annotated[bool, Parameter(negative="", help="Return when it has ended.")] = False,
     home: Home = None,
     output: Output = "table",
 ) -> None:
-    """Stop a run: its commands are ended, and it is recorded as cancelled."""
-    from daemon.cli.run_watch import cancel_run  # as above
+    """Stop a run, or several: commands are ended, handlers run, and it is recorded as cancelled. Also if the daemon dies now."""
+    from daemon.cli.run_control import cancel_one, cancel_several  # as above
 
-    told = cancel_run(home, run, wait=wait)
-    if output != "table":
-        show_value(told, output)
-    elif told["cancelled"]:
-        write(f"{told['run']} {'is' if wait else 'is being'} cancelled")
+    if (run is None) is not which.said:
+        raise BadRequest("name one run, or say which ones by --flow, --trigger or --all")
+    if run is not None:
+        cancel_one(home, run, reason=reason, wait=wait, output=output)
     else:
-        write(f"{told['run']} was not stopped: it is {told['status']}")
+        asked = {"flow": which.flow, "trigger": which.trigger, "all": which.all_, "reason": reason}
+        cancel_several(home, asked, sure=which.yes, output=output)

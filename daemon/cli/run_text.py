@@ -18,6 +18,8 @@ def show_run(run: dict[str, Any]) -> None:
         write(f"started by {run['trigger']} on {run['event']}")
     if run.get("depth"):
         write(f"chain  {run['chain']}, {run['depth']} deep")
+    if run.get("cancelAskedAt") and run["status"] not in {"completed", "failed", "cancelled"}:
+        write(f"is to stop, since {run['cancelAskedAt']}")
     if run.get("error"):
         write(f"error  {clean(str(run['error']))}")
     _show_waits(run.get("waits", ()))

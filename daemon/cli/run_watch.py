@@ -79,19 +79,6 @@ def tell_story(home: Path | None, run: str, *, follow: bool, output: Format) -> 
         time.sleep(LOOK_S)
 
 
-def cancel_run(home: Path | None, run: str, *, wait: bool) -> dict[str, Any]:
-    """What came of it, with the run's status. Raises Unreachable where no daemon runs."""
-    client = Client(find_home(home))
-    try:
-        told: dict[str, Any] = client.ask("POST", f"/v1/runs/{part(run)}/cancel")
-        shown = _ask(client, told["run"])
-        while wait and told["cancelled"] and shown["status"] not in ENDED:
-            shown = _ask(client, told["run"], WAIT_S)
-    except NoDaemon:
-        raise Unreachable("no daemon runs for this home, so no run goes on that could be stopped", "camshaft serve") from None
-    return told | {"status": shown["status"]}
-
-
 class _Steps:
     """Each step's beginning and end, told once."""
 

@@ -167,6 +167,9 @@ class WorkerConfig(Section):
     drain_s: float = Field(
         default=30.0, ge=0, le=86_400, description="how long runs may go on after SIGTERM before they are stopped"
     )
+    cleanup_s: float = Field(
+        default=60.0, gt=0, le=86_400, description="how long the handlers of a run that was cancelled or is out of time may take"
+    )
 
 
 class ScheduleConfig(Section):

@@ -18,13 +18,18 @@ class Job:
 
     run: str
     epoch: int = 0
-    queue: str = "runs"
+    queue: str = "runs"  # RUNS or CLEANUP
     priority: int = 5  # 1 first … 10 last; first come, first served among equals
     not_before: float = 0.0  # seconds since the epoch, UTC; 0: now
+    start_by: float | None = None  # a run that still waits then has expired; a dispatch need not know: expiry.py does
 
 
 Handler = Callable[[Job], Awaitable[None] | None]
 """Works on one job. None: it is done. Otherwise a coroutine, which holds one place of the concurrency until it ends."""
+
+
+RUNS = "runs"
+CLEANUP = "cleanup"  # runs that are to stop, and clean up: they wait for no place, and no pause of the others holds them
 
 
 class Dispatch(Protocol):

@@ -36,12 +36,14 @@ class Flows(Changes, Runs):
             raise NotFound(f"there is no flow «{key}»", did_you_mean(key, flows))
         return flows[key]
 
-    async def execute_flow(self, key: str, inputs: Mapping[str, Any], *, wait_s: float = 0) -> dict[str, Any]:
+    async def execute_flow(
+        self, key: str, inputs: Mapping[str, Any], *, wait_s: float = 0, finish_within: float | None = None
+    ) -> dict[str, Any]:
         """Queue a run and, up to `wait_s`, wait for its end. Answers the run as `run show` does."""
         live = self._live()
         if key not in self.definitions.current.flows:
             await self._look_again()
-        run = await live.start(self.flow(key), inputs)
+        run = await live.start(self.flow(key), inputs, finish_within=finish_within)
         return await self.show_run(run, wait_s=wait_s)
 
     async def trigger_workflow(self, key: str, inputs: Mapping[str, Any], *, once: str | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,8 +62,8 @@ class Started:
 class Live(Protocol):
     """What only a running daemon can do. The service provides it."""
 
-    async def start(self, flow: Flow, inputs: Mapping[str, Any]) -> str:
-        """Queue a run by hand; its id, when it is on disk. Raises DefinitionError where the flow refuses the inputs."""
+    async def start(self, flow: Flow, inputs: Mapping[str, Any], *, finish_within: float | None = None) -> str:
+        """Queue a run by hand; its id, when it is on disk. `finish_within`: seconds that it may take. Raises DefinitionError where the flow refuses the inputs."""
         ...
 
     async def start_once(self, flow: Flow, inputs: Mapping[str, Any], cause: Cause) -> Started:
@@ -82,8 +82,10 @@ class Live(Protocol):
         """Wait until the run is in its last state and on disk. False: it still goes on after `timeout_s`."""
         ...
 
-    async def cancel(self, run: str) -> bool:
-        """Ask a run to stop; it ends as `cancelled`. False: it is not under way."""
+    async def cancel(self, runs: Sequence[str], reason: str | None = None) -> list[str]:
+        """Have runs stop, by their whole ids: each ends as `cancelled`, whatever becomes of the process. Returns those to which
+        that is new: not those that have ended or were to stop before. Raises Unavailable.
+        """
         ...
 
     def so_far(self, run: Run) -> Run:

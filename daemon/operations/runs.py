@@ -1,4 +1,4 @@
-"""Runs: list, show and cancel."""
+"""Runs: list and show."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Runs(Given):
         found = await self._run(run)
         if wait_s > 0 and self.live is not None and await self.live.ended(found.id, wait_s):
             found = await self._run(found.id)
-        return shapes.run_shown(found)
+        return shapes.run_shown(found) | {"retries": await self._retries(found.id)}
 
     async def show_execution(self, workflow: str, execution: str) -> dict[str, Any]:
         """A run of this flow in the workflow specification's words. Raises NotFound, also where it is a run of another flow."""
@@ -52,9 +52,9 @@ class Runs(Given):
         found = await self._run(run)
         return {"run": found.id, "status": found.status, "lines": story(found)}
 
-    async def cancel_run(self, run: str) -> dict[str, Any]:
-        found = await self._run(run)
-        return {"run": found.id, "cancelled": await self._live().cancel(found.id)}
+    async def _retries(self, run: str) -> list[str]:
+        """The runs that did it again, the newest first."""
+        return [] if self.store is None else [again.id for again in await self.store.runs(retry_of=run)]
 
     async def _run(self, run: str) -> Run:
         found = await self.store.run(run) if self.store is not None and run else None

@@ -113,6 +113,13 @@ ASK_CANCEL = Hot(
     ('cancel_asked', 'cancel_reason', 'id_'),
     fenced=False,
 )
+STOP_ASKED = Hot(
+    90,
+    'SELECT runs.cancel_asked, runs.cancel_reason FROM runs WHERE runs.id = ? AND runs.cancel_asked IS NOT NULL',
+    b'SELECT runs.cancel_asked, runs.cancel_reason FROM runs WHERE runs.id = %s::VARCHAR COLLATE "C" AND runs.cancel_asked IS NOT NULL',
+    ('id_',),
+    fenced=False,
+)
 START_RUN = Hot(
     50,
     "UPDATE runs SET status=?, started_at=? WHERE runs.id = ? AND runs.owner = ? AND (runs.status = 'queued' OR runs.status = 'running' OR runs.status = 'waiting' OR runs.status = 'paused')",

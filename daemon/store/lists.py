@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, CompoundSelect, Select, Table, or_, select
 
 from daemon.store.codec import plain
 from daemon.store.rows import LIVE
-from daemon.store.tables import FOLLOWING, LIVE_RUNS, OF_RUNS, events, runs, verdicts
+from daemon.store.tables import FOLLOWING, LIVE_RUNS, OF_RUNS, RETRIES, events, runs, verdicts
 from triggers.ids import first_id
 
 SCAN_ROWS = 20_000  # looked at for one page: tens of milliseconds; the client goes on from there
@@ -48,6 +48,7 @@ def narrowed_runs(
     trigger: str | None = None,
     event: str | None = None,
     chain: str | None = None,
+    retry_of: str | None = None,
     since: float | None = None,
     until: float | None = None,
 ) -> Narrowed:
@@ -66,6 +67,8 @@ def narrowed_runs(
         query, scans = query.where(runs.c.id.in_(select(verdicts.c.run).where(verdicts.c.event == plain(event)))), False
     if chain is not None:
         query, scans = query.where(runs.c.id.in_(_runs_of(plain(chain) or ""))), False
+    if retry_of is not None:
+        query, scans = query.where(text(RETRIES), runs.c.retry_of == plain(retry_of)), False
     return Narrowed(runs, query, _between(runs, "run", since, until), scans)
 
 

@@ -144,6 +144,7 @@ class Due:
     not_before: float = 0.0  # 0: now
     start_by: float | None = None
     status: str = "queued"  # as it was left
+    stopping: bool = False  # somebody wants it to stop
 
 
 def due_from(
@@ -159,7 +160,7 @@ def due_from(
     """In the order of statements.RECONCILE. A run that is to stop waits for nothing."""
     later = 0.0 if not_before is None or cancel_asked is not None else not_before / 1e6
     left = "running" if cancel_asked is not None else status
-    return Due(run, epoch, priority, trigger, later, seconds(start_by), left)
+    return Due(run, epoch, priority, trigger, later, seconds(start_by), left, cancel_asked is not None)
 
 
 def micros(seconds: float) -> int:

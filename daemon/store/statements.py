@@ -220,6 +220,12 @@ RECORD_PLAIN = _compile(
 )
 SAVE_SPILLED = _compile(45, lambda insert: insert(spilled).on_conflict_do_nothing(index_elements=["run", "digest"]))
 ASK_CANCEL = _compile(48, lambda _: _ask_cancel())
+STOP_ASKED = _compile(
+    90,
+    lambda _: select(runs.c.cancel_asked, runs.c.cancel_reason).where(
+        runs.c.id == bindparam("id_"), runs.c.cancel_asked.is_not(None)
+    ),
+)
 START_RUN = _compile(50, lambda _: _owned("status", "started_at"))
 SAVE_ENDING = _compile(55, lambda _: _owned("ending"), fenced=True)
 FINISH_RUN = _compile(60, lambda _: _owned("status", "started_at", "finished_at", "output", "error", "code"), fenced=True)

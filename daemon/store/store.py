@@ -242,6 +242,11 @@ class Store:
         found: list[str] = await self._inside(ask)
         return found
 
+    async def stop_asked(self, run_id: str) -> tuple[float, str | None] | None:
+        """Since when somebody wants it to stop, and why. None: nobody does."""
+        rows = await asyncio.to_thread(self._database.fetch, sql.STOP_ASKED, (run_id,))
+        return (rows[0][0] / 1e6, rows[0][1]) if rows else None
+
     def save_ending(self, run_id: str, ending: Mapping[str, Any]) -> asyncio.Future[None]:
         """Write how a run's main steps came out, before its handlers begin. A full disk is waited for; may raise Fenced."""
         return self._writer.submit([(sql.SAVE_ENDING, (encode(ending), run_id, self.token))], keep=True)

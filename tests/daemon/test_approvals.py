@@ -166,7 +166,7 @@ async def test_who_comes_late_is_told_that_the_time_was_over(asking):
 async def test_who_comes_after_the_end_of_the_run_is_told_so(asking):
     bench, run = await asking(asks())
     await bench.until_at_rest(run)
-    await bench.live.cancel(run)
+    await bench.live.cancel([run])
     await bench.ended(run)
 
     with pytest.raises(Conflict) as refused:

@@ -15,7 +15,7 @@ import pytest
 from cyclopts import App
 from pydantic import BaseModel
 
-from daemon import worker
+from daemon import ends
 from daemon.admin.routes import ROUTES
 from daemon.cli.main import COMMANDS
 from daemon.config import CONNECTOR_SECTIONS, SOURCE_SECTIONS, STEP_SECTIONS, Address, Config, read_config
@@ -201,11 +201,11 @@ def test_the_keys_of_every_log_event_are_the_code_s():
 def test_the_line_of_a_run_has_the_keys_that_the_documents_say(monkeypatch):
     lines = []
     for level in ("info", "warning"):
-        monkeypatch.setattr(worker.log, level, lambda event, **keys: lines.append((event, set(keys))), raising=False)
+        monkeypatch.setattr(ends.log, level, lambda event, **keys: lines.append((event, set(keys))), raising=False)
     run = Run("run_a", "f", "0", "completed", {}, 0.0, started_at=0.0, finished_at=1.0)
 
-    worker._tell(run)
-    worker._tell(replace(run, status="failed", error="why", code="CODE"))
+    ends.tell(run)
+    ends.tell(replace(run, status="failed", error="why", code="CODE"))
 
     said = {
         names[0]: set(" ".join(re.findall(r"`([^`]+)`", cells[1])).split())

@@ -7,8 +7,9 @@ import time
 
 import pytest
 
-from daemon.at_work import put_due
+from daemon.at_work import consume, put_due
 from daemon.dispatch.local import LocalDispatch
+from daemon.expiry import Expiry
 from daemon.live import LiveDaemon
 from daemon.store import open_store
 from daemon.waiting import Waits
@@ -74,13 +75,14 @@ class Bench:
             version="0",
             at_rest=self.at_rest,
         )
+        self.expiry = Expiry(self.dispatch)
         self.concurrency = concurrency
 
     async def start(self):
         due = await self.store.reconcile(time.time())
         await self.waits.load()
         put_due(self, due)
-        self.consuming = asyncio.ensure_future(self.dispatch.consume("runs", self.concurrency, self.worker.handle))
+        self.consuming = asyncio.ensure_future(consume(self.dispatch, self.concurrency, self.worker))
         return self
 
     async def until_at_rest(self, *runs):
@@ -105,6 +107,7 @@ class Bench:
 
     async def close(self):
         self.waits.close()
+        self.expiry.close()
         self.worker.leave()
         await self.dispatch.close(0)
         await self.worker.settled()
@@ -281,10 +284,10 @@ async def test_a_waiting_run_can_be_cancelled_at_rest_and_while_it_is_being_left
         while not bench.worker.running(leaving):
             await asyncio.sleep(0)
 
-    cancelled = [await bench.live.cancel(resting), await bench.live.cancel(leaving)]
+    cancelled = await bench.live.cancel([resting, leaving])
     ends = [await bench.ended(run) for run in (resting, leaving)]
 
-    assert cancelled == [True, True]
+    assert cancelled == [resting, leaving]
     assert [(run.status, run.code) for run in ends] == [("cancelled", "CANCELLED")] * 2
     assert len(bench.waits) == 0
     assert await bench.store.waits.live() == []

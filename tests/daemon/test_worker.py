@@ -9,6 +9,7 @@ import pytest
 import structlog
 
 from daemon.alone import execute_once
+from daemon.at_work import consume
 from daemon.dispatch import Job
 from daemon.dispatch.local import LocalDispatch
 from daemon.live import LiveDaemon, queued_run
@@ -62,7 +63,7 @@ class Bench:
         self.live = LiveDaemon(
             store, self.dispatch, self.worker, no_events, lambda _path, _given: None, started_at=0.0, version="0"
         )
-        self.consuming = asyncio.ensure_future(self.dispatch.consume("runs", 4, self.worker.handle))
+        self.consuming = asyncio.ensure_future(consume(self.dispatch, 4, self.worker))
 
     async def run(self, flow, **inputs):
         """Start a run by hand and wait for its end."""
@@ -262,9 +263,9 @@ async def test_cancelling_ends_a_run_as_cancelled_whether_it_runs_or_waits(open_
     bench.dispatch.pause("runs")
     waiting = await bench.live.start(flow, {})
 
-    assert await bench.live.cancel(running)
-    assert await bench.live.cancel(waiting)
-    assert not await bench.live.cancel("run_unknown")
+    assert await bench.live.cancel([running]) == [running]
+    assert await bench.live.cancel([waiting]) == [waiting]
+    assert await bench.live.cancel(["run_unknown"]) == []
     assert await bench.live.ended(running, 30)
     assert await bench.live.ended(waiting, 30)
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from flows.errors import DefinitionError
 from triggers.load import load_trigger
 from triggers.sources import SOURCES, source_class
+from triggers.trigger import Timeouts
 
 SAMPLES = Path(__file__).parent.parent / "definitions"
 GOOD = {"key": "a", "trigger": {"type": "webhook", "path": "/a"}, "flow": "f"}
@@ -237,7 +238,32 @@ def test_a_mistake_is_refused_at_its_place_with_what_is_wrong(change, path, said
     assert said in str(found[0])
 
 
-@pytest.mark.parametrize("field", ["debounce", "throttle", "rateLimit", "batch", "concurrency", "budget", "timeouts"])
+def test_how_long_a_run_may_wait_and_take_is_read_in_seconds():
+    both = load_trigger({**GOOD, "timeouts": {"start": "1h", "finish": "30m"}}, key=None, file=None)
+    one = load_trigger({**GOOD, "timeouts": {"finish": "90s"}}, key=None, file=None)
+
+    assert both.timeouts == Timeouts(3600.0, 1800.0)
+    assert one.timeouts == Timeouts(None, 90.0)
+    assert load_trigger(GOOD, key=None, file=None).timeouts is None
+
+
+@pytest.mark.parametrize(
+    ("timeouts", "place"),
+    [
+        ({"start": "soon"}, ("timeouts", "start")),
+        ({"finish": 0}, ("timeouts", "finish")),
+        ({"finish": "0s"}, ("timeouts", "finish")),
+        ({"end": "1h"}, ("timeouts", "end")),
+        ("1h", ("timeouts",)),
+    ],
+)
+def test_times_that_are_none_are_refused_at_their_place(timeouts, place):
+    problem = refused({**GOOD, "timeouts": timeouts})
+
+    assert problem.path == place
+
+
+@pytest.mark.parametrize("field", ["debounce", "throttle", "rateLimit", "batch", "concurrency", "budget"])
 def test_what_this_version_does_not_run_does_not_load(field):
     problem = refused({**GOOD, field: {}})
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from daemon.admin.route import Answer, Asked, Body, Reply, Route
 from daemon.admin.schema import OBJECT, TEXT, listed, maybe, record, ref, said
 from daemon.store.rows import LIVE
+from triggers.spec import Duration
 
 MAX_WAIT_S = 3600.0  # of one request: whoever waits longer asks again
 
@@ -49,6 +50,9 @@ class Execute(BaseModel):
     wait: bool | Annotated[float, Field(ge=0, le=MAX_WAIT_S)] = Field(
         default=False, description="answer at the run's end: true, or at most so many seconds"
     )
+    timeout: Annotated[Duration, Field(gt=0)] | None = Field(
+        default=None, description="how long the run may take, from its start: 30m"
+    )
 
 
 async def list_flows(asked: Asked) -> Reply:
@@ -62,7 +66,7 @@ async def show_flow(asked: Asked) -> Reply:
 async def execute_flow(asked: Asked) -> Reply:
     execute: Execute = asked.body
     wait_s = MAX_WAIT_S * execute.wait if isinstance(execute.wait, bool) else execute.wait
-    run = await asked.operations.execute_flow(asked.key, execute.inputs, wait_s=wait_s)
+    run = await asked.operations.execute_flow(asked.key, execute.inputs, wait_s=wait_s, finish_within=execute.timeout)
     return Reply(run, 202 if run["status"] in LIVE else 200)
 
 

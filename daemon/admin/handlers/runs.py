@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import get_args
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from daemon.admin.handlers.flows import MAX_WAIT_S
 from daemon.admin.parameter import PAGE, SCANNED, Parameter, Seconds, Several, Word
-from daemon.admin.route import NEXT, Answer, Asked, Reply, Route, paged
+from daemon.admin.route import NEXT, Answer, Asked, Body, Reply, Route, paged
 from daemon.admin.schema import (
     ANYTHING,
     CHAIN,
@@ -25,6 +27,7 @@ from daemon.admin.schema import (
     said,
     words,
 )
+from daemon.operations.stopping import MAX_REASON
 from daemon.store.rows import RunStatus
 from flows.attempt import AttemptStatus
 
@@ -35,6 +38,7 @@ CAME_FROM = {
     "event": said(maybe(TEXT), "the event that started it; null: by hand"),
     "chain": CHAIN,
     "depth": DEPTH,
+    "retryOf": said(maybe(TEXT), "the run that this one does again"),
     "createdAt": INSTANT,
     "startedAt": maybe(INSTANT),
     "finishedAt": maybe(INSTANT),
@@ -49,6 +53,11 @@ SCHEMAS = {
             "status": words(STATUSES),
             **CAME_FROM,
             "errorCode": maybe(TEXT),
+            "notBefore": said(maybe(INSTANT), "queued, and due then"),
+            "startBy": said(maybe(INSTANT), "still queued then, it ends with EXPIRED"),
+            "finishBy": said(maybe(INSTANT), "still going on then, it ends with RUN_TIMEOUT; null: not begun, or no limit"),
+            "cancelAskedAt": said(maybe(INSTANT), "when somebody wanted it to stop"),
+            "cancelReason": maybe(TEXT),
             "flowDigest": said(TEXT, "the version of the flow that it pins"),
             "steps": by_name(ref("Step"), "by their paths: each[0].fetch"),
             "inputs": OBJECT,
@@ -56,7 +65,10 @@ SCHEMAS = {
             "_metrics": ref("Metrics"),
             "_stepTimings": by_name(maybe(WHOLE), "each step's milliseconds; null: it has not ended"),
         },
-        optional={"waits": listed(ref("Wait"), "what its steps wait for now")},
+        optional={
+            "waits": listed(ref("Wait"), "what its steps wait for now"),
+            "retries": listed(TEXT, "the runs that did it again, the newest first"),
+        },
     ),
     "Step": record(
         "A step, after its last try so far.",
@@ -119,8 +131,42 @@ SCHEMAS = {
             "errorCode": maybe(TEXT),
         },
     ),
-    "Cancelled": record("What became of the wish to stop it.", {"run": TEXT, "cancelled": said(FLAG, "false: it had ended")}),
+    "Cancelled": record(
+        "What became of the wish to stop it.",
+        {
+            "run": TEXT,
+            "cancelled": said(FLAG, "it ends as cancelled, whatever becomes of the process; false: it had ended"),
+            "already": said(FLAG, "it was to stop before; `askedAt` and `reason` are of then"),
+            "status": words(STATUSES),
+            "askedAt": maybe(INSTANT),
+            "reason": maybe(TEXT),
+        },
+    ),
+    "CancelledRuns": record(
+        "What became of the wish to stop them.",
+        {
+            "found": said(WHOLE, "how many had not ended"),
+            "cancelled": said(WHOLE, "how many of these were not to stop before"),
+            "runs": listed(TEXT, "their ids, at most 1,000"),
+        },
+    ),
 }
+
+
+class Cancel(BaseModel):
+    """Why a run is to stop."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    reason: str | None = Field(default=None, max_length=MAX_REASON, description="kept and shown with the run")
+
+
+class CancelRuns(Cancel):
+    """Which runs are to stop."""
+
+    flow: str | None = Field(default=None, description="those of this flow")
+    trigger: str | None = Field(default=None, description="those that this trigger started")
+    all_: bool = Field(default=False, alias="all", description="all; without it flow or trigger is needed")
 
 
 async def list_runs(asked: Asked) -> Reply:
@@ -136,7 +182,13 @@ async def show_story(asked: Asked) -> Reply:
 
 
 async def cancel_run(asked: Asked) -> Reply:
-    return Reply(await asked.operations.cancel_run(asked.key))
+    return Reply(await asked.operations.cancel_run(asked.key, reason=asked.body.reason))
+
+
+async def cancel_runs(asked: Asked) -> Reply:
+    which: CancelRuns = asked.body
+    done = await asked.operations.cancel_runs(flow=which.flow, trigger=which.trigger, all_=which.all_, reason=which.reason)
+    return Reply(done)
 
 
 ROUTES = (
@@ -152,6 +204,7 @@ ROUTES = (
             Parameter("trigger", "only runs that this trigger started"),
             Parameter("event", "only runs that this event started"),
             Parameter("chain", "only runs of this chain"),
+            Parameter("retry_of", "only runs that do this one again, by its whole id"),
             *PAGE,
         ),
         refuses=("STORE",),
@@ -180,7 +233,18 @@ ROUTES = (
         "/v1/runs/{run}/cancel",
         "stop a run",
         cancel_run,
-        {200: Answer("it is told to stop, or had ended", ref("Cancelled"))},
-        refuses=("NOT_FOUND", "AMBIGUOUS", "STORE", "UNREACHABLE"),
+        {200: Answer("it ends as cancelled, or had ended", ref("Cancelled"))},
+        body=Body("Why.", model=Cancel, required=False, example={"reason": "a wrong file"}),
+        refuses=("NOT_FOUND", "AMBIGUOUS", "STORE", "UNAVAILABLE", "UNREACHABLE"),
+        description="The wish is on disk when this is answered: the run ends as cancelled also if the process dies now.",
+    ),
+    Route(
+        "POST",
+        "/v1/runs/cancel",
+        "stop all runs of a flow, of a trigger, or all",
+        cancel_runs,
+        {200: Answer("how many", ref("CancelledRuns"))},
+        body=Body("Which, and why.", model=CancelRuns, example={"flow": "import", "reason": "a wrong file"}),
+        refuses=("STORE", "UNAVAILABLE", "UNREACHABLE"),
     ),
 )
