@@ -1,24 +1,59 @@
-"""One exchange with a JSON API: what is not expected is a failure, and secrets do not come back."""
+"""One exchange with a JSON API: what is not expected is a failure in the API's own words, and secrets do not come back."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from flows.errors import StepError
 from flows.steps.http_exchange import Client, Request
 from flows.steps.http_request import refused
-from flows.steps.http_response import Answer, Expect, scrubbed, value_of, without
+from flows.steps.http_response import Answer, Expect, lenient_value, scrubbed, value_of, without
+
+SUCCESS = Expect(((200, 299),))
+SAID_CHARACTERS = 300  # of an API's own words in a message
+PRIVATE = frozenset({"authorization", "cookie", "proxy-authorization"})
 
 
-async def ask(client: Client, request: Request, secrets: Sequence[str], expect: Expect) -> tuple[Any, Answer]:
+class ApiSettings(BaseModel):
+    """What sections of connectors to one API have in common."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    timeout_s: float = Field(default=30.0, gt=0, description="for one exchange")
+    max_bytes: int = Field(default=10 * 1024 * 1024, gt=0, description="of one answer")
+    allow_private: bool = Field(default=True, description="whether loopback and private addresses may be called")
+    trust_env: bool = Field(
+        default=False, description="whether HTTP_PROXY, HTTPS_PROXY and NO_PROXY of the daemon's environment count"
+    )
+
+    def client(self) -> Client:
+        return Client(user_agent="camshaft", trust_env=self.trust_env, allow_private=self.allow_private)
+
+    def request(self, method: str, url: str, headers: dict[str, str], body: bytes | None = None) -> Request:
+        """Redirects are not followed: no documented answer of these APIs is one."""
+        shown = url.partition("?")[0]
+        return Request(method, url, shown, headers, PRIVATE, body, self.timeout_s, self.max_bytes, max_redirects=0)
+
+
+async def ask(
+    client: Client,
+    request: Request,
+    secrets: Sequence[str],
+    expect: Expect = SUCCESS,
+    words: Callable[[Any], str] = lambda _body: "",
+) -> tuple[Any, Answer]:
     """The answer's JSON as it came, secrets and all: for who reads from it where the next page is. See `cleaned` for the rows.
 
-    Raises StepError: HTTP_STATUS, BAD_JSON, and what the exchange itself raises.
+    Raises StepError: HTTP_STATUS, with the `words` that are in the body of a refusal; BAD_JSON; what the exchange itself raises.
     """
     answer = await client.send(request)
     if answer.status not in expect:
-        raise refused(request, scrubbed(answer, secrets), "auto", secrets)
+        clean = scrubbed(answer, secrets)
+        said = words(without(lenient_value(clean, "json"), secrets))[:SAID_CHARACTERS]
+        raise refused(request, clean, "auto", secrets, said)
     try:
         return value_of(answer, "json"), answer
     except StepError:
@@ -32,3 +67,8 @@ def cleaned(rows: Sequence[Any], secrets: Sequence[str]) -> list[Any]:
         return [without(row, secrets) for row in rows]
     except RecursionError:
         raise StepError("a row is nested too deep", code="SOURCE_ROWS", retryable=False) from None
+
+
+def unexpected(request: Request, what: str) -> StepError:
+    """The API answered well, and not as it documents."""
+    return StepError(f"{request.method} {request.shown}: {what}", code="SOURCE_ROWS", retryable=False)

@@ -12,8 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
 CONNECTORS = "connectors"  # what kinds that use them are given their settings under
 
 SETTINGS: dict[str, str] = {  # section → module:class, imported on first use: a home without connectors loads none of them
-    "database": "flows.connectors.sources.database:DatabaseSettings",
+    "airtable": "flows.connectors.sources.airtable:AirtableSettings",
     "data_source": "flows.connectors.sources.spec:SourceSettings",
+    "database": "flows.connectors.sources.database:DatabaseSettings",
+    "google_sheets": "flows.connectors.sources.google_sheets:GoogleSheetsSettings",
     "slack": "flows.connectors.destinations.slack:SlackSettings",
     "webhook": "flows.connectors.destinations.webhook:WebhookSettings",
 }

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, create_model
 
 from flows.connectors.section import read_section
 from flows.connectors.settings import ConnectorSettings
-from flows.connectors.sources import CONNECTORS, LATER, MEANT, connector_class
+from flows.connectors.sources import CONNECTORS, MEANT, connector_class
 from flows.connectors.sources.connector import Reading
 from flows.connectors.sources.spec import SourceSettings, SourceSpec
 from flows.errors import DefinitionError, Problem, StepError
@@ -62,10 +62,6 @@ class DataSource:
 
     def prepare(self, spec: SourceSpec, load: Load) -> Sourcing:
         name = spec.source_type
-        if name in LATER:
-            raise DefinitionError.at(
-                ("sourceType",), f"sources of type «{name}» are not in this version", code="NOT_IN_THIS_VERSION"
-            )
         if name not in CONNECTORS:
             near = MEANT.get(name.lower())
             hint = f"did you mean «{near}»?" if near in CONNECTORS else did_you_mean(name, CONNECTORS)

@@ -326,11 +326,11 @@ def usable_secret(name: str, find: Callable[[str], str]) -> tuple[str, tuple[str
     return secret, tuple(dict.fromkeys([secret, json_text(secret)[1:-1], urlencode({"": secret})[1:]]))
 
 
-def refused(request: Request, answer: Answer, form: ResponseForm, secrets: Sequence[str]) -> StepError:
-    """What an answer with another status than was expected is to the step."""
+def refused(request: Request, answer: Answer, form: ResponseForm, secrets: Sequence[str], said: str = "") -> StepError:
+    """What an answer with another status than was expected is to the step. `said`: why, in the server's words."""
     body = without(lenient_value(answer, form), secrets)
     return StepError(
-        f"{request.method} {request.shown} answered {answer.phrase}",
+        f"{request.method} {request.shown} answered {answer.phrase}" + (f": {said}" if said else ""),
         code="HTTP_STATUS",
         status=answer.status,
         retry_after_s=retry_after_s(answer, time.time()),

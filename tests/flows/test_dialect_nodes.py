@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from flows.dialects import load_flow
 from flows.errors import DefinitionError, StepError
 from flows.steps import make_kinds
+from flows.summary import needs
 
 KINDS = make_kinds()
 EXAMPLE = json.loads((Path(__file__).parents[1] / "definitions" / "example-workflow.json").read_text())
@@ -64,9 +65,14 @@ def test_the_example_of_the_specification_is_refused_because_it_names_a_node_tha
     assert "edges[3].target: there is no node «prompt_2» (did you mean «prompt_1»?)" in problems
     assert "nodes[2].config.falseBranch: there is no node «prompt_2» (did you mean «prompt_1»?)" in problems
     assert {problem.split(": ")[1] for problem in problems if "prompt_2" not in problem} == {
-        "sources of type «google_sheets» are not in this version",
         "the destination «database» is not in this version",
     }
+
+
+def test_the_source_of_the_example_is_taken_as_it_is_and_asks_for_the_key_that_the_settings_name():
+    loaded = load(flow(EXAMPLE["nodes"][0]))
+
+    assert (needs(loaded)["sources"], needs(loaded)["secrets"]) == (["google_sheets"], ["GOOGLE_SERVICE_ACCOUNT"])
 
 
 def test_the_example_loads_once_the_missing_node_is_there():

@@ -22,6 +22,8 @@ from flows.errors import DefinitionError
 from flows.executor import World, execute
 from flows.steps import make_kinds
 from flows.summary import needs
+from tests.flows.airtable import Airtable, record
+from tests.flows.google import Google, service_account
 from tests.flows.reading import failure, prepared, read, refused, scope, source
 from tests.flows.servers import json_answer, serving
 
@@ -34,7 +36,7 @@ PEOPLE = [
 SECRET = "s3cret-t0ken"
 
 
-# Each way to give PEOPLE: a context manager over the kind, the section that reads them, the secret, and one that fails.
+# Each way to give PEOPLE: a context manager over the kind, the section that reads them, one that fails, and the secret.
 
 
 @asynccontextmanager
@@ -44,14 +46,19 @@ async def csv_file(folder, request):
         written.writeheader()
         written.writerows(PEOPLE)
     async with source() as kind:
-        yield kind, {"sourceType": "file", "sourceId": "people.csv"}, {"sourceType": "file", "sourceId": "nowhere.csv"}
+        yield kind, {"sourceType": "file", "sourceId": "people.csv"}, {"sourceType": "file", "sourceId": "nowhere.csv"}, SECRET
 
 
 @asynccontextmanager
 async def json_lines(folder, request):
     (folder / "people.jsonl").write_text("\n".join(json.dumps(each) for each in PEOPLE))
     async with source() as kind:
-        yield kind, {"sourceType": "file", "sourceId": "people.jsonl"}, {"sourceType": "file", "sourceId": "nowhere.jsonl"}
+        yield (
+            kind,
+            {"sourceType": "file", "sourceId": "people.jsonl"},
+            {"sourceType": "file", "sourceId": "nowhere.jsonl"},
+            SECRET,
+        )
 
 
 @asynccontextmanager
@@ -72,7 +79,27 @@ async def api(folder, request):
             kind,
             {"sourceType": "api", "sourceId": f"{url}/people", "query": query},
             {"sourceType": "api", "sourceId": f"{url}/other", "query": query},
+            SECRET,
         )
+
+
+@asynccontextmanager
+async def airtable(folder, request):
+    records = [record(number, **person) for number, person in enumerate(PEOPLE)]
+    made = Airtable({"app1": {"People": records}}, SECRET, allowed=10_000)
+    plain = {"transform": {"map": {name: name for name in PEOPLE[0]}}}
+    section = {"sourceType": "airtable", "sourceId": "app1", "query": {"table": "People"}, **plain}
+    async with serving(made) as (url, _), source(airtable=made.settings(url, requests_per_second=10_000)) as kind:
+        yield kind, section, section | {"sourceId": "app2"}, SECRET
+
+
+@asynccontextmanager
+async def google_sheets(folder, request):
+    made = Google({"abc": {"People": [list(PEOPLE[0]), *([each or " " for each in person.values()] for person in PEOPLE)]}})
+    section = {"sourceType": "google_sheets", "sourceId": "abc", "query": {"sheet": "People"}}
+    section["transform"] = {"map": {**{name: name for name in PEOPLE[0]}, "note": "item.note.trim()"}}
+    async with serving(made) as (url, _), source(google_sheets=made.settings(url)) as kind:
+        yield kind, section, section | {"query": {"sheet": "Nobody"}}, service_account(url)
 
 
 def asking(table, **query):
@@ -85,7 +112,7 @@ async def sqlite_file(folder, request):
         made.execute("CREATE TABLE people (name TEXT, city TEXT, note TEXT)")
         made.executemany("INSERT INTO people VALUES (:name, :city, :note)", PEOPLE)
     async with source() as kind:
-        yield kind, asking("people", path="people.db"), asking("nowhere", path="people.db")
+        yield kind, asking("people", path="people.db"), asking("nowhere", path="people.db"), SECRET
 
 
 @asynccontextmanager
@@ -95,10 +122,12 @@ async def postgresql_server(folder, request):
         cursor.execute("CREATE TABLE people (name TEXT, city TEXT, note TEXT)")
         cursor.executemany("INSERT INTO people VALUES (%(name)s, %(city)s, %(note)s)", PEOPLE)
     async with source() as kind:
-        yield kind, asking("people", secret="PEOPLE"), asking("nowhere", secret="PEOPLE")
+        yield kind, asking("people", secret="PEOPLE"), asking("nowhere", secret="PEOPLE"), url
 
 
 WAYS = {
+    "airtable": airtable,
+    "google_sheets": google_sheets,
     "api": api,
     "csv": csv_file,
     "jsonl": json_lines,
@@ -109,18 +138,15 @@ WAYS = {
 
 @pytest.fixture(params=WAYS)
 def way(request, tmp_path):
-    """The way's context manager, and the secret that it asks for."""
-    secret = request.getfixturevalue("postgresql") if request.param == "postgresql" else SECRET
-    return WAYS[request.param](tmp_path, request), secret
+    return WAYS[request.param](tmp_path, request)
 
 
 def test_every_connector_is_one_of_the_ways():
-    assert set(CONNECTORS) <= {"database", "file", *WAYS}
+    assert set(CONNECTORS) <= {"database", "file", *WAYS}  # sqlite and postgresql; csv and jsonl
 
 
 async def test_every_source_gives_the_same_rows(way, tmp_path):
-    opened, secret = way
-    async with opened as (kind, section, _):
+    async with way as (kind, section, _, secret):
         output = await read(kind, section, tmp_path, secret=secret)
 
     assert output.value == PEOPLE
@@ -133,9 +159,8 @@ async def test_every_source_gives_the_same_rows(way, tmp_path):
 
 
 async def test_rows_are_filtered_mapped_and_limited_while_they_are_read(way, tmp_path):
-    opened, secret = way
     transform = {"filter": "item.city === input.city", "map": {"who": "name", "n": "item.note.length"}, "limit": 1}
-    async with opened as (kind, section, _):
+    async with way as (kind, section, _, secret):
         output = await read(kind, {**section, "transform": transform}, tmp_path, secret=secret, city="Berlin")
 
     assert output.value == [{"who": "Ada", "n": 13}]
@@ -143,8 +168,7 @@ async def test_rows_are_filtered_mapped_and_limited_while_they_are_read(way, tmp
 
 
 async def test_rows_behind_the_bounds_of_the_step_are_left_out_and_it_is_said(way, tmp_path):
-    opened, secret = way
-    async with opened as (kind, section, _):
+    async with way as (kind, section, _, secret):
         by_rows = await read(kind, {**section, "maxRows": 3}, tmp_path, secret=secret)
         by_bytes = await read(kind, {**section, "maxBytes": 150}, tmp_path, secret=secret)
         exact = await read(kind, {**section, "maxRows": 4}, tmp_path, secret=secret)
@@ -155,8 +179,7 @@ async def test_rows_behind_the_bounds_of_the_step_are_left_out_and_it_is_said(wa
 
 
 async def test_a_failure_has_a_code_and_tells_no_secret(way, tmp_path):
-    opened, secret = way
-    async with opened as (kind, _, failing):
+    async with way as (kind, _, failing, secret):
         error = await failure(kind, failing, tmp_path, secret=secret)
 
     assert error.code.isupper()
@@ -165,8 +188,7 @@ async def test_a_failure_has_a_code_and_tells_no_secret(way, tmp_path):
 
 
 async def test_no_secret_stands_in_what_is_prepared_or_given(way, tmp_path):
-    opened, secret = way
-    async with opened as (kind, section, _):
+    async with way as (kind, section, _, secret):
         made = prepared(kind, section, tmp_path)
         output = await kind.run(made, scope(tmp_path, secret=secret))
 
@@ -174,16 +196,14 @@ async def test_no_secret_stands_in_what_is_prepared_or_given(way, tmp_path):
 
 
 async def test_many_readings_at_one_time_give_each_its_rows(way, tmp_path):
-    opened, secret = way
-    async with opened as (kind, section, _):
+    async with way as (kind, section, _, secret):
         outputs = await asyncio.gather(*(read(kind, section, tmp_path, secret=secret) for _ in range(20)))
 
     assert all(output.value == PEOPLE for output in outputs)
 
 
 async def test_a_cancelled_reading_leaves_nothing_open(way, tmp_path):
-    opened, secret = way
-    async with opened as (kind, section, _):
+    async with way as (kind, section, _, secret):
         await read(kind, section, tmp_path, secret=secret)  # what is kept between attempts is there now
         before = descriptors()
         for pauses in range(6):
@@ -205,8 +225,7 @@ def descriptors():
 
 
 async def test_a_filter_that_cannot_be_evaluated_names_its_row(way, tmp_path):
-    opened, secret = way
-    async with opened as (kind, section, _):
+    async with way as (kind, section, _, secret):
         error = await failure(kind, {**section, "transform": {"map": "item.name.repeat(1e9)"}}, tmp_path, secret=secret)
 
     assert (error.code, error.retryable) == ("EXPRESSION_LIMIT", False)

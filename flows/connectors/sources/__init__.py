@@ -8,12 +8,12 @@ from typing import Any
 from flows.connectors.settings import loaded
 
 CONNECTORS: dict[str, str] = {  # `sourceType` → module:class, imported on first use
+    "airtable": "flows.connectors.sources.airtable:AirtableSource",
     "api": "flows.connectors.sources.api:ApiSource",
     "database": "flows.connectors.sources.database:DatabaseSource",
     "file": "flows.connectors.sources.file:FileSource",
+    "google_sheets": "flows.connectors.sources.google_sheets:GoogleSheetsSource",
 }
-
-LATER = frozenset({"airtable", "google_sheets"})
 
 MEANT = {  # what people call them elsewhere
     "csv": "file",
