@@ -14,6 +14,7 @@ from flows.expression.lexer import refuse
 from flows.expression.parser import parse
 from flows.expression.paths import Closure
 from flows.expression.references import Place, equalities, references
+from flows.expression.syntax import Node
 from flows.expression.values import truthy
 
 _DEEP: Final = "Python's stack has run out"
@@ -29,20 +30,25 @@ class Expression:
     second whatever the expression and the data.
     """
 
-    __slots__ = ("__weakref__", "equality", "evaluate", "references", "roots", "source", "test", "tree")
+    __slots__ = ("__weakref__", "equality", "evaluate", "references", "roots", "source", "test")
 
     def __init__(self, source: str, roots: frozenset[str]) -> None:
         self.source = source
         self.roots = roots
-        self.tree = parse(source)
+        tree = parse(source)
         compiler = Compiler(source, roots)
-        value = compiler.compile(self.tree)
+        value = compiler.compile(tree)
         if compiler.metered:
             value = _fuelled(value)
         self.evaluate: Callable[[Mapping[str, Any]], Any] = _guarded(value)
         self.test: Callable[[Mapping[str, Any]], bool] = _condition(value)
-        self.references: tuple[Place, ...] = references(self.tree, roots)
-        self.equality: tuple[tuple[Place, str | int | float | bool | None], ...] = equalities(self.tree, roots)
+        self.references: tuple[Place, ...] = references(tree, roots)
+        self.equality: tuple[tuple[Place, str | int | float | bool | None], ...] = equalities(tree, roots)
+
+    @property
+    def tree(self) -> Node:
+        """Read anew each time: it is most of an expression's memory, and only people's questions need it again."""
+        return parse(self.source)
 
     def explain(self, names: Mapping[str, Any], *, redact: Redact | None = None) -> Explanation:
         """Why test(names) answers as it does, for a person. Slow. `redact(path, value)` gives what to show of a value."""

@@ -97,3 +97,4 @@ HINTS: Final = {
 }
 _IDENTIFIER: Final = r"[A-Za-z_$\u0080-\uffff][\w$]*"
 ARROW: Final = re.compile(rf"\(\s*(?:{_IDENTIFIER}\s*(?:,\s*{_IDENTIFIER}\s*)*(?:,\s*)?)?\)[ \t]*=>")
+ARROW_AHEAD: Final = re.compile(r"[ \t]{0,198}=>")  # behind the one parameter of an arrow function; nobody writes more blanks

@@ -18,6 +18,12 @@ _NUMBER: Final = re.compile(
     r"0[xX][0-9a-fA-F]+(?:_[0-9a-fA-F]+)*|0[oO][0-7]+(?:_[0-7]+)*|0[bB][01]+(?:_[01]+)*"
     r"|(?:(?:0|[1-9][0-9]*(?:_[0-9]+)*)(?:\.(?:[0-9]+(?:_[0-9]+)*)?)?|\.[0-9]+(?:_[0-9]+)*)(?:[eE][+-]?[0-9]+(?:_[0-9]+)*)?"
 )
+# Names, marks and strings as nearly all are, behind blanks: one match where the careful way takes five. What it leaves to that way:
+# numbers, comments, ends of lines, escapes, letters beyond ASCII, and marks that another one begins with.
+_QUICK: Final = re.compile(
+    r"[ \t]*(?:([A-Za-z_$][A-Za-z0-9_$]*)(?![A-Za-z0-9_$]|[^\x00-\x7f])|([()\[\]{},:]|\.(?![0-9.])|[!=]==|&&(?!=)|\|\|(?!=))"
+    r"|'([^'\\\n\r]*)'|\"([^\"\\\n\r]*)\")"
+)
 _WORD: Final = re.compile(r"[\w$\u200c\u200d]+")
 _PUNCTUATION: Final = re.compile(
     r">>>=|===|!==|\*\*=|<<=|>>=|>>>|&&=|\|\|=|\?\?=|\.\.\.|=>|==|!=|<=|>=|&&|\|\||\?\?|\?\.(?![0-9])|\+\+|--"
@@ -51,6 +57,17 @@ class Lexer:
 
     def next(self) -> Token:
         """The next token, after blanks and comments."""
+        found = _QUICK.match(self.source, self.position)
+        if found is None:
+            return self.carefully()
+        group, end = found.lastindex or 0, found.end()
+        text, self.position = found[group], end
+        if group > 2:
+            return Token("string", joined(text), end - len(text) - 2, end, False)
+        return Token("name" if group == 1 else "punctuation", text, end - len(text), end, False)
+
+    def carefully(self) -> Token:
+        """The same for any token."""
         newline = self._skip()
         source, start = self.source, self.position
         if start >= len(source):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import NoReturn
 
 from flows.expression.grammar import (
     ARROW,
+    ARROW_AHEAD,
     ASSIGNMENTS,
     CONSTANTS,
     HINTS,
@@ -142,7 +142,7 @@ class Parser:
     def _arrow(self) -> Node | None:
         start = self.token.start
         if self.token.kind == "name" and self.token.value not in NO_NAMES:
-            if re.match(r"[ \t]*=>", self.lexer.source[self.token.end :][:200]) is None:
+            if ARROW_AHEAD.match(self.lexer.source, self.token.end) is None:
                 return None
             parameters = [self._parameter()]
         elif self._at("(") and ARROW.match(self.lexer.source, start):

@@ -15,7 +15,7 @@ from flows.expression.values import UNDEFINED
 Closure = Callable[[Mapping[str, Any]], Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # as the nodes of the tree are
 class Path:
     """A name and the keys that are read from it one after the other."""
 
@@ -32,32 +32,33 @@ class Path:
 
 def path_of(node: Node) -> Path | None:
     """The path that a node is, None where it is something else."""
-    here = node.inner if isinstance(node, Chain) else node
-    if not isinstance(here, (Member, Name)):
-        return None
-    steps: list[Member] = []
-    while isinstance(here, Member):
-        steps.append(here)
-        here = here.object
-    if not isinstance(here, Name):
-        return None
+    here = node.inner if type(node) is Chain else node
     keys: list[str | int] = []
-    for step in reversed(steps):
-        key = static_key(step.key)
+    optional: list[bool] = []
+    ends: list[int] = []
+    while type(here) is Member:
+        key = static_key(here.key)
         if key is None:
             return None
         keys.append(key)
-    steps.reverse()
-    ends = (here.end, *(step.end for step in steps))
-    return Path(here.name, tuple(keys), tuple(step.optional for step in steps), ends, node.start)
+        optional.append(here.optional)
+        ends.append(here.end)
+        here = here.object
+    if type(here) is not Name:
+        return None
+    if keys:
+        keys.reverse()
+        optional.reverse()
+        ends.reverse()
+    return Path(here.name, tuple(keys), tuple(optional), (here.end, *ends), node.start)
 
 
 def static_key(node: Node) -> str | int | None:
     """The key that a literal is: an int where it is an index."""
-    if not isinstance(node, Literal):
+    if type(node) is not Literal:
         return None
     value = node.value
-    if isinstance(value, str):
+    if type(value) is str:
         return value
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]

@@ -46,7 +46,9 @@ def equalities(tree: Node, roots: frozenset[str]) -> tuple[tuple[Place, str | in
             todo.extend(reversed(node.operands))
         elif isinstance(node, Binary) and len(node.rest) == 1 and node.rest[0][0] == "===":
             left, right = node.first, node.rest[0][1]
-            for path, literal in ((path_of(left), _constant(right)), (path_of(right), _constant(left))):
+            for side, other in ((left, right), (right, left)):
+                literal = _constant(other)
+                path = None if literal is None else path_of(side)
                 if path is not None and literal is not None and path.root in roots:
                     found.append((path.place, literal.value))
     return tuple(found)
