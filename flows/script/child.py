@@ -39,14 +39,14 @@ class Refused(Exception):  # noqa: N818 - it is what becomes of a script, and ne
 
 def main() -> None:
     engine = load_engine(sys.argv[1])
-    preludes = [Path(name).read_text(encoding="utf-8") for name in sys.argv[2:4]]
+    preludes = [Path(name).read_text(encoding="utf-8") for name in sys.argv[2:5]]
     time.localtime()  # reads the time zone while files can still be opened
     figures = open_figures()
     restrict()
     os.write(0, b"\n")  # ready: the next script's time begins when it is sent
     waiting = [begun(engine, preludes[0])]
     while (request := receive()) is not None:
-        answer, body = respond(waiting.pop(), engine, preludes[1], *request)
+        answer, body = respond(waiting.pop(), engine, preludes[1:], *request)
         if answer["code"] == "null":
             answer |= explained_null(request[0], held_bytes(figures, "VmHWM"))
         answer["tired"] = held_bytes(figures, "VmRSS") > TIRED_BYTES
@@ -99,13 +99,13 @@ def restrict() -> None:
 
 
 def respond(
-    fresh: tuple[Any, Any], engine: Any, modules: str, request: dict[str, Any], names: bytes
+    fresh: tuple[Any, Any], engine: Any, preludes: list[str], request: dict[str, Any], names: bytes
 ) -> tuple[dict[str, Any], bytes]:
     used_s = time.process_time()
     allow(resource.RLIMIT_CPU, int(used_s + request["timeout_s"]) + CPU_LEFT_S)
     allow(resource.RLIMIT_AS, request["memory_bytes"] + SPARE_BYTES)
     try:
-        return {"code": None}, evaluate(fresh, engine, modules, request, names)
+        return {"code": None}, evaluate(fresh, engine, preludes, request, names)
     except Refused as refused:
         return refused.answer, b""
     except MemoryError:
@@ -116,8 +116,8 @@ def allow(limit: int, most: int) -> None:
     resource.setrlimit(limit, (most, resource.getrlimit(limit)[1]))
 
 
-def evaluate(fresh: tuple[Any, Any], engine: Any, modules: str, request: dict[str, Any], names: bytes) -> bytes:
-    """The script's value as JSON. Raises Refused."""
+def evaluate(fresh: tuple[Any, Any], engine: Any, preludes: list[str], request: dict[str, Any], names: bytes) -> bytes:
+    """`preludes`: what modules and the words of a locale need. The script's value as JSON. Raises Refused."""
     deadline = time.monotonic() + request["timeout_s"]
     context, begin = fresh
     context.set_memory_limit(request["memory_bytes"])
@@ -125,7 +125,9 @@ def evaluate(fresh: tuple[Any, Any], engine: Any, modules: str, request: dict[st
     if is_timed:
         context.set_time_limit(request["timeout_s"])
     try:
-        require = load_modules(context, modules) if request["modules"] else None
+        require = load_modules(context, preludes[0]) if request["modules"] else None
+        if request["zones"] is not None:
+            context.eval(preludes[1])(context.parse_json(request["zones"]))
         data = context.parse_json(names.decode())
         script = context.eval("\n" * (LINES_BEFORE - 1) + request["text"])  # the text begins with one line of ours
         end = begin(script, data, require, request["output_bytes"])

@@ -209,4 +209,5 @@ def _command() -> list[str]:
     found = importlib.util.find_spec("_quickjs")
     if found is None or found.origin is None:
         raise StepError("the JavaScript engine (quickjs-ng) is not installed", code="START_FAILED", retryable=False)
-    return [sys.executable, "-I", "-S", str(HERE / "child.py"), found.origin, str(HERE / "prelude.js"), str(HERE / "modules.js")]
+    scripts = [str(HERE / name) for name in ("prelude.js", "modules.js", "locale.js")]
+    return [sys.executable, "-I", "-S", str(HERE / "child.py"), found.origin, *scripts]

@@ -46,6 +46,8 @@ class Script:
     offsets: Mapping[Reference, int] = field(default_factory=dict)  # where in the source each reference is first made
     reads: Reads = field(default_factory=Reads)
     requires: bool = False  # it may ask for modules
+    words: bool = False  # it may ask how people write dates, numbers and order
+    zones: tuple[str, ...] = ()  # the time zones it writes out, perhaps
     engine: str = "javascript"
     suspends: bool = True  # evaluating it is waited for
 

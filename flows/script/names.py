@@ -10,9 +10,9 @@ from flows.expression.grammar import RESERVED
 OURS: Final = frozenset(
     [
         "$", "input", "steps", "loop", "env", "data", "output", "contains", "length", "isEmpty", "console", "structuredClone",
-        "Buffer", "URL", "URLSearchParams", "TextEncoder", "TextDecoder",
+        "Buffer", "URL", "URLSearchParams", "TextEncoder", "TextDecoder", "Intl",
     ]
-)  # what the prelude and modules.js put beside the language
+)  # what the prelude, modules.js and locale.js put beside the language
 
 ENGINE: Final = frozenset(
     [
@@ -30,7 +30,7 @@ ENGINE: Final = frozenset(
 
 OF_NODE: Final = frozenset(
     [
-        "AbortController", "Blob", "EventSource", "FormData", "Headers", "Intl", "ReadableStream", "Request", "Response",
+        "AbortController", "Blob", "EventSource", "FormData", "Headers", "ReadableStream", "Request", "Response",
         "WebAssembly", "WebSocket", "__dirname", "__filename", "clearInterval", "clearTimeout", "crypto", "exports", "fetch",
         "global", "module", "process", "setImmediate", "setInterval", "setTimeout",
     ]

@@ -17,6 +17,7 @@ from flows.errors import ExpressionError, StepError
 from flows.expression import UNDEFINED, to_json
 from flows.script.children import Answer, Children
 from flows.script.engine import Form, Limits, Mistake, Script
+from flows.script.zones import zones_of
 
 MAX_SOURCE = 256 * 1024  # characters: a script that is longer is a module
 CHECK_S = 2.0  # the parser takes milliseconds for the longest source
@@ -69,6 +70,7 @@ class QuickJs:
         request = {
             "text": before + script.source + after,
             "modules": script.requires,
+            "zones": zones_of(script.zones) if script.words else None,
             "timeout_s": limits.timeout_s,
             "memory_bytes": limits.memory_bytes,
             "output_bytes": limits.output_bytes,

@@ -19,6 +19,9 @@ _DECLARING = frozenset({"let", "const", "var", "function", "class", "import"})
 _HEADED = frozenset({"if", "while", "for", "switch", "with"})
 # What a list of declarations ends at, also where it has no ; of its own.
 _ENDS = _DECLARING | _HEADED | {";", "of", "in", "from", "return", "throw", "try", "export", "do"}
+_WORDS = frozenset({"toLocaleString", "toLocaleDateString", "toLocaleTimeString", "localeCompare", "Intl"})
+_ZONE = re.compile(r"[A-Z][A-Za-z_]{1,20}(?:/[A-Za-z0-9_+-]{1,30}){1,2}")
+MAX_ZONES = 32  # of one script: their changes are sent along
 MAX_LIST = 5000  # tokens of one list of declarations, or between brackets: a scan is no parser, and must end
 _INDEX = re.compile(r"\d{1,9}")
 
@@ -42,6 +45,8 @@ def scan(source: str, *, form: str) -> Script:
         offsets,
         _reads(found, offsets),
         requires=bool(found.names & {"require", "Buffer", "URL", "URLSearchParams", "TextEncoder", "TextDecoder"}),
+        words=bool(found.names & _WORDS),
+        zones=found.zones() if found.names & _WORDS else (),
     )
 
 
@@ -102,6 +107,10 @@ class Found:
             if depth == 0:
                 return self.text(at + 1) == "{"
         return False
+
+    def zones(self) -> tuple[str, ...]:
+        texts = (token.text[1:-1] for token in self.tokens if token.kind in {"string", "template"})
+        return tuple(sorted({text for text in texts if _ZONE.fullmatch(text)}))[:MAX_ZONES]
 
     def is_free(self, name: str) -> bool:
         return name in self.names and name not in self.declared
