@@ -101,7 +101,7 @@ def put_due(daemon: Daemon, due: Sequence[Due]) -> None:
     for found in due:
         daemon.worker.queued(found.trigger)
         if found.status == "waiting" and daemon.waits.holds(found.run):
-            daemon.at_rest.found(found, "waiting")
+            daemon.at_rest.found(found)
         else:
             queue = CLEANUP if found.stopping else RUNS
             start_by = found.start_by if found.status == "queued" else None

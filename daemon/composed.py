@@ -50,6 +50,7 @@ from daemon.waiting.approvals import Approvals
 from daemon.waiting.aside import PublicPages
 from daemon.waiting.links import Links, read_key
 from daemon.waiting.page import ApprovalPages
+from daemon.waiting.pauses import PAUSED, Pauses
 from daemon.waiting.resting import AtRest
 from daemon.worker import Worker
 from daemon.world import make_world
@@ -112,6 +113,7 @@ class _Line:
     waits: Waits
     at_rest: AtRest
     approvals: Approvals
+    pauses: Pauses
     listeners: dict[str, str]  # what listens where; filled as they are bound
     expiry: Expiry
 
@@ -188,7 +190,9 @@ async def _line(stack: AsyncExitStack, config: Config, ground: _Ground, sockets:
     dispatch, stream, counters = LocalDispatch(), Stream(), Counters()
     expiry = Expiry(dispatch)
     stack.callback(expiry.close)
-    waits, at_rest = Waits(store.waits), AtRest(dispatch.put, store.waits.rest)
+    pauses = Pauses(StoredState(store, PAUSED))
+    await pauses.load()
+    waits, at_rest = Waits(store.waits), AtRest(dispatch.put, store.waits.rest, pauses)
     waits.wake = at_rest.wake
     listeners: dict[str, str] = {}
     links = Links(read_key(config.state / "link.key"), partial(_pages_base, config, listeners))
@@ -206,6 +210,7 @@ async def _line(stack: AsyncExitStack, config: Config, ground: _Ground, sockets:
     )
     worker = Worker(store, world, lambda: holder.current.flows, stream=stream, counters=counters, waits=waits, at_rest=at_rest)
     worker.cleanup_s = config.worker.cleanup_s
+    pauses.changed = worker.look_at_pauses
     store.while_committing(dispatch.pump)
     intake = Intake(store, lambda: holder.current, expiry.put, worker.queued, stream=stream, counters=counters)
     sources = Sources(
@@ -224,7 +229,7 @@ async def _line(stack: AsyncExitStack, config: Config, ground: _Ground, sockets:
     await sources.start(holder.current.triggers)
     stack.push_async_callback(sources.close)
     listeners["hooks"] = sources.get("webhook").url
-    return _Line(dispatch, worker, intake, sources, stream, counters, waits, at_rest, approvals, listeners, expiry)
+    return _Line(dispatch, worker, intake, sources, stream, counters, waits, at_rest, approvals, pauses, listeners, expiry)
 
 
 def _live(config: Config, ground: _Ground, line: _Line) -> LiveDaemon:
@@ -241,6 +246,7 @@ def _live(config: Config, ground: _Ground, line: _Line) -> LiveDaemon:
         counters=line.counters,
         at_rest=line.at_rest,
         asked=line.approvals,
+        held=line.pauses,
         listeners=line.listeners,
         put=line.expiry.put,
         state=config.state,

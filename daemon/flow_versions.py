@@ -14,8 +14,10 @@ from daemon.store.errors import StoreError
 from daemon.store.rows import Run, Version
 from flows.dialects import load_flow
 from flows.errors import DefinitionError
+from flows.executor import World
 from flows.flow import Flow
-from flows.step import StepKind
+from flows.graph import Graph
+from flows.retry import ONCE
 
 log = structlog.get_logger()
 
@@ -34,11 +36,12 @@ class VersionStore(Protocol):
 class FlowVersions:
     """Composed once, for the worker."""
 
-    def __init__(self, store: VersionStore, flows: Callable[[], Mapping[str, Flow]], kinds: Mapping[str, StepKind]) -> None:
+    def __init__(self, store: VersionStore, flows: Callable[[], Mapping[str, Flow]], world: World) -> None:
         """`flows`: those in force, asked each time."""
         self._store = store
         self._flows = flows
-        self._kinds = kinds
+        self._kinds, self._plain_kinds = world.kinds, world.plain
+        self._plain: dict[str, bool] = {}  # digest → nothing in it suspends
         self._versions: dict[str, Flow] = {}
 
     def current(self, run: Run) -> Flow | None:
@@ -49,6 +52,15 @@ class FlowVersions:
     def at_hand(self, run: Run) -> Flow | None:
         """The version that a run was executed with a moment ago."""
         return self.current(run) or self._versions.get(run.flow_digest)
+
+    def is_plain(self, flow: Flow) -> bool:
+        """Nothing in the flow can suspend, but to give others their turn: it needs no task."""
+        plain = self._plain.get(flow.digest)
+        if plain is None:
+            if len(self._plain) >= KEPT_VERSIONS:
+                self._plain.clear()
+            plain = self._plain[flow.digest] = is_plain(flow.graph, self._plain_kinds)
+        return plain
 
     async def of(self, run: Run) -> Flow | str:
         """The version that the run pins; or the sentence why it cannot be had."""
@@ -88,3 +100,9 @@ async def read_patiently(read: Callable[[], Awaitable[Read]]) -> Read:
         except StoreError as error:
             log.warning("run.postponed", reason=str(error))
             await asyncio.sleep(READ_AGAIN_S)
+
+
+def is_plain(graph: Graph, plain: frozenset[str]) -> bool:
+    """Whether a run of this graph is a call: only plain kinds of steps, no waits between tries, and nothing that follows."""
+    limited = graph.timeout_s is not None or graph.handlers is not None
+    return not limited and all(step.kind in plain and step.retry == ONCE for step in graph.steps)

@@ -24,6 +24,7 @@ from daemon.stream import Stream
 from daemon.told import run_told
 from daemon.upkeep import OVERDUE_S
 from daemon.waiting.approvals import Approvals
+from daemon.waiting.pauses import Pauses
 from daemon.waiting.resting import AtRest
 from daemon.worker import Worker
 from flows.errors import DefinitionError, Problem
@@ -52,6 +53,7 @@ class LiveDaemon:
     at_rest: AtRest = field(default_factory=AtRest)
     asked: Approvals | None = None
     put: Callable[[list[Job]], None] | None = None  # in the place of the dispatch's own
+    held: Pauses | None = None
     listeners: dict[str, str] = field(default_factory=dict)  # what listens where; filled as they are bound
     state: Path | None = None  # the folder that is written to
     since: float = field(default_factory=time.time)  # by the wall's clock
@@ -102,6 +104,11 @@ class LiveDaemon:
         assert self.asked is not None  # a daemon has them
         return self.asked
 
+    @property
+    def pauses(self) -> Pauses:
+        assert self.held is not None  # a daemon has them
+        return self.held
+
     def status(self) -> dict[str, Any]:
         return {
             "version": self.version,
@@ -112,6 +119,7 @@ class LiveDaemon:
             "queued": self.dispatch.depth(),
             "running": len(self.worker.under_way()),
             "atRest": len(self.at_rest),
+            "paused": [] if self.held is None else sorted(self.held.all()),
             "storeFailing": self.store.failing,
             "lastReload": self._last_reload(),
             "disk": self._disk(),

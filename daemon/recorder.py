@@ -14,6 +14,7 @@ from daemon.told import step_told
 from daemon.waiting.waits import Waits
 from flows.attempt import Attempt
 from flows.control import Control, Ending
+from flows.rest import Rest
 
 BEGUN_S = 0.25  # a step that takes longer than this is worth a flush of its own, to be seen after a crash
 
@@ -56,6 +57,7 @@ class Recorder:
         self.task: asyncio.Task[Any] | None = None  # that works on the run
         self.control = Control()
         self.deadline: float | None = None  # seconds since the epoch: the run's time is over then
+        self.gate = Rest()
         self.resting = False  # all that is under way of it waits
         self.leaving = False  # it is being left for that: whoever goes on with it finds it as it stands
         self._rest_timer: asyncio.TimerHandle | None = None
@@ -65,6 +67,7 @@ class Recorder:
         self.of.cancel_asked, self.of.cancel_reason = at, reason
         self.control.cancelled = cancelled(self.of).error
         self.leaving = False
+        self.gate.release()  # what is held back may clean up
 
     def take_control(self, leaving: Callable[[], bool], cleanup_s: float) -> Control:
         """What is known of the run from outside, for who executes it."""

@@ -32,14 +32,11 @@ from flows.attempt import Attempt
 from flows.control import CLEANUP_S
 from flows.executor import World, execute
 from flows.flow import Flow
-from flows.graph import Graph
-from flows.retry import ONCE
 from flows.step import Ended
 
 log = structlog.get_logger()
 
 LEAVE_S = 0.2  # a run that only waits for so long is left: what it waits for may come at once, and its place is wanted
-KNOWN_PLAIN = 256  # versions of flows of which it is known whether something suspends
 
 
 class RunStore(Protocol):
@@ -78,14 +75,13 @@ class Worker:
         """`waits`, `at_rest`: what runs wait for, and where those are that only wait; None: a run is never left for a wait."""
         self._store = store
         self._world = world
-        self._flows = FlowVersions(store, flows, world.kinds)
+        self._flows = FlowVersions(store, flows, world)
         self._waits = waits
         self._at_rest = AtRest() if at_rest is None else at_rest  # an empty one is false
         self._stream = stream or Stream()
         self._counters = counters or Counters()
         self._clock = clock
         self._wishes: dict[str, tuple[float, str | None]] = {}  # of runs that are being claimed: that they stop
-        self._plain: dict[str, bool] = {}  # digest → nothing in it suspends
         self._recorders: dict[str, Recorder] = {}
         self._waiters: dict[str, list[asyncio.Future[Run]]] = {}
         self._finishing: set[str] = set()  # runs whose end is on its way to the disk
@@ -181,10 +177,12 @@ class Worker:
             return self._resume(job)
         if run.start_by is not None and self._is_not_to_begin(run):
             return None
+        if self._at_rest.holds_back(run):
+            return None
         flow = self._flows.current(run)
         if flow is None:
             return self._work_on_version(run)
-        if run.finish_within is None and self._is_plain(flow):
+        if run.finish_within is None and self._flows.is_plain(flow):
             return self._work_at_once(run, flow)
         return self.execute(run, flow)
 
@@ -196,7 +194,7 @@ class Worker:
         if run is None:
             log.info("run.not_ours", run_id=job.run, epoch=job.epoch)
             return
-        if self._is_not_to_begin(run):
+        if self._is_not_to_begin(run) or self._at_rest.holds_back(run):
             return
         if has_begun(run):
             log.info("run.resumed", run_id=run.id, flow=run.flow, attempts=len(run.attempts))
@@ -210,6 +208,13 @@ class Worker:
             self.give_up(run, why)
         return why is not None
 
+    def look_at_pauses(self) -> None:
+        """What is held back has changed: what goes on now begins nothing more, or goes on, and what was put aside is due."""
+        for recorder in tuple(self._recorders.values()):
+            held = recorder.control.cancelled is None and self._at_rest.paused(recorder.of.id, recorder.of.flow)
+            (recorder.gate.hold if held else recorder.gate.release)()
+        self._at_rest.wake_free()
+
     async def _work_on_version(self, run: Run) -> None:
         """The run pins a version that is no longer the current one."""
         flow = await self._flows.of(run)
@@ -222,7 +227,7 @@ class Worker:
     def _work_at_once(self, run: Run, flow: Flow) -> Awaitable[None] | None:
         """A graph of plain steps ends in this very call, unless it takes long: then the rest of it becomes a task."""
         recorder = self._begin(run)
-        work = execute(flow, run.inputs, run_id=run.id, world=self._world, record=recorder)
+        work = execute(flow, run.inputs, run_id=run.id, world=self._world, record=recorder, rest=recorder.gate)
         try:
             turn = work.send(None)
         except StopIteration as stop:
@@ -254,7 +259,7 @@ class Worker:
             record=recorder,
             recorded=run.attempts,
             control=recorder.control,
-            resting=None if self._waits is None else partial(self._rests, recorder),
+            rest=recorder.gate,
         )
 
     async def _see_through(self, run: Run, recorder: Recorder, work: Awaitable[Ended]) -> None:
@@ -280,7 +285,7 @@ class Worker:
     def _leave(self, recorder: Recorder) -> None:
         """Stop working on a run that only waits: what it waits for is kept elsewhere, and wakes it."""
         assert self._waits is not None  # else nobody says that it rests
-        if recorder.task is None or not (self.stopping or self._waits.long_enough(recorder.of.id)):
+        if recorder.task is None or not (self.stopping or recorder.gate.held or self._waits.long_enough(recorder.of.id)):
             return
         recorder.leaving = True
         recorder.task.cancel()
@@ -293,14 +298,16 @@ class Worker:
         if not recorder.leaving or self._waits is None:
             log.info("run.left", run_id=run.id, flow=run.flow)
             return
-        self._at_rest.left(run, "waiting")
+        self._at_rest.left(run, "paused" if recorder.gate.held else "waiting")
         if recorder.deadline is not None:
             self._waits.alarm(run.id, recorder.deadline)
-        log.info("run.waiting", run_id=run.id, flow=run.flow, until=instant(self._waits.next_end(run.id)))
+        until = {} if run.status == "paused" else {"until": instant(self._waits.next_end(run.id))}
+        log.info("run.paused" if run.status == "paused" else "run.waiting", run_id=run.id, flow=run.flow, **until)
         if self._stream.tell is not None:
             self._stream.tell("run", run_told(run))
-        if not self._waits.holds(run.id):  # it was answered in this very moment
+        if not self._waits.holds(run.id):  # it was answered in this very moment; where it is held back, that is stronger
             self._at_rest.wake(run.id)
+        self._at_rest.wake_free()  # or let go
 
     def _begin(self, run: Run) -> Recorder:
         if run.started_at is None:
@@ -313,6 +320,8 @@ class Worker:
         recorder = self._recorders[run.id] = Recorder(
             self._store, run, self._is_stopping, self._stream, self._counters.attempts, self._waits
         )
+        if self._waits is not None:
+            recorder.gate.tell = partial(self._rests, recorder)
         return recorder
 
     def _finish(self, run: Run, ended: Ended, recorder: Recorder) -> None:
@@ -320,6 +329,7 @@ class Worker:
         del self._recorders[run.id]
         if self._waits is not None:
             self._waits.ended(run.id)
+            self._at_rest.ended(run.id)
         if run.cancel_asked is not None and ended.status != "cancelled":  # it came to its end before it heard of it
             ended = cancelled(run)
         run.status = cast("RunStatus", ended.status)
@@ -368,15 +378,6 @@ class Worker:
             del self.by_trigger[run.trigger]
         self.run_ended(run.trigger)
 
-    def _is_plain(self, flow: Flow) -> bool:
-        """Nothing in the flow can suspend, but to give others their turn: it needs no task."""
-        plain = self._plain.get(flow.digest)
-        if plain is None:
-            if len(self._plain) >= KNOWN_PLAIN:
-                self._plain.clear()
-            plain = self._plain[flow.digest] = is_plain(flow.graph, self._world.plain)
-        return plain
-
 
 @types.coroutine
 def _rest(work: Coroutine[Any, Any, Ended], turn: Any) -> Generator[Any, Any, Ended]:
@@ -384,9 +385,3 @@ def _rest(work: Coroutine[Any, Any, Ended], turn: Any) -> Generator[Any, Any, En
     yield turn
     ended: Ended = yield from work
     return ended
-
-
-def is_plain(graph: Graph, plain: frozenset[str]) -> bool:
-    """Whether a run of this graph is a call: only plain kinds of steps, no waits between tries, and nothing that follows."""
-    limited = graph.timeout_s is not None or graph.handlers is not None
-    return not limited and all(step.kind in plain and step.retry == ONCE for step in graph.steps)

@@ -14,7 +14,7 @@ from flows.errors import StepError
 from flows.expression import UNDEFINED, to_json
 from flows.front import Front
 from flows.recovery import rebuilt_error
-from flows.results import Result, answer, answered, as_step_error, borrowed, restored, skipped
+from flows.results import Result, answer, answered, as_step_error, borrowed, last_output, restored, skipped
 from flows.step import Ended, Output
 from flows.trial import Trial
 from flows.view import Failure, StandIn, View
@@ -106,6 +106,8 @@ class Execution:
         except BaseException:
             await self._abandon()
             raise
+        if self.is_abandoned():  # what was to start here has not: it is no end, and our own cancel is on its way
+            raise asyncio.CancelledError
         if self._is_cut:
             raise Cut
 
@@ -122,11 +124,7 @@ class Execution:
         graph = self.graph
         if graph.output is not None:
             return to_json(graph.output.needed(self._names))
-        for step in reversed(graph.steps):
-            result = self.results.get(step.id)
-            if result is not None and "output" in result:
-                return result["output"]
-        return None
+        return last_output((step.id for step in reversed(graph.steps)), self.results)
 
     def _advance(self) -> bool:
         """Start what is ready, as long as it is our turn. False: nothing is under way any more."""
@@ -134,11 +132,11 @@ class Execution:
             raise self._broken
         ready, tasks, run = self._front.ready, self._tasks, self._run
         limit = self.graph.max_concurrent
-        while ready and (limit is None or len(tasks) < limit):
+        while ready and not run.rest.held and (limit is None or len(tasks) < limit):
             self._start(ready.popleft())
             if run.turn_is_over():
                 return True
-        return bool(tasks)
+        return bool(tasks) or (run.rest.held and bool(ready))
 
     async def _turn(self) -> None:
         """Let others run; come back when a task ended, or at once where there is more to start."""
@@ -146,6 +144,8 @@ class Execution:
             await self._run.next_turn()
             return
         self._wake = asyncio.get_running_loop().create_future()
+        if self._run.rest.held and self._front.ready:
+            self._run.rest.park(self._wake)
         await self._wake
 
     async def _abandon(self) -> None:

@@ -12,10 +12,11 @@ from flows.whole import run_whole
 from flows.world import Run, World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from flows.attempt import Attempt, Record
     from flows.flow import Flow
+    from flows.rest import Rest
     from flows.step import Ended
 
 __all__ = ["World", "execute"]
@@ -30,7 +31,7 @@ async def execute(
     record: Record,
     recorded: Sequence[Attempt] = (),
     control: Control | None = None,
-    resting: Callable[[bool], None] | None = None,
+    rest: Rest | None = None,
 ) -> Ended:
     """Run a flow to its end. Raises what `record` raised, and CancelledError after all is cancelled.
 
@@ -39,11 +40,10 @@ async def execute(
     one without raises.
 
     What `record` returns is a Future, or another awaitable that runs by itself: it is awaited only where a step that touched
-    the world must be on disk before others start. `resting` is told True when all that is under way only waits, so that the run
-    may be left (cancelled, and executed again from its records), and False when something works again.
+    the world must be on disk before others start. `rest` tells when all that is under way only waits, so that the run may be
+    left (cancelled, and executed again from its records), and can hold it back.
     """
-    run = Run(run_id, world, record, recorded, control)
-    run.rest.tell = resting
+    run = Run(run_id, world, record, recorded, control, rest)
     given = dict(inputs)  # expressions walk through dicts, and through nothing else
     execution = Execution(run, flow.graph, View(given, {}, {}, dict(world.env), given), subflows=flow.pinned)
     try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flows.errors import DefinitionError, ExpressionError, MissingPath, SelectorError, StepError, TemplateError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from flows.attempt import Attempt
     from flows.graph import Step
@@ -76,6 +76,11 @@ def restored(attempts: Sequence[Attempt]) -> Result:
 def borrowed(result: Result, stand_in: Result) -> Result:
     """The result of a failed step with the output of the fallback that stood in for it."""
     return {**result, **{name: stand_in[name] for name in ("output", "response") if name in stand_in}}
+
+
+def last_output(names: Iterable[str], results: Mapping[str, Result]) -> Any:
+    """Of the first of these steps that gave one. None: none of them did."""
+    return next((found["output"] for name in names if "output" in (found := results.get(name, {}))), None)
 
 
 def answer(value: Any) -> str | None:

@@ -125,6 +125,7 @@ class Trial:
         while True:
             if error is not None:
                 await self._pause(error)
+                await self.run.rest.gate(counted=not self.kind.container)
             if self.stopped():
                 raise asyncio.CancelledError
             given = await self._attempt()
@@ -149,7 +150,7 @@ class Trial:
             return await self._within_timeout()
         except asyncio.CancelledError:
             task = asyncio.current_task()
-            if task is None or task.cancelling():
+            if task is None or task.cancelling() or self.stopped():
                 self.note("cancelled")
                 raise
             return self._failed(StepError("something that the step waited for was cancelled", code="UNEXPECTED"))

@@ -59,13 +59,19 @@ class Run:
     """One call of execute(): its record, what an earlier process recorded, and whose turn it is."""
 
     def __init__(
-        self, run_id: str, world: World, record: Record, recorded: Sequence[Attempt] = (), control: Control | None = None
+        self,
+        run_id: str,
+        world: World,
+        record: Record,
+        recorded: Sequence[Attempt] = (),
+        control: Control | None = None,
+        rest: Rest | None = None,
     ) -> None:
         self.id = run_id
         self.world = world
         self.control = control or Control()
         self.recorded = Recorded(recorded) if recorded else NOTHING_RECORDED
-        self.rest = Rest()
+        self.rest = rest or Rest()
         self.record_failure: Exception | None = None
         self._record = record
         self._yield_at = time.monotonic() + world.turn_s

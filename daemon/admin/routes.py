@@ -7,7 +7,20 @@ from functools import cache
 from typing import Any
 
 from daemon.admin import openapi, refusal
-from daemon.admin.handlers import approvals, events, flows, process, runs, schemas, stream, trials, triggers, versions, workflows
+from daemon.admin.handlers import (
+    approvals,
+    events,
+    flows,
+    pausing,
+    process,
+    runs,
+    schemas,
+    stream,
+    trials,
+    triggers,
+    versions,
+    workflows,
+)
 from daemon.admin.route import Answer, Asked, Reply, Route
 from daemon.admin.schema import OBJECT, Schema
 
@@ -24,6 +37,7 @@ ROUTES: tuple[Route, ...] = (
     *versions.ROUTES,
     *runs.ROUTES,
     *approvals.ROUTES,
+    *pausing.ROUTES,
     *workflows.ROUTES,
     *events.ROUTES,
     *stream.ROUTES,
@@ -33,7 +47,7 @@ ROUTES: tuple[Route, ...] = (
 
 SCHEMAS: Mapping[str, Schema] = {
     name: schema
-    for part in (refusal, process, triggers, trials, flows, runs, approvals, events, stream, versions, workflows)
+    for part in (refusal, process, triggers, trials, flows, runs, approvals, pausing, events, stream, versions, workflows)
     for name, schema in part.SCHEMAS.items()
 }
 

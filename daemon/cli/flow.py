@@ -12,6 +12,7 @@ from daemon.cli.flow_execute import execute, is_file
 from daemon.cli.home_access import ask
 from daemon.cli.options import Fields, Home, Output, find_home
 from daemon.cli.output import show_rows, show_value
+from daemon.cli.pausing import add_to_flow as add_pausing
 from daemon.cli.versions import Version, show_version
 from daemon.cli.versions import add_to as add_versions
 from daemon.errors import NotFound
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 app = App(name="flow", help="List, show, validate and execute flows.")
 app.command(execute)
 add_versions(app, "flow")
+add_pausing(app)
 
 
 @app.command(name="list")
@@ -31,7 +33,7 @@ def list_(*, home: Home = None, fields: Fields = None, output: Output = "table")
     async def alone(operations: Operations) -> Any:
         return operations.list_flows()
 
-    show_rows(ask(home, "GET", "/v1/flows", alone), ("key", "name", "inputs", "triggers"), output, fields)
+    show_rows(ask(home, "GET", "/v1/flows", alone), ("key", "name", "inputs", "triggers", "paused"), output, fields)
 
 
 @app.command

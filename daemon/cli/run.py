@@ -11,6 +11,7 @@ from daemon.cli.client import part
 from daemon.cli.home_access import ask, rows
 from daemon.cli.options import All, Before, Chain, Fields, Home, Limit, Output, Since, Until
 from daemon.cli.output import show_rows, show_value
+from daemon.cli.pausing import add_to_run as add_pausing
 from daemon.cli.run_answer import add_to as add_answers
 from daemon.cli.run_text import show_run
 from daemon.errors import BadRequest
@@ -18,8 +19,9 @@ from daemon.errors import BadRequest
 if TYPE_CHECKING:
     from daemon.operations import Operations
 
-app = App(name="run", help="List, show, watch, answer and cancel runs.")
+app = App(name="run", help="List, show, watch, answer, pause and cancel runs.")
 add_answers(app)
+add_pausing(app)
 
 Status = Literal["queued", "running", "waiting", "paused", "completed", "failed", "cancelled"]
 

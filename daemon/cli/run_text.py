@@ -22,6 +22,8 @@ def show_run(run: dict[str, Any]) -> None:
         write(f"is to stop, since {run['cancelAskedAt']}")
     if run.get("error"):
         write(f"error  {clean(str(run['error']))}")
+    if run.get("paused"):
+        write(f"paused  {clean(run['paused'])}")
     _show_waits(run.get("waits", ()))
     rows = [_step(name, step, metrics["steps"].get(name, {})) for name, step in run["steps"].items()]
     if rows:

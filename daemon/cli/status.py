@@ -36,6 +36,8 @@ def _say(said: dict[str, Any]) -> None:
     waiting = f", the oldest since {said['oldestQueuedAt']}" if said["oldestQueuedAt"] else ""
     resting = f", {said['atRest']} waiting or paused" if said["atRest"] else ""
     write(f"runs      {said['running']} running, {said['queued']} queued{waiting}{resting}")
+    for what in said["paused"]:
+        write(f"paused    {'all runs' if what == '*' else clean(what)}")
     for one in said["next"]:
         write(f"next      {one['at']}  {clean(one['trigger'])}")
     if said["lastReload"]:

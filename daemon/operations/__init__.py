@@ -7,6 +7,7 @@ from daemon.operations.events import Events
 from daemon.operations.explained import Explained
 from daemon.operations.flows import Flows
 from daemon.operations.given import MAX_LISTED, Listed, Live, Rows
+from daemon.operations.pausing import Pausing
 from daemon.operations.status import Status
 from daemon.operations.stopping import Stopping
 from daemon.operations.switches import Switches
@@ -16,7 +17,7 @@ from daemon.operations.versions import Versions
 __all__ = ["MAX_LISTED", "Listed", "Live", "Operations", "Rows"]
 
 
-class Operations(Trials, Explained, Switches, Flows, Answers, Stopping, Events, Versions, Status):
+class Operations(Trials, Explained, Switches, Pausing, Flows, Answers, Stopping, Events, Versions, Status):
     """One home, and all that can be asked of it: a file of this folder for each noun, and `Given` beneath them."""
 
     __slots__ = ()

@@ -30,7 +30,10 @@ class Answers(Runs):
         shown = await self.show_run(run, wait_s=wait_s)
         over = shown["finishedAt"] is not None or self.store is None
         rows = [] if over or self.store is None else await self.store.waits_of(shown["run"])
-        return shown | {"waits": [self._wait_shown(row) for row in rows if row.how is None]}
+        held = None
+        if self.live is not None and shown["finishedAt"] is None and (pause := self.live.pauses.of(shown["run"], shown["flow"])):
+            held = pause.sentence
+        return shown | {"paused": held, "waits": [self._wait_shown(row) for row in rows if row.how is None]}
 
     async def decide(
         self,

@@ -24,7 +24,11 @@ class Flows(Changes, Runs):
 
     def list_flows(self) -> list[dict[str, Any]]:
         flows = self.definitions.current.flows
-        return [shapes.flow_listed(flows[key], self._starts(key)) for key in sorted(flows)]
+        return [{**shapes.flow_listed(flows[key], self._starts(key)), "paused": self._paused(key)} for key in sorted(flows)]
+
+    def _paused(self, key: str) -> bool:
+        """Its runs are held back, by themselves or with all others."""
+        return self.live is not None and self.live.pauses.of("", key) is not None
 
     def show_flow(self, key: str) -> dict[str, Any]:
         return shapes.flow_shown(self.flow(key), self._starts(key))

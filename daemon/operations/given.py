@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from daemon.store.rows import EventRow, Run, Version
     from daemon.store.waits import WaitRow
     from daemon.waiting.approvals import Approvals
+    from daemon.waiting.pauses import Pauses
     from triggers.event import Cause, Event
     from triggers.source import Accepted
 
@@ -95,6 +96,11 @@ class Live(Protocol):
     @property
     def approvals(self) -> Approvals:
         """What is asked of people."""
+        ...
+
+    @property
+    def pauses(self) -> Pauses:
+        """What is held back."""
         ...
 
     def status(self) -> dict[str, Any]:

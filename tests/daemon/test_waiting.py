@@ -11,8 +11,10 @@ from daemon.at_work import consume, put_due
 from daemon.dispatch.local import LocalDispatch
 from daemon.expiry import Expiry
 from daemon.live import LiveDaemon
+from daemon.source_state import StoredState
 from daemon.store import open_store
 from daemon.waiting import Waits
+from daemon.waiting.pauses import PAUSED, Pauses
 from daemon.waiting.resting import AtRest
 from daemon.waiting.timer import LEAST, Timer
 from daemon.worker import Worker
@@ -61,7 +63,8 @@ class Bench:
         self.flows = {flow.key: flow for flow in flows}
         self.dispatch = LocalDispatch()
         self.waits = Waits(store.waits, clock=self.clock)
-        self.at_rest = AtRest(self.dispatch.put, store.waits.rest)
+        self.pauses = Pauses(StoredState(store, PAUSED), clock=self.clock)
+        self.at_rest = AtRest(self.dispatch.put, store.waits.rest, self.pauses)
         self.waits.wake = self.at_rest.wake
         world = World(KINDS, self.flows.__getitem__, None, clock=self.clock, wait=self.waits)
         self.worker = Worker(store, world, lambda: self.flows, waits=self.waits, at_rest=self.at_rest, clock=self.clock)
@@ -74,12 +77,15 @@ class Bench:
             started_at=0.0,
             version="0",
             at_rest=self.at_rest,
+            held=self.pauses,
         )
         self.expiry = Expiry(self.dispatch)
         self.concurrency = concurrency
 
     async def start(self):
         due = await self.store.reconcile(time.time())
+        await self.pauses.load()
+        self.pauses.changed = self.worker.look_at_pauses
         await self.waits.load()
         put_due(self, due)
         self.consuming = asyncio.ensure_future(consume(self.dispatch, self.concurrency, self.worker))

@@ -9,6 +9,7 @@ from flows.dialects import load_flow
 from flows.errors import DefinitionError, StepError
 from flows.executor import World, execute
 from flows.instant import parse_instant, write_instant
+from flows.rest import Rest
 from flows.steps import make_kinds
 from flows.waiting import Place, Resolution, Wait, until_over, wait_here
 
@@ -177,7 +178,7 @@ async def test_a_run_says_when_all_of_it_waits_and_when_something_works_again(tm
     flow = load_flow({"key": "k", "steps": steps}, key=None, folder=tmp_path, kinds=KINDS)
     world = World(KINDS, None, None, wait=keeper)
     work = asyncio.ensure_future(
-        execute(flow, {}, run_id="run_1", world=world, record=lambda _attempt: None, resting=told.append)
+        execute(flow, {}, run_id="run_1", world=world, record=lambda _attempt: None, rest=Rest(told.append))
     )
     while not told:
         await asyncio.sleep(0)
@@ -199,7 +200,7 @@ async def test_a_run_does_not_rest_while_a_time_limit_runs_that_only_this_proces
     )
 
     ended = await execute(
-        flow, {}, run_id="run_1", world=World(KINDS, None, None), record=lambda _attempt: None, resting=told.append
+        flow, {}, run_id="run_1", world=World(KINDS, None, None), record=lambda _attempt: None, rest=Rest(told.append)
     )
 
     assert ended.status == "completed"

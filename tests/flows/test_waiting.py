@@ -1,6 +1,7 @@
 """Steps that wait: a run that only waits says so, may be left and gone on with at any time, and comes to the same end."""
 
 import asyncio
+import json
 import math
 import random
 from pathlib import Path
@@ -11,6 +12,7 @@ from pydantic import BaseModel
 
 from flows.dialects import load_flow
 from flows.executor import World, execute
+from flows.rest import Rest
 from flows.step import Output
 from flows.steps import make_kinds
 from flows.waiting import Resolution, Wait
@@ -82,7 +84,10 @@ class Process:
         def rests(resting):
             (self.resting.set if resting else self.resting.clear)()
 
-        work = execute(self.flow, {}, run_id="run_1", world=self.world, record=self.record, recorded=self.recorded, resting=rests)
+        self.rest = Rest(rests)
+        work = execute(
+            self.flow, {}, run_id="run_1", world=self.world, record=self.record, recorded=self.recorded, rest=self.rest
+        )
         return asyncio.ensure_future(work)
 
 
@@ -154,3 +159,81 @@ def test_waits_answered_in_any_order_in_a_run_left_at_any_time_give_what_one_pro
     if whole.status == "completed" and not body_failed:  # else what had begun beside the failed step may differ
         assert plain(ended.steps) == plain(whole.steps)
         assert plain(ended.output) == plain(whole.output)
+
+
+async def until(condition):
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0)
+
+
+async def test_a_run_that_is_held_lets_what_is_under_way_end_and_begins_nothing():
+    steps = [
+        {"id": "slow", "type": "act", "act": {"pauses": 50}},
+        {"id": "each", "type": "loop", "loop": {"over": [1, 2], "steps": [{"id": "item", "type": "act", "act": {}}]}},
+        {"id": "calc", "type": "transform", "transform": {"expression": "1"}},
+    ]
+    process = Process({"key": "k", "steps": steps}, (), Keeper())
+    work = process.start()
+    await until(lambda: process.act.ran)
+
+    process.rest.hold()
+    await until(process.resting.is_set)
+    for _ in range(50):
+        await asyncio.sleep(0)
+    held = [attempt.path for attempt in process.attempts if attempt.status == "success"]
+    process.rest.release()
+    ended = await work
+
+    assert held == ["slow"]
+    assert ended.status == "completed"
+    assert [path for path, _ in process.act.ran] == ["slow", "each[0].item", "each[1].item"]
+
+
+async def test_a_retry_of_a_held_run_waits_too_and_the_run_can_be_left_meanwhile():
+    rule = {"strategy": "retry", "retries": 3, "retryDelayMs": 0}
+    definition = {"key": "k", "steps": [{"id": "a", "type": "act", "act": {"fails": 2, "pauses": 20}, "onError": rule}]}
+    process = Process(definition, (), Keeper())
+    work = process.start()
+    await until(lambda: process.act.ran)
+
+    process.rest.hold()
+    await until(process.resting.is_set)
+    process.leaving = True
+    work.cancel()
+    await asyncio.wait((work,))
+    again = Process(definition, tuple(process.attempts), Keeper())
+    ended = await again.start()
+
+    assert [(a.number, a.status) for a in process.attempts] == [(1, "running"), (1, "failed")]
+    assert ended.status == "completed"
+    assert [number for _, number in again.act.ran] == [2, 3]
+
+
+@settings(max_examples=40, deadline=None)
+@given(definition=definitions(), seed=st.integers(0, 10_000))
+def test_a_run_held_and_released_at_any_time_comes_to_the_same_end(definition, seed):
+    chance = random.Random(seed)
+    definition = {**definition, "steps": with_holds(definition["steps"], iter(range(1000)), random.Random(1))}
+    definition = json.loads(json.dumps(definition).replace('"hold"', '"act"'))
+
+    async def go(*, hold):
+        process = Process(definition, (), Keeper())
+        work = process.start()
+        async with asyncio.timeout(20):
+            while not work.done():
+                if hold and chance.random() < 0.3:
+                    process.rest.hold()
+                    for _ in range(chance.randrange(6)):
+                        await asyncio.sleep(0)
+                    process.rest.release()
+                await asyncio.sleep(0)
+        return work.result(), process
+
+    whole, first = asyncio.run(go(hold=False))
+    ended, second = asyncio.run(go(hold=True))
+
+    assert ended.status == whole.status
+    if whole.status == "completed" and not any(a.container and a.status == "failed" for a in second.attempts):
+        assert plain(ended.steps) == plain(whole.steps)
+        assert sorted(first.act.ran) == sorted(second.act.ran)

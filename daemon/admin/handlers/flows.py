@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from daemon.admin.route import Answer, Asked, Body, Reply, Route
-from daemon.admin.schema import OBJECT, TEXT, listed, maybe, record, ref, said
+from daemon.admin.schema import FLAG, OBJECT, TEXT, listed, maybe, record, ref, said
 from daemon.store.rows import LIVE
 from triggers.spec import Duration
 
@@ -21,7 +21,7 @@ LISTED = {
     "triggers": listed(TEXT, "the keys of those that start it"),
 }
 SCHEMAS = {
-    "FlowListed": record("A flow, in short.", LISTED),
+    "FlowListed": record("A flow, in short.", LISTED | {"paused": said(FLAG, "its runs are held back")}),
     "Flow": record(
         "A flow and its definition.",
         LISTED

@@ -49,6 +49,7 @@ SCHEMAS = {
             "queued": said(WHOLE, "runs that wait for a worker"),
             "running": WHOLE,
             "atRest": said(WHOLE, "runs that wait or are paused, and take no place"),
+            "paused": listed(TEXT, "what is held back: run:…, flow:…, * for all"),
             "upToDate": said(FLAG, "false while what is on disk is refused, and the set before it is in force"),
             "storeFailing": said(FLAG, "true while nothing can be made durable"),
         },

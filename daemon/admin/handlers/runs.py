@@ -68,6 +68,7 @@ SCHEMAS = {
         optional={
             "waits": listed(ref("Wait"), "what its steps wait for now"),
             "retries": listed(TEXT, "the runs that did it again, the newest first"),
+            "paused": said(maybe(TEXT), "since when it is held back, and why; null: it is not"),
         },
     ),
     "Step": record(
