@@ -71,6 +71,7 @@ async def test_json_and_json_lines_keep_their_types(name, content, query, expect
         ("r.csv", 'a\n"1"2\n', {}, "FILE_ROW", "line 2 is no CSV"),
         ("r.csv", 'a\n1\n"open\n\n', {}, "FILE_ROW", "is no CSV: unexpected end of data"),
         ("r.csv", "a\n" + "x" * 2_000_000, {}, "FILE_ROW", "line 2 is longer than 1,048,576 characters"),
+        ("r.csv", "a\n" + '"x\n' + '","\n' * 3_000_000, {}, "FILE_ROW", "belongs to a row of more than 8,388,608 characters"),
         ("r.csv", b"a\n1\n\xff\n", {}, "FILE_ENCODING", "is no text in utf-8"),
         ("r.jsonl", '{"a": 1}\n{"a": \n', {}, "FILE_ROW", "line 2 is not JSON"),
         ("r.jsonl", "[" * 100_000, {}, "FILE_ROW", "line 1 is not JSON"),

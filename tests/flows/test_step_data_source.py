@@ -20,6 +20,7 @@ from flows.connectors.sources.spec import SourceSettings
 from flows.dialects import load_flow
 from flows.errors import DefinitionError
 from flows.executor import World, execute
+from flows.rehearsal import Plan, rehearse
 from flows.steps import make_kinds
 from flows.summary import needs
 from tests.flows.airtable import Airtable, record
@@ -396,3 +397,53 @@ def test_references_in_a_query_and_in_a_transform_are_checked():
         "steps[0].dataSource.query.params.a: there is no step «nobody»",
         "steps[0].dataSource.transform.filter: there is no step «noone»",
     ]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "ended", "asked"),
+    [([503, 429, 200], "completed", 3), ([503, 503, 503, 200], "failed", 3), ([403, 200], "failed", 1)],
+)
+async def test_a_source_is_tried_again_by_the_class_of_its_error(statuses, ended, asked, tmp_path):
+    left = list(statuses)
+
+    async def answer(request):
+        status = left.pop(0)
+        return json_answer([1], status=status, **({"Retry-After": "0"} if status == 429 else {}))
+
+    policy = {"maxAttempts": 3, "initialDelay": 1, "maxDelay": 2}
+    async with serving(answer) as (url, seen):
+        node = {"id": "a", "type": "data_source", "config": {"sourceType": "api", "sourceId": url}}
+        kinds = make_kinds()
+        made = load_flow({"nodes": [node], "settings": {"retryPolicy": policy}}, key="k", folder=tmp_path, kinds=kinds)
+        run = await execute(made, {}, run_id="run_1", world=World(kinds, None, None), record=lambda _attempt: None)
+        await kinds["data_source"].close()
+
+    assert (run.status, len(seen)) == (ended, asked)
+
+
+async def test_a_rehearsal_asks_nobody_and_gives_a_list():
+    section = {"sourceType": "api", "sourceId": "http://127.0.0.1:9/"}
+    count = {"id": "n", "type": "transform", "transform": {"expression": "$.steps.a.output.length"}}
+    made = flow({"steps": [{"id": "a", "type": "data_source", "dataSource": section}, count]})
+
+    done = await rehearse(
+        made, {}, Plan(mock_effects=True), run_id="run_1", world=World(make_kinds(), None, None), told=lambda _attempt: None
+    )
+
+    assert (done.ended.status, done.ended.output) == ("completed", 0)
+
+
+async def test_loading_a_flow_imports_no_driver_and_no_client():
+    script = (
+        "import sys; from pathlib import Path; from flows.dialects import load_flow; from flows.steps import make_kinds;"
+        "sections = [{'sourceType': 'database', 'query': {'sql': 'SELECT 1'}}, {'sourceType': 'api', 'sourceId': 'http://x/'},"
+        " {'sourceType': 'google_sheets', 'sourceId': 'a', 'query': {'sheet': 'b'}}, {'sourceType': 'file', 'sourceId': 'a.csv'},"
+        " {'sourceType': 'airtable', 'sourceId': 'a', 'query': {'table': 'b'}}];"
+        "steps = [{'id': f's{n}', 'type': 'data_source', 'dataSource': each} for n, each in enumerate(sections)];"
+        "load_flow({'key': 'k', 'steps': steps}, key=None, folder=Path(), kinds=make_kinds());"
+        "print(*({'psycopg', 'aiohttp', 'jwt', 'cryptography'} & sys.modules.keys()))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == ""

@@ -6,7 +6,6 @@ import asyncio
 import codecs
 from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
@@ -15,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from flows.connectors.rows import list_at
 from flows.connectors.sources.connector import Reading
-from flows.connectors.sources.file_lines import MARK, Lines, csv_rows, json_lines
+from flows.connectors.sources.file_lines import BATCH_ROWS, MARK, Lines, batch_of, csv_rows, json_lines
 from flows.errors import DefinitionError, StepError
 from flows.step import Load
 from flows.steps.file_place import FilePath, compile_path, file_error, find_file, open_file
@@ -30,7 +29,6 @@ SUFFIXES: dict[str, tuple[Form, str]] = {  # → form, delimiter
     ".jsonl": ("jsonl", ","),
     ".ndjson": ("jsonl", ","),
 }
-BATCH_ROWS = 500
 
 
 def _charset(name: str) -> str:
@@ -123,7 +121,7 @@ class FileSource:
         if form == "csv":
             found = csv_rows(lines, delimiter=delimiter, quote=query.quote, header=query.header, ragged=query.ragged)
         try:
-            while batch := await _in_thread(lambda: list(islice(found, BATCH_ROWS)), lambda _: lines.close()):
+            while batch := await _in_thread(lambda: batch_of(found, lines), lambda _: lines.close()):
                 yield batch
         except asyncio.CancelledError:
             raise  # the thread is in the middle of a read: the file is closed behind that

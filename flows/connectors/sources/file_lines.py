@@ -15,6 +15,9 @@ from flows.errors import StepError
 from flows.steps.file_place import file_error, open_file
 
 MAX_LINE_CHARACTERS = 1024 * 1024  # of one line, of one cell of CSV: a file without line ends must not take the memory
+MAX_ROW_CHARACTERS = 8 * 1024 * 1024  # of a row of CSV over all its lines: a quote that is never closed goes on and on
+BATCH_ROWS = 500
+BATCH_CHARACTERS = 1024 * 1024  # one row more is read at most
 MARK = "\ufeff"  # some programs begin a file with it: it is no part of the first name
 
 
@@ -24,6 +27,7 @@ class Lines:
     def __init__(self, path: Path, encoding: str) -> None:
         self.path = path
         self.number = 0  # of the line that was read last, 1-based
+        self.since = 0  # characters of the lines since the last row was complete
         self._encoding = encoding
         self._text = io.TextIOWrapper(open_file(path), encoding=encoding, newline="")
 
@@ -40,6 +44,9 @@ class Lines:
                 return
             line = line.removeprefix(MARK) if not self.number else line
             self.number += 1
+            self.since += len(line)
+            if self.since > MAX_ROW_CHARACTERS:
+                raise self.bad(f"belongs to a row of more than {MAX_ROW_CHARACTERS:,} characters: a quote may not be closed")
             if len(line) > MAX_LINE_CHARACTERS:
                 raise self.bad(f"is longer than {MAX_LINE_CHARACTERS:,} characters")
             yield line
@@ -52,10 +59,23 @@ class Lines:
         self._text.close()
 
 
+def batch_of(found: Iterator[Any], lines: Lines) -> list[Any]:
+    """The next rows, as many as are read at one time; none: there are no more."""
+    batch: list[Any] = []
+    size = 0
+    for row in found:
+        size, lines.since = size + lines.since, 0
+        batch.append(row)
+        if len(batch) == BATCH_ROWS or size > BATCH_CHARACTERS:
+            break
+    return batch
+
+
 def json_lines(lines: Lines) -> Iterator[Any]:
     """A row for each line; blank ones are passed over."""
     for line in lines:
         if not line.strip():
+            lines.since = 0
             continue
         try:
             yield orjson.loads(line)
@@ -73,6 +93,7 @@ def csv_rows(
     try:
         for cells in found:
             if not cells:
+                lines.since = 0
                 continue
             if names is None and header is False:
                 yield cells
