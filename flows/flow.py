@@ -20,6 +20,7 @@ class Repeats:
 
     delay_s: float  # from the end of one to when the next is due
     loop: str | None = None  # only where this loop node was come to and goes back; None: in any case
+    target: str | None = None  # the root that it closes on, or the loop that begins with it
     after_failure: bool = False  # whether a failure ends it
 
 

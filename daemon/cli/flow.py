@@ -1,9 +1,9 @@
-"""`camshaft flow`: list, show, validate and execute flows."""
+"""`camshaft flow`: list, show, draw, validate and execute flows."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
@@ -11,7 +11,7 @@ from daemon.cli.client import part
 from daemon.cli.flow_execute import execute, is_file
 from daemon.cli.home_access import ask
 from daemon.cli.options import Fields, Home, Output, find_home
-from daemon.cli.output import show_rows, show_value
+from daemon.cli.output import show_rows, show_value, write
 from daemon.cli.pausing import add_to_flow as add_pausing
 from daemon.cli.versions import Version, show_version
 from daemon.cli.versions import add_to as add_versions
@@ -20,7 +20,7 @@ from daemon.errors import NotFound
 if TYPE_CHECKING:
     from daemon.operations import Operations
 
-app = App(name="flow", help="List, show, validate and execute flows.")
+app = App(name="flow", help="List, show, draw, validate and execute flows.")
 app.command(execute)
 add_versions(app, "flow")
 add_pausing(app)
@@ -45,6 +45,26 @@ def show(key: str, /, *, version: Version = None, home: Home = None, fields: Fie
 
     shown = ask(home, "GET", f"/v1/flows/{part(key)}", alone) if version is None else show_version(home, "flow", key, version)
     show_value(shown, output, fields)
+
+
+@app.command
+def graph(
+    key: str,
+    /,
+    *,
+    run: Annotated[str | None, Parameter(help="A run of it: its version, with the states of its steps.")] = None,
+    home: Home = None,
+    output: Annotated[
+        Literal["text", "svg", "mermaid"], Parameter(name=["--output", "-o"], help="What it is drawn in.")
+    ] = "text",
+) -> None:
+    """Draw one flow: its steps, what leads where, and what stands inside what."""
+
+    async def alone(operations: Operations) -> Any:
+        return await operations.draw_flow(key, output, run=run)
+
+    query = {"format": output} | ({} if run is None else {"run": run})
+    write(ask(home, "GET", f"/v1/flows/{part(key)}/graph", alone, query=query)["text"].removesuffix("\n"))
 
 
 @app.command

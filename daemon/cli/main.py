@@ -32,7 +32,7 @@ COMMANDS = (
     ("doctor", "daemon.cli.doctor:doctor", "Find what keeps a home from being served well."),
     ("reload", "daemon.cli.reload:reload", "Have the daemon read its definitions again."),
     ("trigger", "daemon.cli.trigger:app", "Add, list, show, test, fire, explain, switch, edit and remove triggers."),
-    ("flow", "daemon.cli.flow:app", "List, show and execute flows."),
+    ("flow", "daemon.cli.flow:app", "List, show, draw and execute flows."),
     ("run", "daemon.cli.run:app", "List and show runs."),
     ("approval", "daemon.cli.approval:app", "List what runs ask of people."),
     ("event", "daemon.cli.event:app", "List, show, explain and send events."),

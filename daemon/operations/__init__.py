@@ -5,8 +5,8 @@ from __future__ import annotations
 from daemon.operations.approvals import Answers
 from daemon.operations.events import Events
 from daemon.operations.explained import Explained
-from daemon.operations.flows import Flows
 from daemon.operations.given import MAX_LISTED, Listed, Live, Rows
+from daemon.operations.graphs import Graphs
 from daemon.operations.pausing import Pausing
 from daemon.operations.status import Status
 from daemon.operations.stopping import Stopping
@@ -17,7 +17,7 @@ from daemon.operations.versions import Versions
 __all__ = ["MAX_LISTED", "Listed", "Live", "Operations", "Rows"]
 
 
-class Operations(Trials, Explained, Switches, Pausing, Flows, Answers, Stopping, Events, Versions, Status):
+class Operations(Trials, Explained, Switches, Pausing, Graphs, Answers, Stopping, Events, Versions, Status):
     """One home, and all that can be asked of it: a file of this folder for each noun, and `Given` beneath them."""
 
     __slots__ = ()

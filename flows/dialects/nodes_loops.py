@@ -51,6 +51,8 @@ class Loops:
             if out is not None:
                 self._enclose(name, target, body, out)
                 goals |= {other: name for other, goal in goals.items() if goal == target}
+        if self.repeats is not None and root is not None:
+            self.repeats = replace(self.repeats, loop=root, target=goals[root])
 
     def _leads_back(self, name: str, back: BackSpec) -> bool:
         target, place = back.target_node, self._place(name)
@@ -102,7 +104,7 @@ class Loops:
                 place, "each round is a run of its own, and none counts them", "count in what is handed back, and ask for it"
             )
         delay_ms = ROUND_DELAY_MS if settings.loop_delay is None else settings.loop_delay
-        self.repeats = Repeats(delay_ms / 1000, roots[0] if roots else None, settings.error_handling == "continue")
+        self.repeats = Repeats(delay_ms / 1000, after_failure=settings.error_handling == "continue")
         return roots[0] if roots else None
 
     def _between(self, target: str, name: str) -> set[str]:

@@ -77,6 +77,10 @@ ANSWERS = (
     Ask("PUT /v1/triggers/{key}/source", body=EDITED, path="/v1/triggers/edited/source"),
     Ask("GET /v1/flows"),
     Ask("GET /v1/flows/{key}", path="/v1/flows/greet"),
+    *(
+        Ask("GET /v1/flows/{key}/graph", query=f"?format={name}", path="/v1/flows/greet/graph")
+        for name in ("svg", "mermaid", "text")
+    ),
     Ask("POST /v1/flows/{key}/execute", 200, body={"inputs": {"who": "x"}, "wait": 30}, path="/v1/flows/greet/execute"),
     Ask("POST /v1/flows/{key}/execute", 202, body={"inputs": {}}, path="/v1/flows/slow/execute"),
     Ask("GET /v1/flows/{key}/versions", path="/v1/flows/greet/versions"),
@@ -165,6 +169,10 @@ REFUSALS = (
     Ask("POST /api/workflows/{id}/trigger", 422, body={"kind": "c"}, path="/api/workflows/greet/trigger"),
     Ask("GET /api/workflows/{id}/executions/{executionId}", 404, path="/api/workflows/greet/executions/run_none"),
     Ask("GET /api/workflows/{id}/executions/{executionId}", 409, path="/api/workflows/greet/executions/run_0"),
+    Ask("GET /v1/flows/{key}/graph", 400, "?format=png", path="/v1/flows/greet/graph"),
+    Ask("GET /v1/flows/{key}/graph", 404, path="/v1/flows/none/graph"),
+    Ask("GET /v1/flows/{key}/graph", 404, "?run=run_none", path="/v1/flows/greet/graph"),
+    Ask("GET /v1/flows/{key}/graph", 409, "?run=run_0", path="/v1/flows/greet/graph"),
     Ask("POST /v1/flows/{key}/execute", 400, body={"wait": "soon"}, path="/v1/flows/greet/execute"),
     Ask("POST /v1/flows/{key}/execute", 422, body={"inputs": {"kind": "c"}}, path="/v1/flows/greet/execute"),
 )

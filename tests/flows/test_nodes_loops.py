@@ -254,8 +254,8 @@ def test_a_loop_that_is_none_is_refused_with_the_nodes_that_it_is_about(definiti
     [
         ([calc("a")], {"loopDelay": 60000}, Repeats(60.0)),
         ([calc("a")], {}, Repeats(1.0)),
-        ([calc("a"), back("l", "a")], {"loopDelay": 0}, Repeats(0.0, "l")),
-        ([calc("a"), back("l", "a")], {"errorHandling": "continue"}, Repeats(1.0, "l", after_failure=True)),
+        ([calc("a"), back("l", "a")], {"loopDelay": 0}, Repeats(0.0, "l", "a")),
+        ([calc("a"), back("l", "a")], {"errorHandling": "continue"}, Repeats(1.0, "l", "a", after_failure=True)),
         ([calc("r"), calc("a"), back("l", "a")], {}, Repeats(1.0)),
     ],
 )
@@ -276,7 +276,7 @@ def test_the_specification_s_own_snippet_loads_with_its_prompt_filled_in():
     }
     loaded = load_flow(snippet, key="k", folder=Path(), kinds=KINDS)
 
-    assert loaded.repeats == Repeats(60.0, "loop_back")
+    assert loaded.repeats == Repeats(60.0, "loop_back", "check")
     assert [(each.source, each.target, each.condition) for each in loaded.graph.edges] == [
         ("check", "process", "true"),
         ("process", "loop_back", None),

@@ -6,8 +6,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from daemon.admin.parameter import Parameter, Word
 from daemon.admin.route import Answer, Asked, Body, Reply, Route
-from daemon.admin.schema import FLAG, OBJECT, TEXT, listed, maybe, record, ref, said
+from daemon.admin.schema import FLAG, OBJECT, TEXT, listed, maybe, record, ref, said, words
+from daemon.operations.graphs import FORMATS
 from daemon.store.rows import LIVE
 from triggers.spec import Duration
 
@@ -21,6 +23,9 @@ LISTED = {
     "triggers": listed(TEXT, "the keys of those that start it"),
 }
 SCHEMAS = {
+    "FlowGraph": record(
+        "A flow, drawn.", {"flow": TEXT, "run": maybe(TEXT), "format": words(FORMATS), "text": said(TEXT, "the drawing")}
+    ),
     "FlowListed": record("A flow, in short.", LISTED | {"paused": said(FLAG, "its runs are held back")}),
     "Flow": record(
         "A flow and its definition.",
@@ -70,6 +75,10 @@ async def execute_flow(asked: Asked) -> Reply:
     return Reply(run, 202 if run["status"] in LIVE else 200)
 
 
+async def draw_flow(asked: Asked) -> Reply:
+    return Reply(await asked.operations.draw_flow(asked.key, asked.query["format"], run=asked.query.get("run")))
+
+
 ROUTES = (
     Route("GET", "/v1/flows", "all flows", list_flows, {200: Answer("by their keys", listed(ref("FlowListed")))}),
     Route(
@@ -79,6 +88,21 @@ ROUTES = (
         show_flow,
         {200: Answer("the flow", ref("Flow"))},
         refuses=("NOT_FOUND",),
+    ),
+    Route(
+        "GET",
+        "/v1/flows/{key}/graph",
+        "one flow, drawn",
+        draw_flow,
+        {200: Answer("the drawing", ref("FlowGraph"))},
+        query=(
+            Parameter("format", "what it is drawn in", Word(FORMATS), default="svg"),
+            Parameter(
+                "run",
+                "a run of it, by a unique beginning of its id: draws the version that it pins, with the states of its steps",
+            ),
+        ),
+        refuses=("NOT_FOUND", "AMBIGUOUS", "STORE"),
     ),
     Route(
         "POST",
