@@ -219,6 +219,16 @@ async def answering(value, _request):
     return json_answer(value)
 
 
+@pytest.mark.parametrize("answer", [{"resultSizeEstimate": 0}, {"messages": None}])
+async def test_an_api_that_leaves_an_empty_list_out_may_do_so_where_the_step_says_so(answer):
+    async with serving(partial(answering, answer)) as (url, _), source() as kind:
+        section = {"sourceType": "api", "sourceId": url, "query": {"items": "messages"}}
+        error = await failure(kind, section)
+        output = await read(kind, {**section, "query": {"items": "messages", "itemsOptional": True}})
+
+    assert (error.code, output.value) == ("SOURCE_ROWS", [])
+
+
 async def test_no_answer_at_all_is_no_rows():
     async def nothing(request):
         return web.Response(status=204)

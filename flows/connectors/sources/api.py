@@ -14,6 +14,7 @@ from flows.connectors.sources.connector import Reading
 from flows.connectors.sources.paging import Page, Paging, PagingSpec
 from flows.errors import DefinitionError, Problem, StepError
 from flows.step import Load
+from flows.steps.http_exchange import Request
 from flows.steps.http_request import Exchange, HttpSettings, RequestSpec, compile_exchange, open_client, request_of
 from flows.steps.key_path import keys_of, value_at
 
@@ -25,6 +26,9 @@ class ApiQuery(RequestSpec):
 
     url: str = Field(default="", description="where sourceId does not name it: as text with {{ }}, or a $. path")
     items: str | None = Field(default=None, min_length=1, description="where in the answer the list of rows is: data.items")
+    items_optional: bool = Field(
+        default=False, alias="itemsOptional", description="true: an answer without the list has no rows; else it fails"
+    )
     paging: PagingSpec | None = Field(default=None, description="none: there is one page")
     max_pages: int | None = Field(default=None, alias="maxPages", ge=1, description="pages behind these are left out")
 
@@ -35,6 +39,7 @@ class Paged:
 
     exchange: Exchange
     items: str | None
+    items_optional: bool
     paging: PagingSpec | None
     max_pages: int | None
 
@@ -68,7 +73,7 @@ class ApiSource:
             problems.append(Problem(("query", "paging", "in"), "parameters of pages go into a JSON body", "write it as body"))
         if problems or exchange is None:
             raise DefinitionError(*problems)
-        return Paged(exchange, query.items, query.paging, query.max_pages)
+        return Paged(exchange, query.items, query.items_optional, query.paging, query.max_pages)
 
     async def read(self, prepared: Paged, reading: Reading) -> AsyncGenerator[list[Any], None]:
         first, secrets = request_of(prepared.exchange, reading)
@@ -78,7 +83,8 @@ class ApiSource:
         while True:
             number += 1
             value, answer = await ask(self._client, request, secrets, prepared.exchange.expect)
-            rows = _rows(value, prepared.items, f"{request.method} {request.shown}: the answer", number, secrets)
+            found = _found(value, prepared, first=number == 1)
+            rows = found if isinstance(found, list) else self._refuse(value, prepared, request, secrets)
             reading.facts["pages"] = number
             yield cleaned(rows, secrets)
             following = paging.after(Page(number, answer, value, rows, before))
@@ -93,13 +99,15 @@ class ApiSource:
             before += len(rows)
             request = following
 
+    def _refuse(self, value: Any, prepared: Paged, request: Request, secrets: Sequence[str]) -> list[Any]:
+        """What is there in place of rows is told, without the secrets that it may repeat."""
+        return list_at(cleaned([value], secrets)[0], prepared.items, f"{request.method} {request.shown}: the answer")
+
     async def close(self) -> None:
         await self._client.close()
 
 
-def _rows(value: Any, items: str | None, what: str, number: int, secrets: Sequence[str]) -> list[Any]:
-    """Nothing at all is no rows; so is, behind the first page, an answer that leaves the list out."""
-    found = value if items is None else value_at(value, keys_of(items))
-    if found is None and (value is None or number > 1):
-        return []
-    return found if isinstance(found, list) else list_at(cleaned([value], secrets)[0], items, what)
+def _found(value: Any, prepared: Paged, *, first: bool) -> Any:
+    """Nothing at all is no rows; so is an answer that leaves the list out, where that is allowed or rows came before it."""
+    found = value if prepared.items is None else value_at(value, keys_of(prepared.items))
+    return [] if found is None and (value is None or prepared.items_optional or not first) else found
