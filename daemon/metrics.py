@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 
 NANO = 1_000_000_000
 _JOINT = re.compile(r"[\[/.#]")  # what follows a container's path in the path of a step inside it
+# Codes of tries that failed while their command was made or before it could start: no model can have been asked.
+BEGAN_NOTHING = frozenset(
+    {
+        *("REQUIRES_MISSING", "PATH_MISSING", "TEMPLATE_MISSING", "TEMPLATE_VALUE", "TEMPLATE_LIMIT", "VALUE_TYPE"),
+        *("UNSAFE_INTERPOLATION", "TEXT_ENCODING", "NUL_CHARACTER"),
+        *("BINARY_MISSING", "CWD_NOT_FOUND", "START_FAILED", "COMMAND_TOO_LONG"),
+    }
+)
 _UNSUCCESSFUL = frozenset({"failed", "timeout", "cancelled", "interrupted"})
 
 
@@ -145,15 +153,14 @@ def _step_metrics(tries: Sequence[Attempt]) -> dict[str, Any]:
 def _metered(tries: Iterable[Attempt]) -> list[Attempt]:
     """The tries whose use of models is asked for or known. A container's is that of its children.
 
-    One that was skipped, or that lacked what it requires, began nothing: what it used is not unknown.
+    One that was skipped, or that failed before anything was started, used nothing: that is known, and leaves no cost unknown.
     """
     return [
         attempt
         for attempt in tries
-        if (attempt.track or attempt.usage is not None)
+        if (attempt.usage is not None or (attempt.track and attempt.code not in BEGAN_NOTHING))
         and not attempt.container
         and attempt.status != "skipped"
-        and attempt.code != "REQUIRES_MISSING"
     ]
 
 

@@ -73,6 +73,7 @@ def step_told(run: Run, attempt: Attempt) -> dict[str, Any]:
         "kind": attempt.kind,
         "attempt": attempt.number,
         "status": attempt.status,
+        "final": attempt.status != "running" and attempt.final,
         "startedAt": instant(attempt.started_at),
         "durationMs": attempt.duration_ms,
         "error": None if attempt.error is None else attempt.error[:SAID],

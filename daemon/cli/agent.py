@@ -48,10 +48,26 @@ class AgentLines:
         self._end(attempt.path, attempt.step, step, failures)
         self._told.add((attempt.path, attempt.number))
 
+    def step(self, step: Mapping[str, Any]) -> None:
+        """One message of the daemon's stream."""
+        path, status = step["step"], step["status"]
+        name = _name(path)
+        self._start(path, name, step["kind"])
+        if status == "running" or (path, step["attempt"]) in self._told or (path, 0) in self._told:
+            return
+        self._told.add((path, step["attempt"] if status in FAILED and not step["final"] else 0))
+        failures = self._failures.setdefault(path, 0)
+        if status in FAILED and not step["final"]:
+            self._failures[path] += 1
+            said = {"attempt": step["attempt"], "error": step["error"], "errorCode": step["errorCode"]}
+            _say("step:retry", stepId=name, path=path, **said)
+        else:
+            self._end(path, name, step, failures)
+
     def so_far(self, steps: Mapping[str, dict[str, Any]]) -> None:
         """The steps of a run elsewhere, as it is shown: what is new is told."""
         for path, step in steps.items():
-            name = path.replace("/", ".").rpartition(".")[2]
+            name = _name(path)
             self._start(path, name, None)
             if step["status"] != "running" and (path, 0) not in self._told:
                 self._told.add((path, 0))
@@ -102,6 +118,11 @@ class AgentLines:
         if step["status"] == "success" and failures:
             _say("step:retry-success", stepId=name, path=path, retries=failures)
         _say("step:complete", stepId=name, path=path, status=step["status"], durationMs=step["durationMs"], retries=failures)
+
+
+def _name(path: str) -> str:
+    """The id of the step at a path of a run."""
+    return path.replace("/", ".").rpartition(".")[2]
 
 
 def _now() -> str:

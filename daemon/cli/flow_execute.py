@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 RESULT = ("run", "status", "steps", "inputs", "output", "error", "_metrics")
 ENDED = frozenset({"completed", "failed", "cancelled"})
 WAIT_S = 30  # of one question; then the run is asked for again
-WATCH_S = 1  # the same, where every step that ends is told
 RUN_FAILED, INTERRUPTED = 7, 130
 SUFFIXES = (".json", ".yaml", ".yml")
 
@@ -153,11 +152,11 @@ def _by_daemon(
         lines.begun(key)
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, interrupt)
+        if wait and lines is not None:
+            run = _followed(client, run, lines)
         while wait and run["status"] not in ENDED:
-            run = client.ask("GET", f"/v1/runs/{run['run']}", {"wait": WAIT_S if lines is None else WATCH_S})
-            if lines is not None:
-                lines.so_far(run["steps"])
-            elif run["status"] == "waiting" and not told:
+            run = client.ask("GET", f"/v1/runs/{run['run']}", {"wait": WAIT_S})
+            if run["status"] == "waiting" and not told:
                 told = True
                 print(f"camshaft: {run['run']} waits (camshaft run show {run['run']}); Ctrl-C cancels it", file=sys.stderr)
     except KeyboardInterrupt:
@@ -167,6 +166,24 @@ def _by_daemon(
     if lines is not None:
         lines.so_far(run["steps"])
     return run, interrupted
+
+
+def _followed(client: Client, run: dict[str, Any], lines: AgentLines) -> dict[str, Any]:
+    """The run at its end, its steps told as the daemon's stream has them. What that may have missed is read again."""
+    from daemon.cli.listen import listen  # the stream: not for a run that is only waited for
+
+    for message in listen(client, {"run": run["run"], "kinds": "run,step"}):
+        if message.kind == "step":
+            lines.step(message.facts)
+            continue
+        try:
+            run = client.ask("GET", f"/v1/runs/{part(run['run'])}")
+        except (NoDaemon, Unreachable):
+            continue  # the stream ends as well, and comes back
+        lines.so_far(run["steps"])
+        if run["status"] in ENDED:
+            break
+    return run
 
 
 def _plan(instead: Instead) -> Plan:

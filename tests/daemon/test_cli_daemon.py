@@ -174,6 +174,43 @@ def test_a_run_of_the_daemons_is_told_to_an_agent_a_line_at_a_time(served):
     assert (events[-1]["status"], events[-1]["runId"]) == ("success", served.json("run", "show", events[-1]["runId"])["run"])
 
 
+def test_an_agent_hears_of_each_step_of_a_daemons_run_while_it_runs(served, tmp_path):
+    wait = f"until test -e {tmp_path}/go; do sleep 0.02; done"
+    again = {"strategy": "retry", "retries": 1, "retryDelayMs": 1}
+    told = {
+        "steps": [
+            {"id": "once", "type": "bash", "bash": {"command": f"mkdir {tmp_path}/once && exit 1 || echo ok"}, "onError": again},
+            {"id": "held", "type": "bash", "bash": {"command": wait}},
+            {"id": "bad", "type": "bash", "bash": {"command": "exit 3"}, "onError": {"strategy": "continue"}},
+            {"id": "last", "type": "transform", "transform": {"expression": "1"}},
+        ]
+    }
+    (served.home / "flows/told.json").write_text(json.dumps(told))
+    command = [CAMSHAFT, "flow", "execute", "told", "--agent", "--home", str(served.home)]
+
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment()) as running:
+        assert running.stdout is not None
+        events = []
+        for line in running.stdout:
+            events.append(json.loads(line))
+            if (events[-1]["event"], events[-1].get("stepId")) == ("step:start", "held"):
+                (tmp_path / "go").touch()  # only when we were told does the run go on
+
+    assert running.returncode == 0
+    assert [(event["event"], event["stepId"]) for event in events if "stepId" in event] == [
+        ("step:start", "once"),
+        ("step:retry", "once"),
+        ("step:retry-success", "once"),
+        ("step:complete", "once"),
+        ("step:start", "held"),
+        ("step:complete", "held"),
+        ("step:start", "bad"),
+        ("step:error", "bad"),
+        ("step:start", "last"),
+        ("step:complete", "last"),
+    ]
+
+
 def test_a_flow_that_was_written_after_the_start_is_found_when_it_is_asked_for(served):
     late = {"steps": [{"id": "a", "type": "transform", "transform": {"expression": "'late'"}}]}
     (served.home / "flows/late.json").write_text(json.dumps(late))

@@ -121,6 +121,19 @@ def test_a_step_that_lacked_what_it_requires_asked_no_model_and_makes_no_cost_un
     assert (beside["costStatus"], beside["wastedCostUsd"]) == ("exact", 0)
 
 
+@pytest.mark.parametrize("code", ["UNSAFE_INTERPOLATION", "BINARY_MISSING", "TEMPLATE_MISSING"])
+def test_a_try_that_failed_before_anything_was_started_makes_no_cost_unknown(code):
+    refused = attempt("a", "failed", 1, track=True, code=code, error="no", final=False)
+
+    alone, again = metrics(refused), metrics(refused, attempt("a", "success", 2, track=True, usage=Usage(1, 1, 5)))
+
+    assert (alone["costStatus"], alone["wastedCostUsd"], again["costStatus"]) == ("none", None, "exact")
+
+
+def test_a_try_whose_command_ran_and_told_nothing_leaves_the_cost_unknown():
+    assert metrics(attempt("a", "failed", track=True, code="EXIT_STATUS", error="no"))["costStatus"] == "unknown"
+
+
 def test_tries_of_one_step_are_added_up():
     tries = (
         attempt("a", "failed", 1, usage=Usage(10, 1, 1_000_000_000), final=False, error="no", code="EXIT_STATUS"),

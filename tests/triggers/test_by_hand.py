@@ -131,6 +131,19 @@ def test_a_file_that_is_there_is_read(tmp_path):
         file_there(str(tmp_path), hash_max_bytes=100)
 
 
+@pytest.mark.parametrize("told", [{"error": "boom"}, {"errorCode": "EXIT_STATUS"}, {"failedStep": "a"}])
+def test_an_end_by_hand_with_an_error_is_a_failure_unless_its_status_says_otherwise(told):
+    section = {"type": "flow", "flow": "enrich", "on": ["completed", "failed"]}
+    trigger = load_trigger({"key": "one", "trigger": section, "flow": "f"}, key=None, file=None)
+
+    def status(**given):
+        return manual_event(trigger, {"flow": given}, now=NOW).document["flow"]["status"]
+
+    assert status(**told) == "failed"
+    assert status(**told, status="completed") == "completed"
+    assert status() == "completed"
+
+
 def test_an_end_by_hand_is_of_the_first_flow_and_end_and_may_be_of_none_that_is_followed():
     flow = made("flow", {"flow": {"outputs": {"a": 1}}}).document["flow"]
 

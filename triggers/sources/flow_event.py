@@ -84,9 +84,10 @@ def flow_document(ended: EndedRun, *, max_value_bytes: int) -> dict[str, Any]:
 
 
 def end_by_hand(spec: FlowTriggerSpec, given: Mapping[str, Any], now: datetime) -> ByHand:
-    """A run that need not be there: of the first flow, with the first end that the trigger follows."""
+    """A run that need not be there: of the first flow, with the first end that the trigger follows; with an error it failed."""
     flow = given.get("flow", {})
-    key, status = str(flow.get("key") or spec.flow[0]), str(flow.get("status") or spec.on[0])
+    failed = any(flow.get(name) for name in ("error", "errorCode", "failedStep"))
+    key, status = str(flow.get("key") or spec.flow[0]), str(flow.get("status") or ("failed" if failed else spec.on[0]))
     document = head(f"flow.{status}", f"flow:{key}", "flow", now)
     ended = EndedRun(
         run="", flow=key, status=status, chain="", depth=0, trigger=None, event=None, inputs={}, outputs=None,

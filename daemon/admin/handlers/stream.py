@@ -53,6 +53,7 @@ SCHEMAS = {
             "kind": TEXT,
             "attempt": WHOLE,
             "status": words(AttemptStatus.__args__),  # type: ignore[attr-defined]  # a Literal has them
+            "final": said(FLAG, "it has ended, and no other try follows"),
             "startedAt": INSTANT,
             "durationMs": maybe(WHOLE),
             "error": maybe(TEXT),
