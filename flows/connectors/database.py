@@ -20,7 +20,7 @@ from flows.connectors.addresses import DEFAULT_SECRET, Address, PostgresqlServer
 from flows.connectors.database_values import AsJson
 from flows.connectors.identifiers import quoted, quoted_table, why_no_identifier
 from flows.connectors.postgresql import PostgresqlSession
-from flows.connectors.postgresql_pool import Pool
+from flows.connectors.postgresql_pool import IDLE_S, Pool
 from flows.connectors.rows import Row
 from flows.connectors.sqlite import SqliteSession
 
@@ -51,7 +51,8 @@ class Session(Protocol):
 class Databases:
     """Connections to PostgreSQL are kept between attempts; an SQLite file is opened for each session."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, idle_s: float = IDLE_S) -> None:
+        self._idle_s = idle_s
         self._pools: dict[PostgresqlServer, Pool] = {}
 
     @asynccontextmanager
@@ -62,7 +63,7 @@ class Databases:
 
         `create`: an SQLite file that is not there is made.
         """
-        opened = await self._open(address, read_only=read_only, timeout_s=timeout_s, create=create)
+        opened = self._open(address, read_only=read_only, timeout_s=timeout_s, create=create)
         try:
             await opened.begin()
             yield opened
@@ -70,14 +71,10 @@ class Databases:
         finally:
             await opened.end()
 
-    async def _open(
-        self, address: Address, *, read_only: bool, timeout_s: float, create: bool
-    ) -> SqliteSession | PostgresqlSession:
+    def _open(self, address: Address, *, read_only: bool, timeout_s: float, create: bool) -> SqliteSession | PostgresqlSession:
         if isinstance(address, SqliteFile):
             return SqliteSession(address, read_only=read_only, create=create, timeout_s=timeout_s)
-        for pool in self._pools.values():
-            await pool.drop_stale()
-        pool = self._pools.setdefault(address, Pool(address))
+        pool = self._pools.setdefault(address, Pool(address, idle_s=self._idle_s))
         return PostgresqlSession(pool, read_only=read_only, timeout_s=timeout_s)
 
     async def close(self) -> None:

@@ -35,8 +35,10 @@ AS_TEXT = ("interval", "money", "inet", "cidr")  # what Python has for these say
 class Pool:
     """Connections to one address, each lent to one session at a time."""
 
-    def __init__(self, address: PostgresqlServer) -> None:
+    def __init__(self, address: PostgresqlServer, *, idle_s: float = IDLE_S) -> None:
         self.address = address
+        self._idle_s = idle_s
+        self._timer: asyncio.TimerHandle | None = None  # runs as long as there are idle ones
         self._idle: list[tuple[float, Connection]] = []  # since when, the connection; the last one used is at the end
         self._free = asyncio.Semaphore(MAX_CONNECTIONS)
 
@@ -44,7 +46,6 @@ class Pool:
         """A connection, and whether it was one that was kept. Waits for one where all are lent. Raises StepError."""
         await self._free.acquire()
         try:
-            await self.drop_stale()
             while self._idle:
                 _, connection = self._idle.pop()
                 if not connection.closed:
@@ -70,6 +71,7 @@ class Pool:
             if kept:
                 self._idle.append((time.monotonic(), connection))
                 self._free.release()
+                self._look_again()
             else:
                 await self.give_up(connection)
 
@@ -78,15 +80,24 @@ class Pool:
         self._free.release()
         await connection.close()
 
-    async def drop_stale(self) -> None:
-        """Close what nobody has used for a while."""
-        since = time.monotonic() - IDLE_S
-        stale = [connection for at, connection in self._idle if at < since]
-        self._idle = [(at, connection) for at, connection in self._idle if at >= since]
+    def _look_again(self) -> None:
+        """Nobody may come for a day: a timer closes what is not used."""
+        if self._timer is None and self._idle:
+            self._timer = asyncio.get_running_loop().call_later(self._idle_s, self._drop_stale)
+
+    def _drop_stale(self) -> None:
+        self._timer = None
+        since = time.monotonic() - self._idle_s
+        stale = [connection for at, connection in self._idle if at <= since]
+        self._idle = [(at, connection) for at, connection in self._idle if at > since]
         for connection in stale:
-            await connection.close()
+            connection.pgconn.finish()  # what close() does, which waits for nothing either
+        self._look_again()
 
     async def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         idle, self._idle = self._idle, []
         for _, connection in idle:
             await connection.close()

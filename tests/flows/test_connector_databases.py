@@ -333,6 +333,17 @@ async def test_connections_are_used_again_and_no_more_than_a_few_are_open(databa
     assert {row["pid"] for row in await ask(databases, address, mine)} <= pids
 
 
+async def test_a_connection_that_nobody_uses_is_closed_in_time(postgresql):
+    databases = Databases(idle_s=0.05)
+    (mine,) = await ask(databases, PostgresqlServer(postgresql), "SELECT pg_backend_pid() AS pid")
+
+    with psycopg.connect(postgresql, autocommit=True) as other:
+        async with asyncio.timeout(10):
+            while other.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", (mine["pid"],)).fetchall():
+                await asyncio.sleep(0.01)
+    await databases.close()
+
+
 async def test_a_connection_that_died_while_idle_is_replaced(databases, postgresql):
     address = PostgresqlServer(postgresql)
     (before,) = await ask(databases, address, "SELECT pg_backend_pid() AS pid")
