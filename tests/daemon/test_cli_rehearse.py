@@ -195,7 +195,7 @@ def test_a_mock_touches_nothing_and_the_rest_is_calculated(flow, run_json, tmp_p
     came = run_json("flow", "execute", flow, "-i", "a=x", "--mock")
 
     assert came["status"] == "completed"
-    assert came["steps"]["first"]["output"] == {"_mock": True, "command": "echo ran >> first; echo x"}
+    assert came["steps"]["first"]["output"] == {"_mock": True, "command": "echo ran >> first; echo 'x'"}
     assert came["steps"]["last"]["output"]["_mock"] is True
     assert sorted(each.name for each in tmp_path.iterdir()) == ["main.json"]
 
