@@ -48,6 +48,7 @@ from daemon.versions import keep_versions
 from daemon.waiting import Waits
 from daemon.waiting.approvals import Approvals
 from daemon.waiting.aside import PublicPages
+from daemon.waiting.events import AwaitedEvents
 from daemon.waiting.links import Links, read_key
 from daemon.waiting.page import ApprovalPages
 from daemon.waiting.pauses import PAUSED, Pauses
@@ -198,7 +199,6 @@ async def _line(stack: AsyncExitStack, config: Config, ground: _Ground, sockets:
     links = Links(read_key(config.state / "link.key"), partial(_pages_base, config, listeners))
     approvals = Approvals(waits, store, links)
     stack.callback(waits.close)
-    await waits.load()
     world = make_world(
         ground.kinds,
         lambda: holder.current.flows,
@@ -223,7 +223,11 @@ async def _line(stack: AsyncExitStack, config: Config, ground: _Ground, sockets:
     rounds = Rounds(lambda: holder.current, worker.flow_of, limits, store.token)
     follower = Follower(intake, lambda: holder.current.set, limits, max_value_bytes=chains.max_value_bytes)
     worker.follow = lambda run: (*rounds(run), *follower(run))
-    emitter = Emitter(intake, lambda: holder.current.set, limits, worker.executing, store)
+    awaited = AwaitedEvents(waits, store, lambda: holder.current.flows)
+    stack.push_async_callback(awaited.close)
+    intake.coming = awaited.coming
+    emitter = Emitter(intake, lambda: holder.current.set, limits, worker.executing, store, wanted=awaited.wanted)
+    await waits.load()
     worker.followed = intake.followed
     stack.push_async_callback(_close_kinds, ground.kinds)
     await sources.start(holder.current.triggers)

@@ -46,10 +46,12 @@ class Emitter:
         run_of: Callable[[str], Run],
         kept: Kept,
         *,
+        wanted: Callable[[str], bool] = lambda _name: False,
         again_s: float = AGAIN_S,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`run_of`: a run that is being executed, by its id."""
+        """`run_of`: a run that is being executed, by its id. `wanted`: whether a run may wait for events of a name."""
+        self._wanted = wanted
         self._intake = intake
         self._triggers = triggers
         self._limits = limits
@@ -71,7 +73,7 @@ class Emitter:
 
     async def _hand_in(self, emission: Emission) -> Emitted:
         """Raises Unavailable."""
-        if self._triggers().listeners("event", emission.name) is None:
+        if self._triggers().listeners("event", emission.name) is None and not self._wanted(emission.name):
             return Emitted(None)
         event = emitted_event(self._given(emission), now=self._clock())
         candidates = self._limits.admit(event, self._intake.decide(event))

@@ -78,6 +78,7 @@ class Intake:
         self._counters = counters or Counters()
         self._clock = clock
         self.closed = False
+        self.coming: Callable[[Event], Callable[[], None] | None] = _nobody_waits  # what to do when an event is on disk
 
     def accept(self, event: Event) -> Awaitable[Accepted]:
         """Decide, make durable, wake. Unavailable is raised where nothing can be written, or the daemon is stopping.
@@ -108,7 +109,9 @@ class Intake:
 
     def _then(self, event: Event, candidates: list[Candidate]) -> Then:
         told = None if self._stream.tell is None else event_told(event)
-        return partial(self._kept, event.source, candidates, told)
+        kept = partial(self._kept, event.source, candidates, told)
+        came = self.coming(event)
+        return kept if came is None else partial(_both, kept, came)
 
     def decide(self, event: Event) -> list[Candidate]:
         """A verdict for each candidate trigger, and the runs to queue. Nothing is written or told yet."""
@@ -188,6 +191,15 @@ class Intake:
         for run in runs:
             self._queued(run.trigger)
         self._put([job_of(run) for run in runs])
+
+
+def _nobody_waits(_event: Event) -> None:
+    return None
+
+
+def _both(kept: Then, came: Callable[[], None], runs: Sequence[Run]) -> None:
+    kept(runs)
+    came()
 
 
 def fitted(verdict: Verdict, inputs: dict[str, Any], flow: Flow) -> tuple[Verdict, dict[str, Any] | None]:

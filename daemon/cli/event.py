@@ -80,5 +80,7 @@ def explain(event: str, /, *, home: Home = None, output: Output = "table") -> No
     lines = [[clean(one["trigger"]), one["verdict"], clean(one["explanation"])] for one in explained["explanations"]]
     for line in aligned(lines):
         write(line)
-    if not lines:
+    for wait in explained["waits"]:
+        write(f"ended the wait of {wait['run']} at {clean(wait['step'])}")
+    if not lines and not explained["waits"]:
         write("no trigger was a candidate")

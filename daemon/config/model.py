@@ -29,7 +29,7 @@ from triggers.zones import parse_zone
 SOURCE_SECTIONS = ("webhook", "schedule", "file_watch", "flow", "event")
 STEP_SECTIONS = (
     "action", "bash", "code", "python", "http", "transform", "condition", "parallel", "loop", "while", "flow", "file_read", "file_write", "emit",
-    "prompt", "wait", "approval",
+    "prompt", "wait", "approval", "wait_for_event",
 )  # fmt: skip
 CONNECTOR_SECTIONS = ("airtable", "data_source", "database", "google_sheets", "slack", "webhook")
 

@@ -26,10 +26,17 @@ class Events(Given):
         return Listed([shapes.event_listed(event) for event in page], page.next)
 
     async def show_event(self, event: str) -> dict[str, Any]:
-        return shapes.event_shown(await self._event(event))
+        found = await self._event(event)
+        return shapes.event_shown(found) | {"waits": await self._waits_ended(found)}
 
     async def explain_event(self, event: str) -> dict[str, Any]:
-        return shapes.event_explained(await self._event(event))
+        found = await self._event(event)
+        return shapes.event_explained(found) | {"waits": await self._waits_ended(found)}
+
+    async def _waits_ended(self, event: EventRow) -> list[dict[str, Any]]:
+        """The runs that had waited for it."""
+        rows = await self.store.waits_by(event.id) if self.store is not None else []
+        return [{"run": row.run, "step": row.path} for row in rows]
 
     async def _event(self, event: str) -> EventRow:
         found = await self.store.event(event) if self.store is not None and event else None

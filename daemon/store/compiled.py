@@ -22,6 +22,7 @@ SCHEMA = (
     'CREATE TABLE spilled ( run VARCHAR(40) NOT NULL, digest VARCHAR(64) NOT NULL, PRIMARY KEY (run, digest) ) WITHOUT ROWID',
     'CREATE TABLE verdicts ( event VARCHAR(40) NOT NULL, "trigger" TEXT NOT NULL, trigger_digest VARCHAR(64), verdict VARCHAR(24) NOT NULL, reason TEXT, detail TEXT, run VARCHAR(40), PRIMARY KEY (event, "trigger") ) WITHOUT ROWID',
     'CREATE TABLE waits ( run VARCHAR(40) NOT NULL, path TEXT NOT NULL, number INTEGER NOT NULL, kind VARCHAR(12) NOT NULL, created_at BIGINT NOT NULL, due_at BIGINT, limit_at BIGINT, detail TEXT, how VARCHAR(12), resolved_at BIGINT, resolved_by TEXT, resolution TEXT, PRIMARY KEY (run, path, number) )',
+    "CREATE INDEX waits_event ON waits (resolved_by) WHERE kind = 'event'",
 )
 
 SCHEMA_POSTGRESQL = (
@@ -41,6 +42,7 @@ SCHEMA_POSTGRESQL = (
     'CREATE TABLE spilled ( run TEXT COLLATE "C" NOT NULL, digest TEXT COLLATE "C" NOT NULL, PRIMARY KEY (run, digest) )',
     'CREATE TABLE verdicts ( event TEXT COLLATE "C" NOT NULL, trigger TEXT COLLATE "C" NOT NULL, trigger_digest TEXT COLLATE "C", verdict TEXT COLLATE "C" NOT NULL, reason TEXT, detail TEXT, run TEXT COLLATE "C", PRIMARY KEY (event, trigger) )',
     'CREATE TABLE waits ( run TEXT COLLATE "C" NOT NULL, path TEXT COLLATE "C" NOT NULL, number INTEGER NOT NULL, kind TEXT COLLATE "C" NOT NULL, created_at BIGINT NOT NULL, due_at BIGINT, limit_at BIGINT, detail TEXT, how TEXT COLLATE "C", resolved_at BIGINT, resolved_by TEXT COLLATE "C", resolution TEXT, PRIMARY KEY (run, path, number) )',
+    "CREATE INDEX waits_event ON waits (resolved_by) WHERE kind = 'event'",
 )
 
 SAVE_DEFINITION = Hot(

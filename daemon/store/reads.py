@@ -27,7 +27,18 @@ from daemon.store.rows import (
     verdict_from,
     version_from,
 )
-from daemon.store.tables import FOLLOWING, LIVE_RUNS, attempts, definitions, events, runs, source_state, verdicts, waits
+from daemon.store.tables import (
+    FOLLOWING,
+    LIVE_RUNS,
+    OF_EVENTS,
+    attempts,
+    definitions,
+    events,
+    runs,
+    source_state,
+    verdicts,
+    waits,
+)
 from daemon.store.waits import WaitRow, wait_from
 
 Row = dict[str, Any]
@@ -80,6 +91,11 @@ class Reads:
         whose = waits.c.run == run if run is not None else waits.c.run.in_(select(runs.c.id).where(text(LIVE_RUNS)))
         open_ = () if run is not None else (waits.c.resolved_at.is_(None),)
         rows = await self._rows(select(waits).where(whose, *open_).order_by(waits.c.created_at, waits.c.path, waits.c.number))
+        return [wait_from(tuple(row.values())) for row in rows]
+
+    async def waits_by(self, event: str) -> list[WaitRow]:
+        """Those that an event resolved."""
+        rows = await self._rows(select(waits).where(text(OF_EVENTS), waits.c.resolved_by == event).order_by(waits.c.run))
         return [wait_from(tuple(row.values())) for row in rows]
 
     async def chain_sizes(self) -> dict[str, int]:

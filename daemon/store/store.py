@@ -333,6 +333,9 @@ class Store:
         """What a run waits for, or has waited for; None: what is open of all runs."""
         return await (await self.reads()).waits_of(run)
 
+    async def waits_by(self, event: str) -> list[WaitRow]:
+        return await (await self.reads()).waits_by(event)
+
     async def chain_sizes(self) -> dict[str, int]:
         """How many runs others have started in each chain that still goes on."""
         return await (await self.reads()).chain_sizes()

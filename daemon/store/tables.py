@@ -139,6 +139,9 @@ waits = Table(
     PrimaryKeyConstraint("run", "path", "number"),
 )
 
+OF_EVENTS = "kind = 'event'"
+Index("waits_event", waits.c.resolved_by, sqlite_where=text(OF_EVENTS), postgresql_where=text(OF_EVENTS))  # what an event ended
+
 # The files of large outputs that a run's rows refer to, one row each: so that upkeep need not look into the rows.
 spilled = Table(
     "spilled",

@@ -36,13 +36,14 @@ class Kept(Protocol):
 class Entry:
     """One wait, and who awaits it in this process."""
 
-    __slots__ = ("future", "gone", "row", "told")
+    __slots__ = ("future", "gone", "row", "saved", "told")
 
     def __init__(self, row: WaitRow) -> None:
         self.row = row
         self.future: asyncio.Future[None] | None = None  # of the attempt that waits now
         self.told = row.how is not None  # how it ended is on disk
         self.gone = False  # its attempt is over
+        self.saved: asyncio.Future[None] | None = None  # done when it is on disk; None: it was found there
 
     @property
     def place(self) -> Place:
@@ -160,8 +161,8 @@ class Waits:
     def _open(self, place: Place, wait: Wait) -> Entry:
         row = WaitRow(place.run, place.path, place.attempt, wait.kind, self._clock(), wait.due, wait.limit, wait.detail)
         entry = Entry(row)
-        saved = self._kept.open(row)
-        saved.add_done_callback(partial(_heard, row))
+        entry.saved = self._kept.open(row)
+        entry.saved.add_done_callback(partial(_heard, row))
         self._add(entry)
         return entry
 

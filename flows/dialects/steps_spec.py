@@ -10,11 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 from flows.retry import RetryPolicy
 from flows.written import StepList, nullable, part
 
-LATER_KINDS = frozenset(
-    {
-        "wait_for_event",
-    }
-)
+LATER_KINDS: frozenset[str] = frozenset()  # of steps
 KIND_ALIASES = {"data-source": "data_source"}  # how a type may be written as well, as the other types with two words are
 LATER_FIELDS = frozenset({"budget", "cache"})  # of a step
 

@@ -24,6 +24,7 @@ from flows.steps.prompt import Prompt
 from flows.steps.python import Python
 from flows.steps.transform import Transform
 from flows.steps.wait import WaitStep
+from flows.steps.wait_for_event import WaitForEvent
 from flows.steps.while_ import While
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ STEP_KINDS: dict[str, Any] = {  # name → class; each is made with its Settings
     Python.name: Python,
     Transform.name: Transform,
     WaitStep.name: WaitStep,
+    WaitForEvent.name: WaitForEvent,
     While.name: While,
 }
 

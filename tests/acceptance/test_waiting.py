@@ -171,3 +171,52 @@ def test_an_approval_is_asked_on_the_terminal_where_no_daemon_runs(home, write):
 
     assert (ended["status"], ended["output"]) == ("completed", 42)
     assert ended["steps"]["ask"]["output"]["approved"] is True
+
+
+SHIPS = {
+    "key": "ships",
+    "inputs": {"order": {"type": "string"}},
+    "steps": [
+        {"id": "before", "type": "file-write", "fileWrite": {"path": "../notes.txt", "content": "before ", "append": True}},
+        {
+            "id": "paid",
+            "type": "wait_for_event",
+            "waitForEvent": {"event": "order.paid", "match": "event.data.order === $.input.order", "timeout": "2d"},
+        },
+        {"id": "after", "type": "transform", "transform": {"expression": "$.steps.paid.output.data.amount * 2"}},
+    ],
+}
+SELLS = {
+    "key": "sells",
+    "inputs": {"order": {"type": "string"}, "amount": {"type": "integer"}},
+    "steps": [
+        {
+            "id": "tell",
+            "type": "emit",
+            "emit": {"event": "order.paid", "data": {"order": "$.input.order", "amount": "$.input.amount"}},
+        }
+    ],
+}
+
+
+async def test_an_event_that_another_flow_emits_ends_a_wait_that_survived_a_kill(home, write, daemon_of, run, run_json):
+    write(home, "flows/ships.json", SHIPS)
+    write(home, "flows/sells.json", SELLS)
+    daemon = await daemon_of(home)
+    started = run_json("flow", "execute", "ships", "-i", "order=A1", "--detach", home=home)["run"]
+    await daemon.until("SELECT 1 FROM runs WHERE id = ? AND status = 'waiting'", started)
+
+    await daemon.kill()
+    await daemon_of(home)
+    other = run_json("flow", "execute", "sells", "-i", "order=B2", "-i", "amount=1", home=home)
+    told = run_json("flow", "execute", "sells", "-i", "order=A1", "-i", "amount=21", home=home)
+    event = told["steps"]["tell"]["output"]["event"]
+    while (ended := run_json("run", "show", started, home=home))["status"] == "waiting":
+        pass
+    explained = run("event", "explain", event, home=home)
+
+    assert other["steps"]["tell"]["output"]["event"] is not None  # kept, for a flow in force waits for its name
+    assert (ended["status"], ended["output"]) == ("completed", 42)
+    assert {step["attempts"] for step in ended["steps"].values()} == {1}
+    assert (home / "notes.txt").read_text() == "before "
+    assert f"ended the wait of {started} at paid" in explained.stdout

@@ -280,7 +280,7 @@ async def test_a_defect_of_a_kind_ends_its_run_and_not_the_worker(open_bench, tm
     bench = await open_bench(flow)
     broken = replace(flow, graph=None)
     bench.flows["work"] = broken
-    bench.worker._plain[flow.digest] = True
+    bench.worker._flows._plain[flow.digest] = True
 
     failed = await bench.run(broken)
     bench.flows["work"] = flow

@@ -22,15 +22,17 @@ JUDGED = {
     "run": said(maybe(TEXT), "the run that was queued"),
     "detail": maybe(OBJECT),
 }
+WAITS = listed(record("", {"run": TEXT, "step": TEXT}), "runs that had waited for it, and went on")
 SCHEMAS = {
     "EventListed": record("An event, in short.", LISTED),
     "Event": record(
         "An event as filters saw it, and what became of it for each candidate trigger.",
-        LISTED | {"document": ANYTHING, "verdicts": listed(ref("Verdict"))},
+        LISTED | {"document": ANYTHING, "verdicts": listed(ref("Verdict")), "waits": WAITS},
     ),
     "Verdict": record("What became of the event for one trigger.", JUDGED | {"reason": maybe(TEXT)}),
     "EventExplained": record(
-        "One sentence for each candidate trigger.", LISTED | {"explanations": listed(record("", JUDGED | {"explanation": TEXT}))}
+        "One sentence for each candidate trigger.",
+        LISTED | {"explanations": listed(record("", JUDGED | {"explanation": TEXT})), "waits": WAITS},
     ),
 }
 

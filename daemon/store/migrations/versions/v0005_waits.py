@@ -33,3 +33,5 @@ def upgrade() -> None:
         sa.Column("resolution", sa.Text),
         sa.PrimaryKeyConstraint("run", "path", "number"),
     )
+    of_events = sa.text("kind = 'event'")
+    op.create_index("waits_event", "waits", ["resolved_by"], sqlite_where=of_events, postgresql_where=of_events)
