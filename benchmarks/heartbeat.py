@@ -1,4 +1,7 @@
-"""`camshaft` with a heart: a timer in the daemon's loop that writes down when it beat late. `python -m benchmarks.heartbeat FILE serve …`."""
+"""`camshaft` with a heart: a timer in the daemon's loop that writes down when it beat late. `python -m benchmarks.heartbeat FILE serve …`.
+
+`python -m benchmarks.heartbeat FILE alone`: the same heart in a process that does nothing else. What it misses is the machine's.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import asyncio
 import sys
 import time
 from contextlib import asynccontextmanager
+
+import uvloop
 
 import daemon.service
 from daemon.cli.main import main
@@ -40,5 +45,8 @@ async def beat(file: str) -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[2:] == ["alone"]:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(beat(sys.argv[1]))
     watched(sys.argv[1])
     sys.exit(main(sys.argv[2:]))

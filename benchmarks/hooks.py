@@ -45,7 +45,8 @@ FLOW = {
 
 def main() -> None:
     body = push_event()
-    print(f"body {len(body)} bytes, synchronous=FULL, {ROUNDS} rounds in turns, medians\n")
+    print(f"body {len(body)} bytes, synchronous=FULL, {ROUNDS} rounds in turns, medians")
+    print("limits: events/s at least 0.45 of raw's, ack p99 at most 2 of raw's\n")
     closed(body)
     for rate in (200, 1000):
         opened(body, rate)
