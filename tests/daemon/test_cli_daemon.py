@@ -170,7 +170,7 @@ def test_a_run_of_the_daemons_is_told_to_an_agent_a_line_at_a_time(served):
     assert done.returncode == 0, done.stderr
     assert [events[0]["event"], events[-2]["event"], events[-1]["event"]] == ["flow:start", "flow:complete", "workflow:result"]
     completed = [event["path"] for event in events if event["event"] == "step:complete"]
-    assert completed == list(events[-1]["steps"])
+    assert sorted(completed) == sorted(events[-1]["steps"])  # what is inside a step ends before it
     assert (events[-1]["status"], events[-1]["runId"]) == ("success", served.json("run", "show", events[-1]["runId"])["run"])
 
 
