@@ -27,6 +27,7 @@ from daemon.waiting.approvals import Approvals
 from daemon.waiting.pauses import Pauses
 from daemon.waiting.resting import AtRest
 from daemon.worker import Worker
+from flows.attempt import Attempt
 from flows.errors import DefinitionError, Problem
 from flows.flow import Flow
 from triggers.event import Cause, Event
@@ -67,6 +68,13 @@ class LiveDaemon:
         run = queued_run(flow, inputs, owner=self.store.token)
         earlier = await self.store.enqueue(run, self._queued, cause)
         return Started(earlier or run.id, run, duplicate=earlier is not None)
+
+    async def version_of(self, run: Run) -> Flow | str:
+        return await self.worker.version_of(run)
+
+    async def start_again(self, run: Run, attempts: Sequence[Attempt]) -> None:
+        run.owner = self.store.token
+        await self.store.enqueue(run, self._queued, attempts=attempts)
 
     def _queued(self, runs: Sequence[Run]) -> None:
         """A run is on disk, and is put to a worker: also where its person was told 503 before that was known."""

@@ -43,8 +43,8 @@ def result(run: Run) -> dict[str, Any]:
 
 
 def step_timings(run: Run) -> dict[str, int | None]:
-    """`_stepTimings`: each step's milliseconds. None: it has not ended."""
-    return {path: _duration(tries) for path, tries in by_step(run.attempts).items()}
+    """`_stepTimings`: each step's milliseconds, but of those taken over. None: it has not ended."""
+    return {path: _duration(tries) for path, tries in by_step(run.attempts).items() if not tries[-1].copied}
 
 
 def money(nano_usd: int | None) -> str | None:
@@ -93,6 +93,7 @@ def _step(tries: Sequence[Attempt]) -> dict[str, Any]:
         "errorCode": last.code,
         "durationMs": _duration(tries),
         "attempts": _tried(tries),
+        **({"copied": True} if last.copied else {}),
     }
 
 
@@ -106,12 +107,12 @@ def _duration(tries: Iterable[Attempt]) -> int | None:
 
 
 def _metrics(run: Run, steps: dict[str, list[Attempt]]) -> dict[str, Any]:
-    tries = [attempt for each in steps.values() for attempt in each]
+    tries = [attempt for each in steps.values() for attempt in each if not attempt.copied]  # else they were counted twice
     wall_ms = (
         None if run.started_at is None or run.finished_at is None else max(0, round((run.finished_at - run.started_at) * 1000))
     )
     busy_ms = sum(attempt.duration_ms or 0 for attempt in tries if not attempt.container)
-    ran = [each[-1] for each in steps.values() if each[-1].status not in {"skipped", "running"}]
+    ran = [each[-1] for each in steps.values() if each[-1].status not in {"skipped", "running"} and not each[-1].copied]
     metered = _metered(tries)
     cost, cost_status = _cost(metered)
     return {
@@ -130,7 +131,11 @@ def _metrics(run: Run, steps: dict[str, list[Attempt]]) -> dict[str, Any]:
 
 
 def _step_metrics(tries: Sequence[Attempt]) -> dict[str, Any]:
-    """Duration and tries for every step; tokens and money for one that is metered, None where they are not known."""
+    """Duration and tries for every step; tokens and money for one that is metered, None where they are not known.
+
+    What was taken over from another run was used there: here it is nothing.
+    """
+    tries = [attempt for attempt in tries if not attempt.copied]
     said: dict[str, Any] = {"durationMs": _duration(tries), "attempts": _tried(tries)}
     label = next((attempt.cost_label for attempt in tries if attempt.cost_label is not None), None)
     if label is not None:

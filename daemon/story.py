@@ -20,15 +20,21 @@ BEGIN, SAY, END = range(3)  # what comes first of what happens at one instant
 
 def story(run: Run) -> list[dict[str, Any]]:
     """In the order of time. A line is known by what it says: the same one is the same later, and others may come between."""
-    lines = [(run.created_at, BEGIN, _line("queued", flow=run.flow, trigger=run.trigger, event=run.event))]
+    lines = [(run.created_at, BEGIN, _line("queued", flow=run.flow, trigger=run.trigger, event=run.event, **_again(run)))]
     if run.started_at is not None:
         lines.append((run.started_at, BEGIN, _line("started")))
     for attempt in _latest(run):
+        if attempt.copied:  # it happened in the run that this one does again, and is told there
+            continue
         lines += _tried(attempt)
     lines.sort(key=lambda line: line[:2])  # stable: of one instant in the order in which they were recorded
     if run.finished_at is not None:
         lines.append((run.finished_at, END, _line(run.status, error=run.error, errorCode=run.code)))
     return [{"time": instant(at), **line} for at, _, line in lines]
+
+
+def _again(run: Run) -> dict[str, Any]:
+    return {} if run.retry_of is None else {"retryOf": run.retry_of}
 
 
 def _latest(run: Run) -> list[Attempt]:

@@ -126,6 +126,10 @@ class Worker:
         """The version of the flow that a run was executed with, where it is at hand: it is when the run ends."""
         return self._flows.at_hand(run)
 
+    async def version_of(self, run: Run) -> Flow | str:
+        """The version that a run pins; or the sentence why it cannot be had."""
+        return self._flows.current(run) or await self._flows.of(run)
+
     def give_up(self, run: Run, ended: Ended | None = None) -> None:
         """End a claimed run that nobody works on: as cancelled, where nothing else is said. What was in flight was interrupted."""
         recorder = self._recorder(run)

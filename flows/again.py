@@ -69,7 +69,7 @@ def _check_kept(again: Again, before: Sequence[str], kept: frozenset[str]) -> No
         if name not in now.index:
             message = f"step «{name}» has settled, and is not in the version in force"
         elif name in kept and now.steps[now.index[name]].kind != kind:
-            message = f"step «{name}» was a {kind} step and is a {now.steps[now.index[name]].kind} step now"
+            message = f"step «{name}» was of the kind {kind} and is of the kind {now.steps[now.index[name]].kind} now"
         else:
             continue
         hint = "retry from the start, or with the pinned version"

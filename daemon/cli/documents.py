@@ -70,6 +70,14 @@ def read_inputs(file: str | None, pairs: Iterable[str]) -> dict[str, Any]:
     return inputs
 
 
+def read_object(text: str) -> dict[str, Any]:
+    """Inputs that stand on the command line as one JSON object."""
+    found = _json(text, "--inputs")
+    if not isinstance(found, dict):
+        raise BadRequest("--inputs is a JSON object", """--inputs '{"name": "Ada"}'""")
+    return found
+
+
 def read_answers(file: Path) -> dict[str, Any]:
     """What --mock gives: outputs by the ids of steps."""
     answers = read_input(str(file))

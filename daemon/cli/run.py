@@ -1,4 +1,4 @@
-"""`camshaft run`: list, show, watch and cancel runs."""
+"""`camshaft run`: list, show, watch, cancel and retry runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 
 from daemon.cli.client import part
 from daemon.cli.home_access import ask, rows
-from daemon.cli.options import All, Before, Chain, Fields, Home, Limit, Output, Since, Until
+from daemon.cli.options import All, Before, Chain, Fields, Home, Inputs, Limit, Output, Since, Until
 from daemon.cli.output import show_rows, show_value
 from daemon.cli.pausing import add_to_run as add_pausing
 from daemon.cli.run_answer import add_to as add_answers
@@ -134,3 +134,69 @@ def cancel(
     else:
         asked = {"flow": which.flow, "trigger": which.trigger, "all": which.all_, "reason": reason}
         cancel_several(home, asked, sure=which.yes, output=output)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Again:
+    """How a run is done again."""
+
+    from_: Annotated[
+        str | None, Parameter(name="--from", help="start, failed, or a step's id; failed where it did not complete, else start.")
+    ] = None
+    definition: Annotated[
+        Literal["pinned", "current"] | None,
+        Parameter(help="The flow as it was then, or as it is now; now from the start, then from a step."),
+    ] = None
+    inputs: Inputs = ()
+    inputs_json: Annotated[str | None, Parameter(name="--inputs", help="Inputs as a JSON object; -i is stronger.")] = None
+
+    def body(self) -> dict[str, Any]:
+        from daemon.cli.documents import read_inputs, read_object
+
+        inputs = (read_object(self.inputs_json) if self.inputs_json else {}) | read_inputs(None, self.inputs)
+        said = {"from": self.from_, "definition": self.definition}
+        return {name: value for name, value in said.items() if value is not None} | {"inputs": inputs}
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Several:
+    """Which runs are done again, where it is not one."""
+
+    flow: Annotated[str | None, Parameter(help="Runs of this flow.")] = None
+    trigger: Annotated[str | None, Parameter(help="Runs that this trigger started.")] = None
+    status: Annotated[
+        tuple[Literal["completed", "failed", "cancelled"], ...], Parameter(negative="", help="Those that ended so; failed ones.")
+    ] = ("failed",)
+    since: Since = None
+    until: Until = None
+    limit: Annotated[int, Parameter(name=["--limit", "-n"], help="At most so many, the newest.")] = 100
+    yes: Annotated[bool, Parameter(name="--yes", negative="", help="Yes, all of them; else only how many is said.")] = False
+
+    def body(self) -> dict[str, Any]:
+        said = {"flow": self.flow, "trigger": self.trigger, "status": list(self.status), "since": self.since, "until": self.until}
+        return {name: value for name, value in said.items() if value is not None} | {"limit": self.limit}
+
+
+@app.command
+def retry(
+    run: str | None = None,
+    /,
+    *,
+    again: Again = Again(),
+    several: Several = Several(),
+    wait: Annotated[
+        bool, Parameter(negative="", help="Return when the new run has ended; exit 7 where it did not complete.")
+    ] = False,
+    home: Home = None,
+    output: Output = "table",
+) -> int:
+    """Do a run again that has ended, as a new run: from the start, from where it failed, or from a step on."""
+    from daemon.cli.run_control import retry_one, retry_several  # as above
+
+    if (run is None) is (several.flow is several.trigger is None):
+        raise BadRequest("name one run, or say which ones by --flow or --trigger")
+    if run is not None:
+        return retry_one(home, run, again.body(), wait=wait, output=output)
+    return retry_several(home, several.body() | again.body(), sure=several.yes, output=output)

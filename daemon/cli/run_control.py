@@ -1,4 +1,4 @@
-"""`camshaft run cancel`: one run, or all of a flow, of a trigger, of the home."""
+"""`camshaft run cancel` and `run retry`: one run, or several."""
 
 from __future__ import annotations
 
@@ -46,6 +46,50 @@ def cancel_several(home: Path | None, which: dict[str, Any], *, sure: bool, outp
         return
     before = told["found"] - told["cancelled"]
     write(f"{told['cancelled']} runs are being cancelled" + (f", {before} were to stop before" if before else ""))
+
+
+def retry_one(home: Path | None, run: str, wanted: dict[str, Any], *, wait: bool, output: Format) -> int:
+    """Exit status 7 where the new run was waited for and did not complete."""
+    client = Client(find_home(home))
+    try:
+        told: dict[str, Any] = client.ask("POST", f"/v1/runs/{part(run)}/retry", body=wanted)
+        status = None
+        while wait and status not in ENDED:
+            status = client.ask("GET", f"/v1/runs/{part(told['run'])}", {"wait": WAIT_S})["status"]
+    except NoDaemon:
+        raise _nobody_works() from None
+    if status is not None:
+        told["status"] = status
+    if output != "table":
+        show_value(told, output)
+    else:
+        with_ = "the flow as it was" if told["definition"] == "pinned" else "the flow as it is now"
+        kept = f", {told['copied']} steps taken over" if told["copied"] else ""
+        write(f"{told['run']} does {told['retryOf']} again from {clean(told['from'])}, with {with_}{kept}")
+        if status is not None:
+            write(f"{told['run']} {status}")
+    return 0 if status in {None, "completed"} else 7
+
+
+def retry_several(home: Path | None, which: dict[str, Any], *, sure: bool, output: Format) -> int:
+    """Exit status 3 where some were refused. Raises BadRequest where nobody said --yes."""
+    try:
+        told = Client(find_home(home)).ask("POST", "/v1/runs/retry", body=which | {"dryRun": not sure})
+    except NoDaemon:
+        raise _nobody_works() from None
+    if not sure:
+        raise BadRequest(f"{len(told['found'])} runs would be done again", "say --yes as well")
+    if output != "table":
+        show_value(told, output)
+    else:
+        write(f"{len(told['retried'])} runs are done again")
+        for one in told["refused"]:
+            write(f"{one['run']} is not: {clean(one['problem'])}")
+    return 3 if told["refused"] else 0
+
+
+def _nobody_works() -> Unreachable:
+    return Unreachable("no daemon runs for this home, and nobody would work on the new run", "camshaft serve")
 
 
 def _why(reason: str | None) -> str:

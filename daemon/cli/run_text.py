@@ -14,12 +14,7 @@ def show_run(run: dict[str, Any]) -> None:
     """What `run show` and `flow execute` print without -o."""
     metrics = run["_metrics"]
     write(f"{run['run']}  {run.get('flow') or ''}  {run['status']}  {took(metrics['totalDurationMs'])}".replace("    ", "  "))
-    if run.get("trigger"):
-        write(f"started by {run['trigger']} on {run['event']}")
-    if run.get("depth"):
-        write(f"chain  {run['chain']}, {run['depth']} deep")
-    if run.get("cancelAskedAt") and run["status"] not in {"completed", "failed", "cancelled"}:
-        write(f"is to stop, since {run['cancelAskedAt']}")
+    _say_origin(run)
     if run.get("error"):
         write(f"error  {clean(str(run['error']))}")
     if run.get("paused"):
@@ -46,12 +41,26 @@ def _show_waits(waits: Iterable[dict[str, Any]]) -> None:
             write(f"       {link}")
 
 
+def _say_origin(run: dict[str, Any]) -> None:
+    if run.get("trigger"):
+        write(f"started by {run['trigger']} on {run['event']}")
+    if run.get("retryOf"):
+        write(f"does {run['retryOf']} again")
+    if run.get("retries"):
+        write(f"done again by {', '.join(run['retries'])}")
+    if run.get("depth"):
+        write(f"chain  {run['chain']}, {run['depth']} deep")
+    if run.get("cancelAskedAt") and run["status"] not in {"completed", "failed", "cancelled"}:
+        write(f"is to stop, since {run['cancelAskedAt']}")
+
+
 def _step(name: str, step: dict[str, Any], metrics: dict[str, Any]) -> list[str]:
     said = step["error"] if step["error"] is not None else cell(step["output"])
     said = clean(str(said).replace("\n", " "))
     if len(said) > OUTPUT_CHARS:
         said = said[: OUTPUT_CHARS - 1] + "…"
-    return [name, step["status"], took(step["durationMs"]), str(step["attempts"]), metrics.get("estimatedCost") or "", said]
+    status = f"{step['status']} (copied)" if step.get("copied") else step["status"]
+    return [name, status, took(step["durationMs"]), str(step["attempts"]), metrics.get("estimatedCost") or "", said]
 
 
 def took(duration_ms: int | None) -> str:

@@ -8,8 +8,8 @@ from daemon.operations.explained import Explained
 from daemon.operations.given import MAX_LISTED, Listed, Live, Rows
 from daemon.operations.graphs import Graphs
 from daemon.operations.pausing import Pausing
+from daemon.operations.retrying import Retrying
 from daemon.operations.status import Status
-from daemon.operations.stopping import Stopping
 from daemon.operations.switches import Switches
 from daemon.operations.trials import Trials
 from daemon.operations.versions import Versions
@@ -17,7 +17,7 @@ from daemon.operations.versions import Versions
 __all__ = ["MAX_LISTED", "Listed", "Live", "Operations", "Rows"]
 
 
-class Operations(Trials, Explained, Switches, Pausing, Graphs, Answers, Stopping, Events, Versions, Status):
+class Operations(Trials, Explained, Switches, Pausing, Graphs, Answers, Retrying, Events, Versions, Status):
     """One home, and all that can be asked of it: a file of this folder for each noun, and `Given` beneath them."""
 
     __slots__ = ()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from daemon.store.waits import WaitRow
     from daemon.waiting.approvals import Approvals
     from daemon.waiting.pauses import Pauses
+    from flows.attempt import Attempt
     from triggers.event import Cause, Event
     from triggers.source import Accepted
 
@@ -91,6 +92,14 @@ class Live(Protocol):
         """Have runs stop, by their whole ids: each ends as `cancelled`, whatever becomes of the process. Returns those to which
         that is new: not those that have ended or were to stop before. Raises Unavailable.
         """
+        ...
+
+    async def version_of(self, run: Run) -> Flow | str:
+        """The version of the flow that a run pins; or the sentence why it cannot be had."""
+        ...
+
+    async def start_again(self, run: Run, attempts: Sequence[Attempt]) -> None:
+        """Queue a run that does another one again, with what it takes over. Raises Unavailable."""
         ...
 
     def so_far(self, run: Run) -> Run:

@@ -320,8 +320,8 @@ PRUNE_EVENTS = Hot(
 )
 RUNS_BY_HAND = Hot(
     90,
-    'SELECT runs.id FROM runs WHERE runs.event IS NULL AND runs.finished_at < ? ORDER BY runs.id LIMIT ? OFFSET 0',
-    b'SELECT runs.id FROM runs WHERE runs.event IS NULL AND runs.finished_at < %s::BIGINT ORDER BY runs.id LIMIT %s OFFSET 0',
+    'SELECT runs.id FROM runs WHERE (runs.event IS NULL OR runs.retry_of IS NOT NULL) AND runs.finished_at < ? ORDER BY runs.id LIMIT ? OFFSET 0',
+    b'SELECT runs.id FROM runs WHERE (runs.event IS NULL OR runs.retry_of IS NOT NULL) AND runs.finished_at < %s::BIGINT ORDER BY runs.id LIMIT %s OFFSET 0',
     ('before', 'limit'),
     fenced=False,
 )

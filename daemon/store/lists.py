@@ -64,7 +64,9 @@ def narrowed_runs(
             )  # the index's own words, and in a question of its own: else it is not taken
             query, scans = query.where(runs.c.id.in_(live)), False
     if event is not None:
-        query, scans = query.where(runs.c.id.in_(select(verdicts.c.run).where(verdicts.c.event == plain(event)))), False
+        made = select(verdicts.c.run).where(verdicts.c.event == plain(event))
+        again = select(runs.c.id).where(text(RETRIES), runs.c.event == plain(event))
+        query, scans = query.where(runs.c.id.in_(union_all(made, again))), False
     if chain is not None:
         query, scans = query.where(runs.c.id.in_(_runs_of(plain(chain) or ""))), False
     if retry_of is not None:
@@ -103,7 +105,8 @@ def _runs_of(chain: str) -> CompoundSelect[str]:
     """The ids of a chain's runs, each part by an index: the first run or those of the first event, and those that followed."""
     first = select(runs.c.id).where(runs.c.id == chain)
     of_event = select(verdicts.c.run).where(verdicts.c.event == chain, verdicts.c.run.is_not(None))
-    return union_all(first, of_event, select(runs.c.id).where(text(FOLLOWING), runs.c.chain == chain))
+    again = select(runs.c.id).where(text(RETRIES), runs.c.chain == chain)
+    return union_all(first, of_event, select(runs.c.id).where(text(FOLLOWING), runs.c.chain == chain), again)
 
 
 def _of_its_run(column: ColumnElement[Any], name: str) -> ColumnElement[Any]:

@@ -295,7 +295,10 @@ PRUNE_EVENTS = _compile(90, lambda _: delete(events).where(events.c.id == bindpa
 RUNS_BY_HAND = _compile(
     90,
     lambda _: _first(
-        select(runs.c.id).where(runs.c.event.is_(None), runs.c.finished_at < bindparam("before")).order_by(runs.c.id)
+        # those that do another one again as well: no verdict of the event has them
+        select(runs.c.id)
+        .where(or_(runs.c.event.is_(None), runs.c.retry_of.is_not(None)), runs.c.finished_at < bindparam("before"))
+        .order_by(runs.c.id)
     ),
 )
 PRUNE_ATTEMPTS_OF_RUN = _compile(90, lambda _: delete(attempts).where(attempts.c.run == bindparam("run_")))

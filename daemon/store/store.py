@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from daemon.location import Location
 from daemon.store import compiled as sql
+from daemon.store.cancels import asking
 from daemon.store.causes import once, taken, unless_taken
-from daemon.store.codec import encode, plain
+from daemon.store.codec import encode
 from daemon.store.database import Database
 from daemon.store.errors import StoreError
 from daemon.store.group import Connection, Row, Rows
@@ -157,17 +158,22 @@ class Store:
                 self._fresh[run.id] = run
         return runs
 
-    async def enqueue(self, run: Run, then: Then = _nobody, once: Cause | None = None) -> str | None:
-        """Queue a run that no event made. `then` is told of it as accept()'s is. Not None: the run that has `once`; none was queued."""
-        rows = self._run_rows(run)
+    async def enqueue(
+        self, run: Run, then: Then = _nobody, once: Cause | None = None, attempts: Sequence[Attempt] = ()
+    ) -> str | None:
+        """Queue a run that no event made, perhaps with records that it takes over. `then` is told of it as accept()'s is. Not None:
+        the run that has `once`; none was queued.
+        """
+        taken, large = self._records.attempts(run.id, attempts)
+        rows = self._run_rows(run) + taken
         guard = None if once is None else partial(unless_taken, once, run, rows)
 
         def queued(earlier: str | None) -> str | None:
             if earlier is None:
-                then(self._keep_fresh([run]))
+                then([run] if attempts else self._keep_fresh([run]))
             return earlier
 
-        found: str | None = await self._writer.submit(rows if guard is None else (), guard=guard, then=queued)
+        found: str | None = await self._writer.submit(rows if guard is None else (), guard=guard, then=queued, large=large)
         return found
 
     # -- a run's life -------------------------------------------------------------------------------------------------
@@ -234,12 +240,7 @@ class Store:
 
         Whoever works on such a run, or takes it over, ends it as cancelled.
         """
-        rows = [(micros(now), plain(reason), run) for run in run_ids]
-
-        def ask(connection: Connection) -> list[str]:
-            return [row[-1] for row in rows if connection.execute(sql.ASK_CANCEL, row).rowcount]
-
-        found: list[str] = await self._inside(ask)
+        found: list[str] = await self._inside(asking(run_ids, now, reason))
         return found
 
     async def stop_asked(self, run_id: str) -> tuple[float, str | None] | None:

@@ -229,3 +229,18 @@ def test_a_container_stands_before_what_it_holds():
     said = result(run(*(attempt(path) for path in paths)))
 
     assert list(said["steps"]) == ["load", "each", "each[0].fetch", "each[0].in", "each[0].in/a", "each[1].fetch", "eachone"]
+
+
+def test_what_was_taken_over_from_another_run_is_shown_and_counted_nowhere():
+    used = Usage(calls=1, input_tokens=100, output_tokens=10, cost_nano_usd=1_000_000)
+    copied = attempt("ask", usage=used, track=True, cost_label="ask", copied=True, output=1)
+    own = attempt("tell", usage=used, track=True)
+
+    said = result(run(copied, own))
+    counted = said["_metrics"]
+
+    assert (said["steps"]["ask"]["output"], said["steps"]["ask"]["copied"], "copied" in said["steps"]["tell"]) == (1, True, False)
+    assert (counted["inputTokens"], counted["totalEstimatedCost"], counted["successRate"]) == (100, "$0.0010", 1.0)
+    assert counted["steps"]["ask"] == {"durationMs": None, "attempts": 0}
+    assert counted["parallelizationRatio"] == 0.5
+    assert step_timings(run(copied, own)) == {"tell": 100}

@@ -9,6 +9,7 @@ import pytest
 
 from daemon.store import open_store
 from daemon.store.errors import Fenced
+from daemon.store.outputs import Outputs
 from daemon.store.rows import Candidate, Run
 from flows.attempt import Attempt
 from triggers.event import Event
@@ -125,3 +126,40 @@ async def test_that_an_attempt_was_copied_is_kept(store):
     await end(store, run, attempts=[plain, copied])
 
     assert [(attempt.path, attempt.copied) for attempt in (await store.run(run.id)).attempts] == [("a", False), ("b", True)]
+
+
+async def test_a_run_that_does_another_again_is_queued_with_what_it_takes_over(location, tmp_path):
+    outputs = Outputs(tmp_path / "outputs", 1024)
+    big = Attempt("a", "a", "bash", 1, "success", NOW, 12, "x" * 5000, effects=True, copied=True)
+    lost = replace(big, path="b", step="b", output=1, number=2)
+    async with open_store(location, token="daemon-1", outputs=outputs) as store:
+        first = a_run()
+        await store.enqueue(first)
+        await end(store, first, "failed")
+        again = a_run(retry_of=first.id)
+        await store.enqueue(again, attempts=[big, lost])
+
+        claimed = await store.claim(again.id)
+
+        assert store.claim_fresh(again.id) is None  # else its records were not seen
+        assert [(one.path, one.number, one.output, one.copied) for one in claimed.attempts] == [
+            ("a", 1, "x" * 5000, True), ("b", 2, 1, True),
+        ]  # fmt: skip
+        assert [run.id for run in await store.runs(retry_of=first.id)] == [again.id]
+
+
+async def test_a_run_that_does_another_again_is_listed_with_its_event_and_chain_and_pruned_with_age(store):
+    event = Event(new_id("evt"), "webhook", "/deal", NOW, {"body": 1})
+    first = a_run(event=event.id, trigger="auto", chain=event.id)
+    await store.accept(event, [Candidate(Verdict("auto", "dispatched", run=first.id), "t" * 64, first)])
+    await end(store, first, "failed")
+    again = replace(first, id=new_id("run"), retry_of=first.id)
+    await store.enqueue(again)
+    await end(store, again)
+
+    of_event = {run.id for run in await store.runs(event=event.id)}
+    of_chain = {run.id for run in await store.runs(chain=event.id)}
+    await store.prune(age_days=1, rows=None, now=NOW + 10 * 86_400)
+
+    assert of_event == of_chain == {first.id, again.id}
+    assert await store.runs() == []

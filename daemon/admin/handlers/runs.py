@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from daemon.admin.handlers.flows import MAX_WAIT_S
-from daemon.admin.parameter import PAGE, SCANNED, Parameter, Seconds, Several, Word
+from daemon.admin.parameter import PAGE, SCANNED, Moment, Parameter, Seconds, Several, Word
 from daemon.admin.route import NEXT, Answer, Asked, Body, Reply, Route, paged
 from daemon.admin.schema import (
     ANYTHING,
@@ -27,6 +27,7 @@ from daemon.admin.schema import (
     said,
     words,
 )
+from daemon.operations.retrying import MAX_RETRIED, Wanted
 from daemon.operations.stopping import MAX_REASON
 from daemon.store.rows import RunStatus
 from flows.attempt import AttemptStatus
@@ -81,6 +82,7 @@ SCHEMAS = {
             "durationMs": said(maybe(WHOLE), "of all tries, without the waits between them"),
             "attempts": said(WHOLE, "how many tries; 0: it was skipped"),
         },
+        optional={"copied": said(FLAG, "true: taken over from the run that this one does again, and not done here")},
     ),
     "Metrics": record(
         "What the run used; null is what is not known.",
@@ -122,6 +124,7 @@ SCHEMAS = {
             "flow": TEXT,
             "trigger": maybe(TEXT),
             "event": maybe(TEXT),
+            "retryOf": TEXT,
             "step": said(TEXT, "its path"),
             "attempt": said(WHOLE, "which try"),
             "kind": said(TEXT, "of the step"),
@@ -153,6 +156,28 @@ SCHEMAS = {
     ),
 }
 
+SCHEMAS |= {
+    "Retried": record(
+        "The new run that does another one again.",
+        {
+            "run": said(TEXT, "the new one"),
+            "retryOf": TEXT,
+            "from": said(TEXT, "start, failed, or the id of a step"),
+            "definition": words(("pinned", "current")),
+            "flowDigest": TEXT,
+            "copied": said(WHOLE, "how many steps are taken over"),
+        },
+    ),
+    "RetriedRuns": record(
+        "Runs that are done again.",
+        {
+            "found": listed(TEXT, "those that fit and were not done again before"),
+            "retried": listed(ref("Retried")),
+            "refused": listed(record("One that could not be.", {"run": TEXT, "problem": TEXT})),
+        },
+    ),
+}
+
 
 class Cancel(BaseModel):
     """Why a run is to stop."""
@@ -168,6 +193,34 @@ class CancelRuns(Cancel):
     flow: str | None = Field(default=None, description="those of this flow")
     trigger: str | None = Field(default=None, description="those that this trigger started")
     all_: bool = Field(default=False, alias="all", description="all; without it flow or trigger is needed")
+
+
+class Retry(BaseModel):
+    """How a run is to be done again."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    from_: str | None = Field(default=None, alias="from", min_length=1, description="start, failed, or a step's id")
+    definition: Literal["pinned", "current"] | None = Field(
+        default=None, description="the version of the flow; current from the start, else pinned"
+    )
+    inputs: dict[str, Any] = Field(default={}, description="in the place of the run's own of these names")
+
+    @property
+    def wanted(self) -> Wanted:
+        return Wanted(self.from_, self.definition, self.inputs)
+
+
+class RetryRuns(Retry):
+    """Which runs are to be done again."""
+
+    flow: str | None = Field(default=None, description="those of this flow")
+    trigger: str | None = Field(default=None, description="those that this trigger started")
+    status: list[Literal["completed", "failed", "cancelled"]] = Field(default=["failed"], description="that ended so")
+    since: str | None = Field(default=None, description="queued then or later: an instant, or so long ago")
+    until: str | None = Field(default=None, description="queued before")
+    limit: int = Field(default=100, ge=1, le=MAX_RETRIED, description="at most so many, the newest")
+    dry_run: bool = Field(default=False, alias="dryRun", description="only say which")
 
 
 async def list_runs(asked: Asked) -> Reply:
@@ -189,6 +242,25 @@ async def cancel_run(asked: Asked) -> Reply:
 async def cancel_runs(asked: Asked) -> Reply:
     which: CancelRuns = asked.body
     done = await asked.operations.cancel_runs(flow=which.flow, trigger=which.trigger, all_=which.all_, reason=which.reason)
+    return Reply(done)
+
+
+async def retry_run(asked: Asked) -> Reply:
+    return Reply(await asked.operations.retry_run(asked.key, asked.body.wanted), 202)
+
+
+async def retry_runs(asked: Asked) -> Reply:
+    which: RetryRuns = asked.body
+    moments = {name: Moment().read(name, written) for name in ("since", "until") if (written := getattr(which, name)) is not None}
+    done = await asked.operations.retry_runs(
+        flow=which.flow,
+        trigger=which.trigger,
+        status=which.status,
+        limit=which.limit,
+        dry=which.dry_run,
+        wanted=which.wanted,
+        **moments,
+    )
     return Reply(done)
 
 
@@ -238,6 +310,24 @@ ROUTES = (
         body=Body("Why.", model=Cancel, required=False, example={"reason": "a wrong file"}),
         refuses=("NOT_FOUND", "AMBIGUOUS", "STORE", "UNAVAILABLE", "UNREACHABLE"),
         description="The wish is on disk when this is answered: the run ends as cancelled also if the process dies now.",
+    ),
+    Route(
+        "POST",
+        "/v1/runs/{run}/retry",
+        "do a run that has ended again, as a new run",
+        retry_run,
+        {202: Answer("the new run is queued", ref("Retried"))},
+        body=Body("From where, and with what.", model=Retry, required=False, example={"from": "failed"}),
+        refuses=("NOT_FOUND", "AMBIGUOUS", "CONFLICT", "DEFINITION", "STORE", "UNAVAILABLE", "UNREACHABLE"),
+    ),
+    Route(
+        "POST",
+        "/v1/runs/retry",
+        "do runs of a flow or a trigger again",
+        retry_runs,
+        {200: Answer("what became of each", ref("RetriedRuns"))},
+        body=Body("Which, and how.", model=RetryRuns, example={"flow": "import", "since": "2h"}),
+        refuses=("STORE", "UNAVAILABLE", "UNREACHABLE"),
     ),
     Route(
         "POST",
