@@ -73,8 +73,11 @@ class PostgresqlSession:
             return cursor.rowcount
 
     async def rows(self, sql: str, params: Mapping[str, Any] | None = None) -> AsyncGenerator[list[Row], None]:
+        import psycopg  # see begin()
+
         query, bound = _made(sql, params or {})
-        async with self._opened().cursor() as cursor, _closing(cursor.stream(query, bound, size=CHUNK_ROWS)) as found:
+        size = CHUNK_ROWS if psycopg.capabilities.has_stream_chunked() else 1  # libpq before 17 gives them one by one
+        async with self._opened().cursor() as cursor, _closing(cursor.stream(query, bound, size=size)) as found:
             names: list[str] = []
             while batch := await self._ask(_batch(found)):
                 names = names or names_of(column.name for column in cursor.description or ())
