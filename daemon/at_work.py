@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from daemon.worker import Worker
 
 if TYPE_CHECKING:
     from daemon.composed import Daemon
+    from flows.flow import Flow
 
 log = structlog.get_logger()
 
@@ -102,8 +103,22 @@ def put_due(daemon: Daemon, due: Sequence[Due]) -> None:
         daemon.worker.queued(found.trigger)
         if found.status == "waiting" and daemon.waits.holds(found.run):
             daemon.at_rest.found(found)
+            if (over_at := _over_at(found, daemon.holder.current.flows)) is not None:
+                daemon.waits.alarm(found.run, over_at)
         else:
             queue = CLEANUP if found.stopping else RUNS
             start_by = found.start_by if found.status == "queued" else None
             jobs.append(Job(found.run, found.epoch, queue, found.priority, found.not_before, start_by))
     daemon.expiry.put(jobs)
+
+
+def _over_at(found: Due, flows: Mapping[str, Flow]) -> float | None:
+    """When the time of a run is over, of which only the row is known. One that is woken too early waits on."""
+    if found.started_at is None:
+        return None
+    flow = flows.get(found.flow)
+    timeout_s = (
+        0.0 if flow is None else flow.graph.timeout_s
+    )  # a flow that is gone: whoever goes on with the run finds its version
+    limits = [found.started_at + limit_s for limit_s in (found.finish_within, timeout_s) if limit_s is not None]
+    return min(limits, default=None)

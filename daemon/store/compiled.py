@@ -187,15 +187,15 @@ RENEW_LEASE = Hot(
 )
 RECONCILE = Hot(
     90,
-    'UPDATE runs SET epoch=(runs.epoch + 1), owner=?, lease_until=NULL WHERE (runs.status = \'queued\' OR runs.status = \'running\' OR runs.status = \'waiting\' OR runs.status = \'paused\') AND (runs.lease_until IS NULL OR runs.lease_until < ?) RETURNING id, epoch, priority, "trigger", not_before, start_by, cancel_asked, status',
-    b'UPDATE runs SET epoch=(runs.epoch + 1), owner=%s::VARCHAR COLLATE "C", lease_until=NULL WHERE (runs.status = \'queued\' OR runs.status = \'running\' OR runs.status = \'waiting\' OR runs.status = \'paused\') AND (runs.lease_until IS NULL OR runs.lease_until < %s::BIGINT) RETURNING runs.id, runs.epoch, runs.priority, runs.trigger, runs.not_before, runs.start_by, runs.cancel_asked, runs.status',
+    'UPDATE runs SET epoch=(runs.epoch + 1), owner=?, lease_until=NULL WHERE (runs.status = \'queued\' OR runs.status = \'running\' OR runs.status = \'waiting\' OR runs.status = \'paused\') AND (runs.lease_until IS NULL OR runs.lease_until < ?) RETURNING id, epoch, priority, "trigger", not_before, start_by, cancel_asked, status, started_at, finish_within, flow',
+    b'UPDATE runs SET epoch=(runs.epoch + 1), owner=%s::VARCHAR COLLATE "C", lease_until=NULL WHERE (runs.status = \'queued\' OR runs.status = \'running\' OR runs.status = \'waiting\' OR runs.status = \'paused\') AND (runs.lease_until IS NULL OR runs.lease_until < %s::BIGINT) RETURNING runs.id, runs.epoch, runs.priority, runs.trigger, runs.not_before, runs.start_by, runs.cancel_asked, runs.status, runs.started_at, runs.finish_within, runs.flow',
     ('owner', 'now_'),
     fenced=False,
 )
 RESCUE = Hot(
     90,
-    'UPDATE runs SET epoch=(runs.epoch + 1), owner=?, lease_until=NULL WHERE (runs.status = \'queued\' OR runs.status = \'running\' OR runs.status = \'waiting\' OR runs.status = \'paused\') AND runs.lease_until < ? RETURNING id, epoch, priority, "trigger", not_before, start_by, cancel_asked, status',
-    b'UPDATE runs SET epoch=(runs.epoch + 1), owner=%s::VARCHAR COLLATE "C", lease_until=NULL WHERE (runs.status = \'queued\' OR runs.status = \'running\' OR runs.status = \'waiting\' OR runs.status = \'paused\') AND runs.lease_until < %s::BIGINT RETURNING runs.id, runs.epoch, runs.priority, runs.trigger, runs.not_before, runs.start_by, runs.cancel_asked, runs.status',
+    'UPDATE runs SET epoch=(runs.epoch + 1), owner=?, lease_until=NULL WHERE (runs.status = \'queued\' OR runs.status = \'running\' OR runs.status = \'waiting\' OR runs.status = \'paused\') AND runs.lease_until < ? RETURNING id, epoch, priority, "trigger", not_before, start_by, cancel_asked, status, started_at, finish_within, flow',
+    b'UPDATE runs SET epoch=(runs.epoch + 1), owner=%s::VARCHAR COLLATE "C", lease_until=NULL WHERE (runs.status = \'queued\' OR runs.status = \'running\' OR runs.status = \'waiting\' OR runs.status = \'paused\') AND runs.lease_until < %s::BIGINT RETURNING runs.id, runs.epoch, runs.priority, runs.trigger, runs.not_before, runs.start_by, runs.cancel_asked, runs.status, runs.started_at, runs.finish_within, runs.flow',
     ('owner', 'now_'),
     fenced=False,
 )

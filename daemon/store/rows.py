@@ -145,22 +145,19 @@ class Due:
     start_by: float | None = None
     status: str = "queued"  # as it was left
     stopping: bool = False  # somebody wants it to stop
+    started_at: float | None = None
+    finish_within: float | None = None  # seconds from its start
+    flow: str = ""
 
 
-def due_from(
-    run: str,
-    epoch: int,
-    priority: int,
-    trigger: str | None,
-    not_before: int | None,
-    start_by: int | None,
-    cancel_asked: int | None,
-    status: str,
-) -> Due:
+def due_from(row: Sequence[Any]) -> Due:
     """In the order of statements.RECONCILE. A run that is to stop waits for nothing."""
-    later = 0.0 if not_before is None or cancel_asked is not None else not_before / 1e6
-    left = "running" if cancel_asked is not None else status
-    return Due(run, epoch, priority, trigger, later, seconds(start_by), left, cancel_asked is not None)
+    run, epoch, priority, trigger, not_before, start_by, cancel_asked, status, started_at, within, flow = row
+    stopping = cancel_asked is not None
+    later = 0.0 if not_before is None or stopping else not_before / 1e6
+    left = "running" if stopping else status
+    began, may_take = seconds(started_at), seconds(within)
+    return Due(run, epoch, priority, trigger, later, seconds(start_by), left, stopping, began, may_take, flow)
 
 
 def micros(seconds: float) -> int:

@@ -156,6 +156,9 @@ def _take_over(whose: Any) -> Executable:
         runs.c.start_by,
         runs.c.cancel_asked,
         runs.c.status,
+        runs.c.started_at,
+        runs.c.finish_within,
+        runs.c.flow,
     )
     return found.returning(*told)
 

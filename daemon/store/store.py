@@ -267,7 +267,7 @@ class Store:
         """`keep`: where it is not known whether they were taken over, that is waited for, or nobody would work on them."""
         row = (self.token, micros(now))
         rows = await self._inside(lambda connection: connection.execute(hot, row).fetchall(), keep=keep)
-        return sorted((due_from(*row) for row in rows), key=lambda due: due.run)
+        return sorted((due_from(row) for row in rows), key=lambda due: due.run)
 
     def renew(self) -> asyncio.Future[None]:
         """Go on owning this process's runs for another lease."""

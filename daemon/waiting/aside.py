@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from daemon.waiting.page import HEADERS, MAX_BODY_BYTES, ApprovalPages, Page
+from daemon.waiting.page import HEADERS, MAX_BODY_BYTES, UNKNOWN, ApprovalPages, Page
 from triggers.http_answer import Answer, error_answer
 
 if TYPE_CHECKING:
     from aiohttp.web import BaseRequest
 
 PREFIX = "/approvals/"
+BODY_S = 30.0  # how long a form may take to come
 LINES = "".join(f"\r\n{name}: {value}" for name, value in HEADERS.items()).encode()
 
 
@@ -30,11 +32,22 @@ class PublicPages:
             return _sent(await self._pages.show(token))
         if request.method != "POST":
             return error_answer(405, "METHOD_NOT_ALLOWED", "a page takes GET and POST", headers=b"\r\nAllow: GET, HEAD, POST")
-        raw = await request.content.read(MAX_BODY_BYTES + 1)
-        while len(raw) <= MAX_BODY_BYTES and (more := await request.content.read(MAX_BODY_BYTES + 1 - len(raw))):
-            raw += more
-        return _sent(await self._pages.decide(token, raw))
+        if not self._pages.knows(token):
+            return _sent(UNKNOWN, close=True)
+        try:
+            async with asyncio.timeout(BODY_S):
+                return _sent(await self._pages.decide(token, await _body(request)))
+        except TimeoutError:
+            return error_answer(408, "TOO_SLOW", "the form did not come in time", close=True)
 
 
-def _sent(page: Page) -> Answer:
-    return Answer(page.status, page.html.encode(), LINES, media=b"text/html; charset=utf-8")
+async def _body(request: BaseRequest) -> bytes:
+    """What was sent, and a little more than is taken."""
+    raw = b""
+    while len(raw) <= MAX_BODY_BYTES and (more := await request.content.read(MAX_BODY_BYTES + 1 - len(raw))):
+        raw += more
+    return raw
+
+
+def _sent(page: Page, *, close: bool = False) -> Answer:
+    return Answer(page.status, page.html.encode(), LINES, close=close, media=b"text/html; charset=utf-8")

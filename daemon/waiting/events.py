@@ -29,6 +29,7 @@ log = structlog.get_logger()
 
 MOST_LOOKED_AT = 1000  # events before a wait: each is read whole
 PAGE = 200
+LOOKING = 8  # waits that look back at one time: after a restart all do
 AGAIN_S = 1.0  # after the store could not be read
 
 Address = tuple[str, str]  # source, address: ("event", "order.paid"), ("webhook", "/paid")
@@ -52,6 +53,7 @@ class AwaitedEvents:
         self._flows = flows
         self._entries: dict[Address, list[Entry]] = {}
         self._looking: set[asyncio.Task[None]] = set()
+        self._turns = asyncio.Semaphore(LOOKING)
         self._named: tuple[Mapping[str, Flow] | None, frozenset[str | None]] = (None, frozenset())
         waits.opened.append(self._opened)
 
@@ -111,7 +113,8 @@ class AwaitedEvents:
             await asyncio.wait((entry.saved,))
         while entry.open:
             try:
-                found = await self._found(entry, address)
+                async with self._turns:
+                    found = await self._found(entry, address)
             except StoreError as error:
                 log.warning("wait.postponed", run_id=entry.row.run, step=entry.row.path, reason=str(error))
                 await asyncio.sleep(AGAIN_S)

@@ -61,6 +61,10 @@ class ApprovalPages:
     def __init__(self, approvals: Approvals) -> None:
         self._approvals = approvals
 
+    def knows(self, token: str) -> bool:
+        """Whether a link is ours: of any other nothing more is read."""
+        return self._approvals.links.read(token) is not None
+
     async def show(self, token: str) -> Page:
         right = self._approvals.links.read(token)
         if right is None:

@@ -61,7 +61,7 @@ class AtRest:
 
     def found(self, due: Due) -> None:
         """An earlier process left it to wait."""
-        self._runs[due.run] = Resting(Job(due.run, due.epoch, priority=due.priority), "waiting", "", held=False)
+        self._runs[due.run] = Resting(Job(due.run, due.epoch, priority=due.priority), "waiting", due.flow, held=False)
 
     def paused(self, run: str, flow: str) -> bool:
         return self._pauses is not None and self._pauses.of(run, flow) is not None

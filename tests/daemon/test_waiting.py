@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -61,6 +62,7 @@ class Bench:
     def __init__(self, store, flows, *, concurrency=2):
         self.store, self.clock = store, Clock()
         self.flows = {flow.key: flow for flow in flows}
+        self.holder = SimpleNamespace(current=SimpleNamespace(flows=self.flows))
         self.dispatch = LocalDispatch()
         self.waits = Waits(store.waits, clock=self.clock)
         self.pauses = Pauses(StoredState(store, PAUSED), clock=self.clock)
@@ -310,6 +312,22 @@ async def test_a_run_at_rest_fails_when_the_time_of_its_flow_is_over(open_bench,
     ended = await bench.ended(run)
 
     assert (ended.status, ended.code) == ("failed", "FLOW_TIMEOUT")
+    assert not (tmp_path / "notes.txt").exists()
+
+
+async def test_the_time_of_its_flow_is_known_after_a_restart_too(open_bench, tmp_path):
+    flow = a_flow(tmp_path, pause(length="2h"), note("after"), timeoutMs=3_600_000)
+    bench = await open_bench(flow)
+    run = await bench.live.start(flow, {})
+    await bench.until_at_rest(run)
+    await open_bench.close()
+
+    bench = await open_bench(flow, token="daemon-2")
+    found = run in bench.at_rest
+    bench.set_clock(3601)
+    ended = await bench.ended(run)
+
+    assert (found, ended.status, ended.code) == (True, "failed", "FLOW_TIMEOUT")
     assert not (tmp_path / "notes.txt").exists()
 
 

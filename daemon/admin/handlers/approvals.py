@@ -11,7 +11,7 @@ from daemon.admin.route import Answer, Asked, Body, Reply, Route
 from daemon.admin.schema import ANYTHING, INSTANT, OBJECT, TEXT, by_name, listed, maybe, record, ref, said, words
 from daemon.errors import Unreachable
 from daemon.waiting.approvals import MAX_COMMENT, MAX_NAME
-from daemon.waiting.page import HEADERS, MAX_BODY_BYTES, ApprovalPages, Page
+from daemon.waiting.page import HEADERS, ApprovalPages, Page
 
 ASKED = {
     "message": said(TEXT, "what is asked"),
@@ -83,8 +83,7 @@ async def show_page(asked: Asked) -> web.StreamResponse:
 
 
 async def answer_page(asked: Asked) -> web.StreamResponse:
-    raw = await asked.request.content.read(MAX_BODY_BYTES + 1)
-    return _sent(await _pages(asked).decide(asked.key, raw))
+    return _sent(await _pages(asked).decide(asked.key, await asked.request.read()))  # the listener bounds it
 
 
 def _pages(asked: Asked) -> ApprovalPages:
