@@ -21,6 +21,9 @@ from flows.duration import parse_duration
 from flows.errors import DefinitionError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from daemon.cli.listen import Message
     from flows.rehearsal import Plan
 
 RESULT = ("run", "status", "steps", "inputs", "output", "error", "_metrics")
@@ -140,6 +143,7 @@ def _by_daemon(
     client: Client, key: str, body: dict[str, Any], *, wait: bool, lines: AgentLines | None
 ) -> tuple[dict[str, Any], bool]:
     """The run, and whether Ctrl-C stopped it: then it is cancelled, and what it did so far is shown."""
+    heard = _listening(client, key) if wait and lines is not None else None
     interrupt = {signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, interrupt)  # until the run's id is known: who stops us now means to stop the run
     try:
@@ -152,8 +156,8 @@ def _by_daemon(
         lines.begun(key)
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, interrupt)
-        if wait and lines is not None:
-            run = _followed(client, run, lines)
+        if heard is not None and lines is not None:
+            run = _followed(client, run, lines, heard)
         while wait and run["status"] not in ENDED:
             run = client.ask("GET", f"/v1/runs/{run['run']}", {"wait": WAIT_S})
             if run["status"] == "waiting" and not told:
@@ -168,14 +172,30 @@ def _by_daemon(
     return run, interrupted
 
 
-def _followed(client: Client, run: dict[str, Any], lines: AgentLines) -> dict[str, Any]:
-    """The run at its end, its steps told as the daemon's stream has them. What that may have missed is read again."""
-    from daemon.cli.listen import listen  # the stream: not for a run that is only waited for
+def _listening(client: Client, key: str) -> Iterator[Message]:
+    """The stream of a flow's runs, open: what the run that is asked for next does from its first step on will be heard."""
+    from daemon.cli.listen import listen  # not for a run that is only waited for
 
-    for message in listen(client, {"run": run["run"], "kinds": "run,step"}):
+    messages = listen(client, {"flow": key, "kinds": "run,step"})
+    try:
+        next(messages)
+    except Unreachable as error:
+        if isinstance(error.__cause__, NoDaemon):
+            raise error.__cause__ from None
+        raise
+    return messages
+
+
+def _followed(client: Client, run: dict[str, Any], lines: AgentLines, heard: Iterator[Message]) -> dict[str, Any]:
+    """The run at its end, its steps told as the daemon's stream has them. What that may have missed is read again."""
+    for message in heard:
+        if message.facts.get("run", run["run"]) != run["run"]:
+            continue
         if message.kind == "step":
             lines.step(message.facts)
             continue
+        if message.kind == "run" and message.facts["status"] not in ENDED:
+            continue  # what it shows may be ahead of the messages that are still to come
         try:
             run = client.ask("GET", f"/v1/runs/{part(run['run'])}")
         except (NoDaemon, Unreachable):
