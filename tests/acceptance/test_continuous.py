@@ -80,21 +80,16 @@ async def test_kill_9_between_rounds_loses_and_doubles_none(continuous, daemon_o
     home = continuous("count", COUNT | {"settings": {"executionMode": "continuous", "loopDelay": 200}})
     daemon = await daemon_of(home)
     run_json("flow", "execute", "count", "-i", "n:=0", "-i", "most:=3", home=home)
-    due = []
-    for _ in range(2):
-        ((run, not_before),) = await daemon.until(queued("count"))
-        due.append((run, not_before))
-        await daemon.kill()
-        daemon = await daemon_of(home)
-        await daemon.until("SELECT 1 FROM runs WHERE id = ? AND finished_at IS NOT NULL", run)
+    ((next_run, due),) = await daemon.until(queued("count"))
+    await daemon.kill()
+    daemon = await daemon_of(home)
 
     rounds = await ended(daemon, "count")
 
     assert [inputs["n"] for inputs, _, _, _ in rounds] == [0, 1, 2, 3]
     assert {status for _, status, _, _ in rounds} == {"completed"}
-    for run, not_before in due:  # it was not run before its time by who took it over
-        ((started,),) = daemon.rows("SELECT started_at FROM runs WHERE id = ?", run)
-        assert started >= not_before
+    ((started,),) = daemon.rows("SELECT started_at FROM runs WHERE id = ?", next_run)
+    assert started >= due  # who took it over did not run it before its time
 
 
 async def test_without_a_loop_node_every_completed_run_is_followed_by_another_until_it_is_cancelled(
@@ -175,3 +170,25 @@ async def test_followers_of_every_round_run_however_many_rounds_there_were(conti
             await asyncio.sleep(0.02)
 
     assert daemon.rows("SELECT DISTINCT verdict FROM verdicts") == [("dispatched",)]
+
+
+async def test_a_paused_flow_holds_the_next_round_back_and_goes_on_with_it(continuous, daemon_of, run_json):
+    home = continuous("count", COUNT | {"settings": {"executionMode": "continuous", "loopDelay": 50}})
+    daemon = await daemon_of(home)
+    run_json("flow", "execute", "count", "-i", "n:=0", "-i", "most:=100000", home=home)
+    await daemon.until(queued("count"))
+
+    run_json("flow", "pause", "count", home=home)
+    async with asyncio.timeout(30):
+        while run_json("status", home=home)["atRest"] == 0:
+            await asyncio.sleep(0.05)
+    ((held, _),) = daemon.rows(queued("count"))
+    before = daemon.rows("SELECT COUNT(*) FROM runs")
+    await daemon.kill()
+    daemon = await daemon_of(home)
+    still = daemon.rows("SELECT id FROM runs WHERE finished_at IS NULL")
+    run_json("flow", "resume", "count", home=home)
+    await daemon.until("SELECT 1 FROM runs WHERE id = ? AND status = 'completed'", held)
+    await daemon.until("SELECT 1 WHERE (SELECT COUNT(*) FROM runs) > ?", before[0][0] + 2)
+
+    assert still == [(held,)]
