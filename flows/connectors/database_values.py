@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from flows.errors import StepError
 from flows.steps.json_text import json_text
 
 _SCALARS = (str, int, float)
@@ -46,7 +47,10 @@ def for_postgresql(value: Any, json: Callable[[Any], Any]) -> Any:
 def as_json_value(value: Any) -> Any:
     """What a column's value is in JSON. Exact ones stay exact: a decimal is text, and so is a date."""
     make = _MAKE.get(type(value))
-    return str(value) if make is None else make(value)
+    try:
+        return str(value) if make is None else make(value)
+    except RecursionError:
+        raise StepError("a list is nested too deep", code="DATABASE_VALUE", retryable=False) from None
 
 
 def _same(value: Any) -> Any:
@@ -78,10 +82,6 @@ def _list(value: Sequence[Any]) -> list[Any]:
     return [as_json_value(each) for each in value]
 
 
-def _object(value: Mapping[Any, Any]) -> dict[str, Any]:
-    return {str(name): as_json_value(each) for name, each in value.items()}
-
-
 _MAKE: dict[type, Callable[[Any], Any]] = {  # a type that is not here is written as its text: a range, an address
     type(None): _same,
     str: _same,
@@ -98,5 +98,5 @@ _MAKE: dict[type, Callable[[Any], Any]] = {  # a type that is not here is writte
     UUID: str,
     list: _list,
     tuple: _list,
-    dict: _object,
+    dict: _same,  # of a column of JSON, which is JSON all through
 }

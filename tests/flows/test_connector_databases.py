@@ -317,6 +317,16 @@ async def test_what_python_cannot_hold_is_a_failure_with_a_code(databases, postg
     assert (error.code, error.retryable) == ("DATABASE_VALUE", False)
 
 
+@pytest.mark.parametrize(("opens", "closes", "code"), [("[", "]", "DATABASE_VALUE"), ('{"a":', "}", None)])
+async def test_json_that_is_nested_deep_is_given_or_refused(databases, postgresql, opens, closes, code):
+    sql = f"SELECT (repeat('{opens}', 990) || '1' || repeat('{closes}', 990))::json AS deep"
+
+    if code is None:
+        assert len(await ask(databases, PostgresqlServer(postgresql), sql)) == 1
+    else:
+        assert (await failure(ask(databases, PostgresqlServer(postgresql), sql))).code == code
+
+
 async def test_a_nul_is_refused_by_postgresql(databases, postgresql):
     error = await failure(ask(databases, PostgresqlServer(postgresql), "SELECT :a::text", {"a": "a\0b"}))
 
