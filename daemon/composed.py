@@ -189,11 +189,11 @@ async def _ground(stack: AsyncExitStack, config: Config, *, keep_going: bool) ->
 async def _line(stack: AsyncExitStack, config: Config, ground: _Ground, sockets: Inherited) -> _Line:
     holder, store = ground.holder, ground.store
     dispatch, stream, counters = LocalDispatch(), Stream(), Counters()
-    expiry = Expiry(dispatch)
-    stack.callback(expiry.close)
     pauses = Pauses(StoredState(store, PAUSED))
     await pauses.load()
     waits, at_rest = Waits(store.waits), AtRest(dispatch.put, store.waits.rest, pauses)
+    expiry = Expiry(dispatch, at_rest)
+    stack.callback(expiry.close)
     waits.wake = at_rest.wake
     listeners: dict[str, str] = {}
     links = Links(read_key(config.state / "link.key"), partial(_pages_base, config, listeners))

@@ -26,6 +26,8 @@ def resolve_steps(graph: Graph, names: Mapping[str, Any]) -> list[dict[str, Any]
         found.append(resolve_step(step, names))
         for body in bodies_of(step.prepared):
             found += resolve_steps(body, names)
+    for handler in graph.following():
+        found += resolve_steps(handler, names)
     return found
 
 

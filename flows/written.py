@@ -41,3 +41,6 @@ def any_case(*words: str) -> JsonSchema:
 
 StepList = Annotated[list[Any], WithJsonSchema(several(part("Step")))]
 """Steps inside a step, or of a flow: each is read by its own type."""
+
+HandlerList = Annotated[Any, WithJsonSchema(nullable(several(part("Step"))))]
+"""Steps that follow those of a flow."""

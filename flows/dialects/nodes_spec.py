@@ -11,7 +11,7 @@ from flows.dialects.steps_spec import KindName
 from flows.duration import MAX_DURATION_S
 from flows.retry import Backoff, RetryPolicy
 from flows.steps.selection import SelectionSpec
-from flows.written import nullable, part, several
+from flows.written import HandlerList, nullable, part, several
 
 BACKOFFS: dict[str, Backoff] = {"linear": "linear", "exponential": "exponential", "constant": "fixed"}
 PolicyWritten = WithJsonSchema(nullable(part("RetryPolicySpec")))
@@ -35,9 +35,9 @@ class WorkflowSpec(StrictModel):
     edges: Annotated[list[Any], WithJsonSchema(several(part("EdgeSpec")))] = Field(default_factory=list)
     settings: Annotated[Any, WithJsonSchema(part("SettingsSpec"))] = Field(default_factory=dict)
     output: Any = None
-    on_failure: Any = Field(None, alias="onFailure", description="steps that run after a failure")
-    on_cancel: Any = Field(None, alias="onCancel", description="steps that run after a cancel")
-    final: Any = Field(None, alias="finally", description="steps that run last, whatever became of the others")
+    on_failure: HandlerList = Field(None, alias="onFailure", description="steps that run after a failure")
+    on_cancel: HandlerList = Field(None, alias="onCancel", description="steps that run after a cancel")
+    final: HandlerList = Field(None, alias="finally", description="steps that run last, whatever became of the others")
 
 
 class PositionSpec(StrictModel):

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from flows.retry import RetryPolicy
-from flows.written import StepList, nullable, part
+from flows.written import HandlerList, StepList, nullable, part
 
 LATER_KINDS: frozenset[str] = frozenset()  # of steps
 KIND_ALIASES = {"data-source": "data_source"}  # how a type may be written as well, as the other types with two words are
@@ -88,9 +88,9 @@ class FlowSpec(BaseModel):
     inputs: Annotated[Any, WithJsonSchema(nullable(part("Inputs")))] = None
     steps: StepList
     output: Any = None
-    on_failure: Any = Field(None, alias="onFailure", description="steps that run after a failure")
-    on_cancel: Any = Field(None, alias="onCancel", description="steps that run after a cancel")
-    final: Any = Field(None, alias="finally", description="steps that run last, whatever became of the others")
+    on_failure: HandlerList = Field(None, alias="onFailure", description="steps that run after a failure")
+    on_cancel: HandlerList = Field(None, alias="onCancel", description="steps that run after a cancel")
+    final: HandlerList = Field(None, alias="finally", description="steps that run last, whatever became of the others")
     default_on_error: OnErrorSpec | None = Field(None, alias="defaultOnError")
     timeout_ms: float | None = Field(None, alias="timeoutMs", ge=0, allow_inf_nan=False)
     max_concurrency: int | None = Field(None, alias="maxConcurrency", ge=1)

@@ -35,7 +35,7 @@ def log(folder):
 
 async def queue(bench, run):
     """As the daemon does: on disk, then to the dispatch, by way of what looks after late ones."""
-    bench.expiry = Expiry(bench.dispatch)
+    bench.expiry = Expiry(bench.dispatch, bench.live.at_rest)
     await bench.store.enqueue(run, lambda runs: bench.expiry.put([job_of(run) for run in runs]))
     return run.id
 
@@ -47,7 +47,7 @@ async def ended(bench, run):
 
 async def take_up(bench):
     """What a daemon does when it starts."""
-    bench.waits, bench.expiry = Waits(bench.store.waits), Expiry(bench.dispatch)
+    bench.waits, bench.expiry = Waits(bench.store.waits), Expiry(bench.dispatch, bench.live.at_rest)
     due = await bench.store.reconcile(time.time())
     put_due(bench, due)
     return due
@@ -174,6 +174,20 @@ async def test_a_run_that_did_not_start_in_time_has_expired(open_bench, tmp_path
     assert (kept.status, kept.code, kept.attempts) == ("cancelled", "EXPIRED", ())
     assert kept.error.startswith("it had not started by 20")
     assert log(tmp_path) == []
+
+
+async def test_a_run_that_is_held_back_expires_all_the_same(open_bench, tmp_path):
+    bench = await open_bench(a_flow(tmp_path, SLOW))
+    bench.dispatch.pause("runs")
+    late = replace(queued_run(bench.flows["work"], {}, owner=bench.store.token), start_by=time.time() + 0.1)
+    run = await queue(bench, late)
+    bench.dispatch.discard(run)
+    bench.live.at_rest.hold(late)
+
+    kept = await ended(bench, run)
+    bench.expiry.close()
+
+    assert (kept.status, kept.code) == ("cancelled", "EXPIRED")
 
 
 async def test_a_run_that_expired_while_no_process_was_there_is_told_of_at_the_next_start(open_bench, tmp_path):

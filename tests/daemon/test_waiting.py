@@ -81,7 +81,7 @@ class Bench:
             at_rest=self.at_rest,
             held=self.pauses,
         )
-        self.expiry = Expiry(self.dispatch)
+        self.expiry = Expiry(self.dispatch, self.at_rest)
         self.concurrency = concurrency
 
     async def start(self):

@@ -7,6 +7,7 @@ import pytest
 
 from flows.control import Control
 from flows.dialects import load_flow
+from flows.dry_run import resolve_steps
 from flows.errors import DefinitionError, StepError
 from flows.executor import World, execute
 from flows.step import Output
@@ -476,3 +477,15 @@ def test_what_is_wrong_in_a_handler_is_refused_at_load(definition, said):
 
 def test_a_flow_without_handlers_or_with_empty_ones_has_none():
     assert Stage({"steps": [say("a", "1")], "finally": []}).flow.graph.handlers is None
+
+
+def test_a_dry_run_looks_at_handlers_too_and_what_they_see_of_the_end_comes_later():
+    kinds = make_kinds()
+    step = {"id": "say", "type": "transform", "transform": {"expression": "$.status + $.error.message + $.steps.a.output"}}
+    main = {"id": "a", "type": "transform", "transform": {"expression": "1"}}
+    flow = load_flow({"key": "k", "steps": [main], "finally": [step]}, key=None, folder=Path(), kinds=kinds)
+
+    looked = resolve_steps(flow.graph, {"$": {"input": {}, "steps": {}, "loop": {}, "env": {}}})
+
+    assert [one["stepId"] for one in looked] == ["a", "say"]
+    assert "error" not in looked[1]

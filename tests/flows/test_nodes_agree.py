@@ -29,17 +29,22 @@ class Work:
     def __init__(self):
         self.started = []  # (node, those that had settled)
         self.under_way = self.most = 0
+        self.strike = None  # (number of starts, what is done then)
 
     def prepare(self, spec, _load):
         return spec
 
     async def run(self, prepared, scope):
         self.started.append((scope.path, set(scope.names["steps"])))
+        if self.strike is not None and len(self.started) == self.strike[0]:
+            self.strike[1]()
         self.under_way += 1
         self.most = max(self.most, self.under_way)
-        for _ in range(prepared.pauses):
-            await asyncio.sleep(0)
-        self.under_way -= 1
+        try:
+            for _ in range(prepared.pauses):
+                await asyncio.sleep(0)
+        finally:
+            self.under_way -= 1
         if prepared.fails:
             raise StepError("boom", code="BOOM")
         return Output(scope.path)
@@ -181,3 +186,46 @@ def test_small_graphs_agree_with_the_interpreter(definition):
 @given(definition=definitions(200))
 def test_graphs_of_up_to_two_hundred_nodes_agree_with_the_interpreter(definition):
     agree(definition)
+
+
+def struck(definition, at):
+    """The flow, cancelled at the start of its `at`th node: what was recorded, what started, and how many had when it was heard."""
+    work, recorded, heard = Work(), [], []
+    kinds = {**make_kinds(), "work": work}
+    loaded = load_flow(definition, key="k", folder=Path(), kinds=kinds)
+    world = World(kinds, None, None)
+
+    async def run():
+        task = asyncio.ensure_future(execute(loaded, {}, run_id="r", world=world, record=recorded.append))
+
+        def strike():
+            task.cancel()
+            asyncio.get_running_loop().call_soon(lambda: heard.append(len(work.started)))
+
+        work.strike = (at, strike)
+        async with asyncio.timeout(30):  # a run that hangs
+            try:
+                return await task
+            except asyncio.CancelledError:
+                return None
+
+    return asyncio.run(run()), recorded, [name for name, _ in work.started], heard, work
+
+
+@settings(max_examples=25, deadline=None)
+@given(definition=definitions(200), at=st.integers(1, 60))
+def test_a_graph_that_is_cancelled_at_any_moment_has_done_a_part_of_the_same_and_begins_nothing_more(definition, at):
+    expected, edges = interpret(definition)
+
+    ended, recorded, started, heard, work = struck(definition, at)
+
+    assert work.under_way == 0
+    if heard and ended is None:
+        assert len(started) == heard[0]
+    begun = {(one.path, one.number) for one in recorded if one.status == "running"}
+    assert begun <= {(one.path, one.number) for one in recorded if one.status != "running"}
+    for one in recorded:
+        if one.status in {"success", "skipped", "failed"}:
+            assert one.status == expected[one.path][0]
+    for name, settled in work.started:
+        assert {source for source, _, target in edges if target == name} <= settled
