@@ -103,6 +103,9 @@ class Loops:
             self._refuse(
                 place, "each round is a run of its own, and none counts them", "count in what is handed back, and ask for it"
             )
+        if settings.loop_delay == 0:
+            said = "rounds follow each other without a pause, and each is a run that is kept"
+            self.lowering.warn(("settings", "loopDelay"), said, "write how many milliseconds to wait between them")
         delay_ms = ROUND_DELAY_MS if settings.loop_delay is None else settings.loop_delay
         self.repeats = Repeats(delay_ms / 1000, after_failure=settings.error_handling == "continue")
         return roots[0] if roots else None

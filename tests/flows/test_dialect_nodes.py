@@ -281,6 +281,7 @@ def test_what_is_wrong_is_refused_at_its_place(definition, problems):
     [
         (flow(A, B, C, edges=[edge("a", "b")]), "nodes[2]: no edge leads to «c» or from it: it runs at once, beside the others"),
         (flow(A, settings={"loopDelay": 5}), "settings.loopDelay: loopDelay is read where a loop goes back to a node, and with executionMode continuous"),
+        (flow(A, settings={"executionMode": "continuous", "loopDelay": 0}), "settings.loopDelay: rounds follow each other without a pause, and each is a run that is kept"),
         (flow(A, settings={"errorHandling": "fallback"}), "settings.errorHandling: no node names a fallbackNode: this is the same as stop"),
         (flow({**A, "colour": "red"}), "nodes[0].colour: colour is not known here, and does nothing"),
     ],
