@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 
 class Pace:
-    """Of one key's requests: who asks for a turn waits until there is one."""
+    """Of one key's requests. A request counts until a second after its answer: when it arrived there nobody here knows."""
 
     def __init__(self, requests: int, *, period_s: float = 1.0) -> None:
-        self._begun: deque[float] = deque(maxlen=requests)  # when the last of them began, or will
+        self._free = asyncio.Semaphore(requests)
         self._period_s = period_s
         self._closed_until = 0.0
 
-    async def turn(self) -> None:
-        """Waits until no more than the allowed requests have begun within the period, this one included."""
-        now = asyncio.get_running_loop().time()
-        full = len(self._begun) == self._begun.maxlen
-        at = max(now, self._begun[0] + self._period_s) if full else now
-        self._begun.append(at)
-        if at > now:
-            await asyncio.sleep(at - now)
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Waits until one more request is allowed; the body makes it."""
+        await self._free.acquire()
+        try:
+            yield
+        finally:
+            asyncio.get_running_loop().call_later(self._period_s, self._free.release)
 
     def close_for(self, seconds: float) -> None:
         """The API has said so."""

@@ -101,7 +101,7 @@ async def test_no_more_than_five_requests_go_to_a_base_in_one_second(airtable):
 
     assert [len(output.value) for output in outputs] == [250, 250]
     assert len(airtable.asked) == 6
-    assert airtable.times[5] - airtable.times[0] >= 0.99
+    assert airtable.times[5] - airtable.times[0] >= 1.0
 
 
 async def test_after_a_429_nothing_is_sent_for_thirty_seconds(airtable):
@@ -113,7 +113,7 @@ async def test_after_a_429_nothing_is_sent_for_thirty_seconds(airtable):
 
     assert (first.code, first.status, first.retry_after_s) == ("HTTP_STATUS", 429, 30)
     assert (second.code, second.status, len(airtable.asked)) == ("HTTP_STATUS", 429, 2)
-    assert 29 < second.retry_after_s <= 30
+    assert 10 < second.retry_after_s <= 30
 
 
 async def test_a_server_that_says_how_long_to_wait_is_believed(airtable):

@@ -158,20 +158,20 @@ class AirtableSource:
 
     async def _ask(self, request: Request, secrets: tuple[str, ...], pace: Pace) -> Mapping[str, Any]:
         """One page. While Airtable has said to wait nothing is sent: each request would make it wait longer."""
-        if pace.closed_for_s:
-            said = f"{request.method} {request.shown}: not asked, for Airtable has said to wait"
-            raise StepError(said, code="HTTP_STATUS", status=429, retry_after_s=pace.closed_for_s)
-        await pace.turn()
-        try:
-            value, _ = await ask(self._client, request, secrets, words=_words)
-        except StepError as error:
-            if error.status == 429:
-                error.retry_after_s = error.retry_after_s or RATE_LIMIT_WAIT_S
-                pace.close_for(error.retry_after_s)
-            if error.status == 422 and EXPIRED in str(error):
-                said = f"{request.method} {request.shown}: the next page is not kept any more: reading begins anew"
-                raise StepError(said, code="PAGING_EXPIRED") from None
-            raise
+        async with pace.turn():
+            if pace.closed_for_s:  # also by what was answered while this one waited for its turn
+                said = f"{request.method} {request.shown}: not asked, for Airtable has said to wait"
+                raise StepError(said, code="HTTP_STATUS", status=429, retry_after_s=pace.closed_for_s)
+            try:
+                value, _ = await ask(self._client, request, secrets, words=_words)
+            except StepError as error:
+                if error.status == 429:
+                    error.retry_after_s = error.retry_after_s or RATE_LIMIT_WAIT_S
+                    pace.close_for(error.retry_after_s)
+                if error.status == 422 and EXPIRED in str(error):
+                    said = f"{request.method} {request.shown}: the next page is not kept any more: reading begins anew"
+                    raise StepError(said, code="PAGING_EXPIRED") from None
+                raise
         if not isinstance(value, dict) or not isinstance(value.get("records"), list):
             raise unexpected(request, "the answer has no list of records")
         return value
