@@ -38,6 +38,19 @@ def parts_of(prepared: Any) -> Iterator[Any]:
             pending.extend(reversed(part))
 
 
+class Words:
+    """Which words stand in the texts of a definition. Each is looked for once: a flow may call a thousand others."""
+
+    def __init__(self, definition: Any) -> None:
+        self._definition = definition
+        self._found: dict[str, bool] = {}
+
+    def __call__(self, word: str) -> bool:
+        if word not in self._found:
+            self._found[word] = any(word in part for part in parts_of(self._definition) if isinstance(part, str))
+        return self._found[word]
+
+
 def all_steps(graph: Graph) -> Iterator[Step]:
     """Every step at every depth; not those of sub-flows."""
     for step in graph.steps:

@@ -101,6 +101,7 @@ class Load:
     roots: frozenset[str]  # the names an expression may begin with here
     warn: Callable[[tuple[str | int, ...], str, str | None], None] = field(default=lambda _path, _problem, _hint: None)
     question: Callable[[str], Expression | Question] | None = None  # compiles a condition; None: in our own language only
+    mentions: Callable[[str], bool] = field(default=lambda _word: False)  # whether a word stands anywhere in the definition
 
 
 class StepKind(Protocol):

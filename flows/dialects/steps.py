@@ -28,7 +28,7 @@ from flows.flow import Flow
 from flows.graph import FlowKey, Graph, Place, Requirement, Step, check
 from flows.inputs import Input, Inputs
 from flows.output_schema import schema_problems
-from flows.references import check_references, parts_of, unused_inputs
+from flows.references import Words, check_references, parts_of, unused_inputs
 from flows.selector import compile_selector
 from flows.step import Load
 from flows.suggest import did_you_mean, nearest, shown, validation_problems
@@ -50,7 +50,7 @@ Spec = TypeVar("Spec", bound=BaseModel)
 
 def load_steps(definition: dict[str, Any], *, key: str | None, folder: Path, kinds: Mapping[str, StepKind]) -> Flow:
     """Raises DefinitionError with all that is wrong, each at its place in the definition."""
-    lowering = Lowering(kinds, folder)
+    lowering = Lowering(kinds, folder, Words(definition))
     spec = lowering.read(definition, FlowSpec, ())
     if spec is None:
         raise DefinitionError(*lowering.problems)
@@ -77,6 +77,7 @@ class Lowering:
 
     kinds: Mapping[str, StepKind]
     folder: Path
+    mentions: Words = field(default_factory=lambda: Words(None))
     default: OnErrorSpec | None = None
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
@@ -300,6 +301,7 @@ class Lowering:
             ROOTS,
             lambda inner, problem, hint: self.warn((*place, *inner), problem, hint),
             self._question,
+            self.mentions,
         )
         try:
             return kind.prepare(spec, load)

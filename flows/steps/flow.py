@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -25,12 +26,16 @@ class SubFlowSpec(BaseModel):
     inputs: dict[str, Any] = Field(default_factory=dict, description="its inputs; a path that leads nowhere is not given")
 
 
+ALIASES = ("_steps", "_finalOutput")  # the One CLI's: the steps' results whatever the last step's fields are called, and its text
+
+
 @dataclass(frozen=True, slots=True)
 class Calling:
     """A `flow` section, compiled."""
 
     key: FlowKey | Value  # FlowKey: it is known at load
     inputs: dict[str, Value]
+    aliases: frozenset[str]  # of ALIASES, those that the calling flow names: copies are not made for nobody
 
 
 class SubFlow:
@@ -44,13 +49,14 @@ class SubFlow:
     def __init__(self, settings: BaseModel | None = None) -> None:
         self.settings = settings
 
-    def prepare(self, spec: SubFlowSpec, load: Load) -> Calling:  # noqa: ARG002 - the seam's form
+    def prepare(self, spec: SubFlowSpec, load: Load) -> Calling:
         problems: list[Problem] = []
         key = _compiled(spec.key, ("key",), problems)
         inputs = {name: _compiled(value, ("inputs", name), problems) for name, value in spec.inputs.items()}
         if problems:
             raise DefinitionError(*problems)
-        return Calling(FlowKey(spec.key) if key.constant else key, inputs)
+        aliases = frozenset(name for name in ALIASES if load.mentions(name))
+        return Calling(FlowKey(spec.key) if key.constant else key, inputs, aliases)
 
     async def run(self, prepared: Calling, scope: Scope) -> Output:
         flow = scope.find_flow(_key(prepared, scope))
@@ -60,16 +66,18 @@ class SubFlow:
         ended = await scope.run_body(flow.graph, inputs=inputs, subflows=flow.pinned)
         if flow.graph.output is not None:
             return Output(ended.output, ended.steps)
-        return Output(_flattened(flow.graph, ended))
+        return Output(_flattened(flow.graph, ended, prepared.aliases))
 
     async def close(self) -> None:
         """Nothing is shared."""
 
 
-def _flattened(graph: Graph, ended: Ended) -> dict[str, Any]:
+def _flattened(graph: Graph, ended: Ended, aliases: Collection[str]) -> dict[str, Any]:
     """The results of the steps by id, and over them the fields of what the last step gave: both ways to name a value work."""
     last = ended.steps.get(graph.steps[-1].id, {}).get("output") if graph.steps else None
-    return ended.steps | last if isinstance(last, dict) else ended.steps
+    found = ended.steps | last if isinstance(last, dict) else ended.steps
+    more = {"_steps": ended.steps} | ({} if last is None or isinstance(last, dict) else {"_finalOutput": last})
+    return found | {name: value for name, value in more.items() if name in aliases} if aliases else found
 
 
 def _compiled(value: Any, place: tuple[str | int, ...], problems: list[Problem]) -> Value:

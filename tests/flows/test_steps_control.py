@@ -502,3 +502,17 @@ async def test_loops_inside_loops_inside_conditions_agree_with_the_same_in_pytho
     rows = ended.steps["outer"]["response"]["iterations"]
     kept = [[cell.get("keep", {}).get("output") for cell in row["inner"]["response"]["iterations"]] for row in rows]
     assert kept == [[1, None], [3, None]]
+
+
+async def test_a_sub_flows_results_are_under_steps_as_well_where_the_caller_names_it():
+    inner = {"key": "inner", "steps": [calc("load", "({TEAM: 'acme'})"), calc("last", "({load: 9})")]}
+    text = {"key": "text", "steps": [calc("say", "'hello'")]}
+    call = {"id": "s", "type": "flow", "flow": {"key": "inner"}}
+
+    named = await run(call, calc("z", "[$.steps.s.output.load, $.steps.s.output._steps.load.output.TEAM]"), flows=[inner])
+    unnamed = await run(call, calc("z", "$.steps.s.output.load"), flows=[inner])
+    final = await run({**call, "flow": {"key": "text"}}, calc("z", "$.steps.s.output._finalOutput"), flows=[text])
+
+    assert named.output == [9, "acme"]
+    assert "_steps" not in unnamed.steps["s"]["output"]
+    assert final.output == "hello"
