@@ -55,7 +55,7 @@ class Recorder:
         self.waiting: list[Attempt] = []
         self._timer: asyncio.TimerHandle | None = None
         self.task: asyncio.Task[Any] | None = None  # that works on the run
-        self.control = Control()
+        self.control: Control | None = None  # of the execution, where it has one
         self.deadline: float | None = None  # seconds since the epoch: the run's time is over then
         self.gate = Rest()
         self.resting = False  # all that is under way of it waits
@@ -65,7 +65,8 @@ class Recorder:
     def wish(self, at: float, reason: str | None) -> None:
         """Somebody wants the run to stop: whatever it was being left for."""
         self.of.cancel_asked, self.of.cancel_reason = at, reason
-        self.control.cancelled = cancelled(self.of).error
+        if self.control is not None:
+            self.control.cancelled = cancelled(self.of).error
         self.leaving = False
         self.gate.release()  # what is held back may clean up
 

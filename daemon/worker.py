@@ -215,7 +215,7 @@ class Worker:
     def look_at_pauses(self) -> None:
         """What is held back has changed: what goes on now begins nothing more, or goes on, and what was put aside is due."""
         for recorder in tuple(self._recorders.values()):
-            held = recorder.control.cancelled is None and self._at_rest.paused(recorder.of.id, recorder.of.flow)
+            held = recorder.of.cancel_asked is None and self._at_rest.paused(recorder.of.id, recorder.of.flow)
             (recorder.gate.hold if held else recorder.gate.release)()
         self._at_rest.wake_free()
 

@@ -51,6 +51,9 @@ class World:
         object.__setattr__(self, "waiting", frozenset(waiting))
 
 
+UNCONTROLLED = Control()  # nobody outside wants anything: made once, for each run would take a microsecond
+
+
 class RecordError(BaseException):
     """`record` failed. No step may take it for its own failure, so it is no Exception; execute() raises the cause."""
 
@@ -69,7 +72,7 @@ class Run:
     ) -> None:
         self.id = run_id
         self.world = world
-        self.control = control or Control()
+        self.control = control or UNCONTROLLED
         self.recorded = Recorded(recorded) if recorded else NOTHING_RECORDED
         self.rest = rest or Rest()
         self.record_failure: Exception | None = None
