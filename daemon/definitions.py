@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from daemon.crosscheck import check_flows, check_triggers
-from daemon.emit_check import unheard_events
+from daemon.emit_check import absent_hooks, unheard_events
 from daemon.pins import pinned
 from daemon.read import read_file
 from daemon.scan import TRIGGERS, Stamp
@@ -95,7 +95,8 @@ def assemble(home: Path, loads: Iterable[Loaded], *, before: Definitions | None 
     flows = pinned(flows, before.flows if before else {})
     triggers, found = _triggers(loaded_triggers, flows, broken, good)
     problems += found
-    problems += placed(unheard_events(flows, triggers.values()), {loaded.key: loaded.file for loaded in loaded_flows})
+    unknown = unheard_events(flows, triggers.values()) + absent_hooks(flows, triggers.values())
+    problems += placed(unknown, {loaded.key: loaded.file for loaded in loaded_flows})
     kept = tuple(triggers.values())
     suspended = before.suspended if before else {}
     return Definitions(

@@ -22,6 +22,14 @@ class EventName:
 
 
 @dataclass(frozen=True, slots=True)
+class AwaitedName:
+    """The name of an event that a step waits for, wherever a kind keeps it in what it prepared."""
+
+    source: str  # `event`, or `webhook`: then it is a hook's path
+    literal: str | None  # None: it is made at run
+
+
+@dataclass(frozen=True, slots=True)
 class Emission:
     """One event on its way out of a run."""
 

@@ -41,6 +41,7 @@ class Flow:
     events: tuple[
         tuple[str | None, Place], ...
     ] = ()  # names of the events that its steps give, each with its place; None: made at run
+    awaits: tuple[tuple[str, str | None, Place], ...] = ()  # what its steps wait for: source, name (None: made at run), place
     warnings: tuple[Problem, ...] = ()
     repeats: Repeats | None = None
     pinned: Mapping[str, Flow] = field(default_factory=dict, repr=False, compare=False)

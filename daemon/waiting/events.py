@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from daemon.emit_check import awaited_events
 from daemon.store.errors import StoreError
 from daemon.store.rows import EventRow, Run
 from daemon.store.waits import WaitRow
@@ -21,8 +22,7 @@ from flows.dialects.steps import ROOTS
 from flows.errors import ExpressionError
 from flows.expression import Expression, compile_expression
 from flows.flow import Flow
-from flows.references import all_steps, parts_of
-from flows.steps.wait_for_event import EVENT, AwaitedName
+from flows.steps.wait_for_event import EVENT
 from triggers.event import Event
 
 log = structlog.get_logger()
@@ -69,8 +69,7 @@ class AwaitedEvents:
             return True
         flows = self._flows()
         if flows is not self._named[0]:
-            parts = (part for flow in flows.values() for step in all_steps(flow.graph) for part in parts_of(step.prepared))
-            self._named = (flows, frozenset(part.literal for part in parts if isinstance(part, AwaitedName)))
+            self._named = (flows, frozenset(awaited_events(flows)))
         return name in self._named[1] or None in self._named[1]
 
     def coming(self, event: Event) -> Callable[[], None] | None:

@@ -21,14 +21,14 @@ from flows.dialects.steps_spec import (
     fields_of,
 )
 from flows.document import digest
-from flows.emission import EventName
 from flows.errors import DefinitionError, Problem, dotted
 from flows.expression import Expression, compile_expression
 from flows.flow import Flow
-from flows.graph import FlowKey, Graph, Place, Requirement, Step, check
+from flows.graph import Graph, Place, Requirement, Step, check
 from flows.inputs import Input, Inputs
 from flows.output_schema import schema_problems
-from flows.references import Words, check_references, parts_of, unused_inputs
+from flows.outside import names_outside
+from flows.references import Words, check_references, unused_inputs
 from flows.selector import compile_selector
 from flows.step import Load
 from flows.suggest import did_you_mean, nearest, shown, validation_problems
@@ -57,18 +57,6 @@ def load_steps(definition: dict[str, Any], *, key: str | None, folder: Path, kin
     lowering.default = spec.default_on_error
     graph = lowering.graph(spec, lowering.steps(spec.steps, ("steps",)))
     return lowering.flow(spec, graph, dialect="steps", definition=definition, key=key)
-
-
-def _prepared_parts(graph: Graph) -> Iterator[tuple[Step, Any]]:
-    """All that is in what the kinds have prepared, at every depth, with the step that it is of."""
-    for step in graph.steps:
-        for part in parts_of(step.prepared):
-            if isinstance(part, Graph):
-                yield from _prepared_parts(part)
-            else:
-                yield step, part
-    for handler in graph.following():
-        yield from _prepared_parts(handler)
 
 
 @dataclass(slots=True)
@@ -160,7 +148,7 @@ class Lowering:
         if self.problems:
             raise DefinitionError(*self.problems)
         assert named is not None
-        parts = list(_prepared_parts(graph))
+        named_elsewhere = names_outside(graph)
         return Flow(
             key=named,
             dialect=dialect,
@@ -171,12 +159,9 @@ class Lowering:
             digest=digest(definition if "key" in definition else {"key": named, **definition}),
             name=spec.name,
             description=spec.description,
-            subflows=tuple(dict.fromkeys(part.key for _, part in parts if isinstance(part, FlowKey))),
-            events=tuple(
-                (part.literal, (*step.place, *(step.section or ())[:1], "event"))
-                for step, part in parts
-                if isinstance(part, EventName)
-            ),
+            subflows=named_elsewhere.subflows,
+            events=named_elsewhere.events,
+            awaits=named_elsewhere.awaits,
             warnings=tuple(self.warnings),
         )
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from flows.duration import parse_duration
-from flows.emission import check_event_name
+from flows.emission import AwaitedName, check_event_name
 from flows.errors import DefinitionError, Problem, StepError
 from flows.expression import UNDEFINED, Expression, compile_expression, to_json
 from flows.instant import write_instant
@@ -39,13 +39,6 @@ class WaitForEventSpec(BaseModel):
     look_back: str | None = Field(
         None, alias="lookBack", description="how far back an event may have come; the run's start otherwise"
     )
-
-
-@dataclass(frozen=True, slots=True)
-class AwaitedName:
-    """The name of an event that a step waits for, wherever a kind keeps it in what it prepared."""
-
-    literal: str | None  # None: it is made at run
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +84,8 @@ class WaitForEvent:
             look_back_s = collected(problems, ("lookBack",), lambda: parse_duration(spec.look_back))
         if problems:
             raise DefinitionError(*problems)
-        literal = str(event.make({})) if event is not None and event.constant else None
-        name = AwaitedName(literal if event is not None else "")
+        literal = str(event.make({})) if event is not None and event.constant else spec.webhook
+        name = AwaitedName("webhook" if event is None else "event", literal)
         return Awaiting(name, event, spec.webhook, match, timeout, spec.on_timeout, look_back_s)
 
     async def run(self, prepared: Awaiting, scope: Scope) -> Output:

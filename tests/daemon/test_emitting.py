@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from daemon.chain_limits import ChainLimits
-from daemon.emit_check import never_given, unheard_events
+from daemon.emit_check import absent_hooks, never_given, unheard_events
 from daemon.emitting import Emitter
 from daemon.intake import Intake
 from daemon.store import open_store
@@ -189,6 +189,36 @@ def test_a_literal_name_that_no_trigger_hears_is_warned_of_and_one_made_at_run_i
     found = unheard_events({"a": flow}, [hears("deal.won")])
 
     assert [(key, problem.path, problem.warning) for key, problem in found] == [("a", ("steps", 0, "emit", "event"), True)]
+
+
+def awaits(step="w", **section):
+    return {"id": step, "type": "wait_for_event", "waitForEvent": section}
+
+
+def test_an_event_that_a_flow_waits_for_is_heard(tmp_path):
+    flows = {
+        "a": flow_of(tmp_path, "a", emits("deal.lost", "x"), emits("deal.won", "y")),
+        "b": flow_of(tmp_path, "b", awaits(event="deal.lost")),
+    }
+
+    found = unheard_events(flows, [])
+    made_at_run = unheard_events({**flows, "c": flow_of(tmp_path, "c", awaits(event="deal.{{$.input.x}}"))}, [])
+
+    assert [problem.path for _, problem in found] == [("steps", 1, "emit", "event")]
+    assert made_at_run == []
+
+
+def test_a_hook_that_a_flow_waits_for_and_no_trigger_has_is_warned_of_at_its_place(tmp_path):
+    inside = {"id": "p", "type": "parallel", "parallel": {"steps": [awaits(webhook="/paid"), awaits("v", webhook="/sent")]}}
+    flow = flow_of(tmp_path, "a", inside)
+    paid = load_trigger({"trigger": {"type": "webhook", "path": "/paid"}, "flow": "a", "enabled": False}, key="t", file=None)
+
+    found = absent_hooks({"a": flow}, [paid])
+
+    assert [(key, problem.path, problem.warning) for key, problem in found] == [
+        ("a", ("steps", 0, "parallel", "steps", 1, "waitForEvent", "webhook"), True)
+    ]
+    assert "/sent" in found[0][1].problem
 
 
 def test_a_trigger_is_told_of_names_that_no_flow_gives_unless_one_may_be_made_at_run(tmp_path):
