@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from daemon.errors import BadRequest, Conflict, NotFound
 from daemon.shapes import instant
-from daemon.waiting.links import Links
+from daemon.waiting.links import AFTER_S, NO_END_S, Links
 from flows.errors import DefinitionError, Problem
 from flows.form import Form
 from flows.suggest import did_you_mean
@@ -85,7 +85,10 @@ class Approvals:
         """By who may answer, None: anyone, the link for it."""
         place = Place(row.run, row.path, row.number)
         approvers = row.detail.get("approvers") or [None]
-        return {by: self.links(place, row.due_at, by) for by in approvers}
+        until = (
+            row.due_at if row.due_at is not None else row.created_at + NO_END_S - AFTER_S
+        )  # the same each time it is asked for
+        return {by: self.links(place, until, by) for by in approvers}
 
     # Inside
 

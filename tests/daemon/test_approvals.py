@@ -277,11 +277,13 @@ async def test_a_link_of_an_approver_answers_in_that_name_alone(asking):
     bench, run = await asking(asks(approvers=["ada", "bob"]))
     (row,) = bench.approvals.open()
     links = bench.approvals.links_of(row)
+    bench.set_clock(60)
 
     page = await ApprovalPages(bench.approvals).decide(links["bob"].rpartition("/")[2], b"decision=approve&by=ada")
     ended = await bench.ended(run)
 
     assert list(links) == ["ada", "bob"]
+    assert bench.approvals.links_of(row) == links
     assert page.status == 200
     assert ended.output["by"] == "bob"
 
