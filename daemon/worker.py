@@ -289,6 +289,8 @@ class Worker:
     def _leave(self, recorder: Recorder) -> None:
         """Stop working on a run that only waits: what it waits for is kept elsewhere, and wakes it."""
         assert self._waits is not None  # else nobody says that it rests
+        if recorder.of.cancel_asked is not None and not self.stopping:
+            return  # it cleans up, and has little time
         if recorder.task is None or not (self.stopping or recorder.gate.held or self._waits.long_enough(recorder.of.id)):
             return
         recorder.leaving = True

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flows.attempt import Attempt
-    from flows.control import Control
     from flows.flow import Flow
     from flows.graph import Graph, Step
     from flows.world import Run
@@ -47,6 +46,7 @@ class Execution:
         around: Execution | None = None,
     ) -> None:
         self._run = run
+        self.control, self.rest = run.control, run.rest
         self.graph = graph
         self.view = view
         self.closed = closed  # nothing new may start: what is recorded is taken, and what is left of it is cut off
@@ -393,7 +393,3 @@ class Execution:
         """What follows its steps: it sees them, and stands beside them."""
         seen = replace(self.view, ending=ending)
         return Execution(self._run, graph, seen, subflows=self.subflows, prefix=f"{self._prefix}{name}/", depth=self.depth)
-
-    @property
-    def control(self) -> Control:
-        return self._run.control

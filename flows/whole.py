@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from flows.control import CANCELLED, Control, Ending, is_cut
@@ -139,13 +140,18 @@ class Handling:
     async def _all(self, handlers: Handlers) -> None:
         if self._keeps:
             await self._control.keep(self._ending)
+        left_s = self._left_s()
+        bounded = (
+            nullcontext() if left_s is None else self._execution.rest.clock_runs()
+        )  # not left to wait: its time is ours alone
         try:
-            async with asyncio.timeout(self._left_s()) as self._timer:
-                for name, graph in _following(handlers, self._ending):
-                    handler = self._execution.handler(name, graph, self._ending.names)
-                    await handler.run()
-                    if name == "finally":
-                        self._failed = handler.failure
+            async with asyncio.timeout(left_s) as self._timer:
+                with bounded:
+                    for name, graph in _following(handlers, self._ending):
+                        handler = self._execution.handler(name, graph, self._ending.names)
+                        await handler.run()
+                        if name == "finally":
+                            self._failed = handler.failure
         except TimeoutError:
             if self._timer is None or not self._timer.expired():
                 raise
