@@ -129,3 +129,19 @@ class ALL:
 
     sqlite = "SELECT run FROM waits"
     postgresql = b"SELECT run FROM waits"
+
+
+async def test_what_strangers_type_is_kept_also_where_no_database_has_such_characters(store):
+    run = await queued(store)
+    hostile = "a\x00b\ud800\u202e" + "x" * 5000
+    wait = a_wait(run)
+    await store.waits.open(wait)
+    wait.how, wait.resolved_at, wait.resolved_by, wait.resolution = "approved", NOON, hostile, {"comment": hostile, "by": hostile}
+
+    await store.waits.resolve(wait)
+
+    (found,) = await store.waits.live()
+    assert found.how == "approved"
+    assert found.resolution == {"comment": hostile, "by": hostile}
+    assert found.resolved_by.startswith("a")
+    assert [row.how for row in await store.waits_of(run.id)] == ["approved"]
