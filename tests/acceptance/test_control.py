@@ -173,6 +173,7 @@ async def test_a_triggers_times_hold_over_a_kill(home, write, daemon_of, client,
     assert "never" not in log(home)
 
 
+@pytest.mark.slow
 async def test_a_run_by_hand_may_be_given_a_time(home, write, daemon_of, run, run_json):
     write(home, "flows/slow.json", SLOW)
     alone = await asyncio.to_thread(run, "flow", "execute", "slow", "--timeout", "300ms", "-o", "json", home=home)
