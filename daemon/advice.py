@@ -63,6 +63,8 @@ def curl_line(url: str, trigger: Trigger, flow: Flow | None = None) -> str:
     if not auth:
         return " ".join((*parts, "-d", shlex.quote(body)))
     secret = _secret_words(auth)
+    if auth.get("type") == "github":
+        auth = {"type": "hmac", "header": "x-hub-signature-256"}
     if auth.get("type") == "bearer":
         return " ".join((*parts, "-H", f'"authorization: Bearer {secret}"', "-d", shlex.quote(body)))
     if auth.get("type") == "hmac" and not auth.get("timestamp") and auth.get("signed") in {None, "{body}"}:

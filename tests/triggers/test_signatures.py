@@ -234,8 +234,6 @@ def test_no_header_whatever_raises_or_is_let_in(spec, value, stamp, body):
         ({"type": "hmac", "secret": {"env": "X"}, "signed": "{timestamp}{body}"}, "`timestamp` is given"),
         ({"type": "hmac", "secret": {"env": "X"}, "signed": "x"}, "{body} once"),
         ({"type": "hmac", "secret": {"env": "X"}, "timestamp": {"header": "t", "tolerance": "5"}}, "no unit"),
-        ({"type": "github", "secret": {"env": "X"}}, "not available in this version"),
-        ({"type": "stripe", "secret": {"env": "X"}}, "not available in this version"),
     ],
 )
 def test_a_wrong_auth_section_is_refused_at_load(section, said):

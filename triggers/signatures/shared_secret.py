@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import binascii
-import hmac
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from triggers.signatures.signature import HeaderName, Secrets, header_bytes
+from triggers.signatures.signature import HeaderName, Secrets, header_bytes, none_fits, stale
 from triggers.spec import Duration
 
 DIGEST_BYTES = {"sha1": 20, "sha256": 32, "sha512": 64}
@@ -64,14 +63,9 @@ class SharedSecret:
         stamp = b""
         if spec.timestamp is not None:
             stamp = header_bytes(headers, spec.timestamp.header) or b""
-            if wrong := _stale(spec.timestamp, stamp, now):
+            if wrong := stale(spec.timestamp.header, stamp, spec.timestamp.tolerance, now):
                 return wrong
-        content = _content(spec, raw, stamp)
-        # Every secret is compared, so the time taken does not tell which one was near.
-        fits = [hmac.compare_digest(given, hmac.digest(secret, content, spec.algorithm)) for secret in secrets if secret]
-        if not fits:
-            return "its secret is empty"
-        return None if any(fits) else "the signature does not fit the body and the secret"
+        return none_fits(secrets, _content(spec, raw, stamp), [given], spec.algorithm)
 
 
 def _digest(spec: HmacSpec, value: bytes) -> bytes | str:
@@ -88,16 +82,6 @@ def _digest(spec: HmacSpec, value: bytes) -> bytes | str:
     if len(given) != DIGEST_BYTES[spec.algorithm]:
         return f"the header {spec.header} does not hold one {spec.algorithm} digest in {spec.encoding}"
     return given
-
-
-def _stale(timestamp: Timestamp, stamp: bytes, now: float) -> str | None:
-    if not stamp:
-        return f"the header {timestamp.header} is missing"
-    if not stamp.isdigit() or len(stamp) > 12:  # bytes.isdigit is ASCII only; float() would take `inf`, `1e9` and `١`
-        return f"the header {timestamp.header} is not a time in whole seconds"
-    if abs(now - int(stamp)) > timestamp.tolerance:
-        return f"the header {timestamp.header} is more than {timestamp.tolerance:g} s away from now"
-    return None
 
 
 def _content(spec: HmacSpec, raw: bytes, stamp: bytes) -> bytes:

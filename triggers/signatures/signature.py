@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import binascii
+import hmac
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Protocol
 
@@ -81,3 +83,36 @@ def header_bytes(headers: Mapping[str, str], name: str) -> bytes | None:
         return value.encode("utf-8", "surrogateescape").strip()  # how aiohttp decoded it, so this is what was sent
     except UnicodeEncodeError:  # other surrogates come from no request
         return value.encode("utf-8", "surrogatepass").strip()
+
+
+def stale(header: str, stamp: bytes, tolerance_s: float, now: float) -> str | None:
+    """Why a header's time is no good, either way from now. None: it is."""
+    if not stamp:
+        return f"the header {header} is missing"
+    if not stamp.isdigit() or len(stamp) > 12:  # bytes.isdigit is ASCII only; float() would take `inf`, `1e9` and `١`
+        return f"the header {header} is not a time in whole seconds"
+    if abs(now - int(stamp)) > tolerance_s:
+        return f"the header {header} is more than {tolerance_s:g} s away from now"
+    return None
+
+
+def hex_digest(text: bytes) -> bytes | None:
+    """A SHA-256 digest in hex, whole; None: it is none."""
+    try:
+        digest = binascii.unhexlify(text)
+    except ValueError:  # binascii.Error is one
+        return None
+    return digest if len(digest) == 32 else None
+
+
+def none_fits(secrets: Sequence[bytes], content: bytes, given: Sequence[bytes], algorithm: str = "sha256") -> str | None:
+    """None: one of the digests that were given is that of the content. Else why not.
+
+    Every secret is compared with every digest, so the time taken does not tell which one was near.
+    """
+    fits = [
+        hmac.compare_digest(digest, hmac.digest(secret, content, algorithm)) for secret in secrets if secret for digest in given
+    ]
+    if not fits:
+        return "its secret is empty"
+    return None if any(fits) else "the signature does not fit the body and the secret"

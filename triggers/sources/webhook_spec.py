@@ -17,13 +17,7 @@ from triggers.spec import known_fields
 
 Method = Literal["POST", "PUT", "PATCH", "DELETE", "GET"]
 
-LATER_AUTH = {  # in DESIGN, not in this version: what to write meanwhile
-    "github": '{"type": "hmac", "header": "X-Hub-Signature-256", "secret": …} verifies the same signature',
-    "stripe": None,
-    "slack": None,
-    "standard_webhooks": None,
-    "standard-webhooks": None,
-}
+ALIASES = {"standard-webhooks": "standard_webhooks"}  # of types of auth
 
 
 class WebhookSettings(BaseModel):
@@ -108,8 +102,9 @@ def _prepare_auth(auth: Any) -> Any:
     if not isinstance(auth, Mapping):
         raise DefinitionError.at((), f"auth is an object, not {auth!r:.40}", 'like {"type": "bearer", "secret": {"env": "NAME"}}')
     kind = auth.get("type")
-    if isinstance(kind, str) and kind in LATER_AUTH:
-        raise DefinitionError.at(("type",), f"auth type «{kind}» is not available in this version", LATER_AUTH[kind])
+    if isinstance(kind, str) and kind in ALIASES:
+        kind = ALIASES[kind]
+        auth = {**auth, "type": kind}
     signature = SIGNATURES.get(kind) if isinstance(kind, str) else None
     if signature is None:
         said = "auth has no type" if kind is None else f"there is no auth type «{kind}»"
