@@ -17,7 +17,7 @@ from flows.suggest import did_you_mean, shown
 if TYPE_CHECKING:
     from flows.connectors.destinations.destination import Destination
 
-LATER_DESTINATIONS = frozenset({"database", "email"})
+LATER_DESTINATIONS = frozenset({"email"})
 
 
 @dataclass(frozen=True, slots=True)

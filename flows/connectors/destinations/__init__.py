@@ -8,6 +8,7 @@ from typing import Any
 from flows.connectors.settings import loaded
 
 DESTINATIONS: dict[str, str] = {  # name → module:class, imported on first use
+    "database": "flows.connectors.destinations.database:DatabaseDestination",
     "file": "flows.connectors.destinations.file:FileDestination",
     "slack": "flows.connectors.destinations.slack:SlackDestination",
     "webhook": "flows.connectors.destinations.webhook:WebhookDestination",
