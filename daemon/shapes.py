@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from daemon import metrics
 from flows import summary
 from flows.errors import Problem, dotted
+from flows.instant import write_instant
 
 if TYPE_CHECKING:
     from daemon.store.rows import EventRow, Run, VerdictRow
@@ -36,10 +36,7 @@ MEANINGS = {
 
 def instant(seconds: float | None) -> str | None:
     """Seconds since the epoch as `2026-11-23T09:00:00.125Z`."""
-    if seconds is None:
-        return None
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S") + (f".{moment.microsecond // 1000:03d}Z" if moment.microsecond else "Z")
+    return None if seconds is None else write_instant(seconds)
 
 
 def problem_shown(problem: Problem) -> dict[str, Any]:

@@ -5,6 +5,7 @@ What a command prints is recorded with the end of its try, so that its lines app
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from flows.attempt import Attempt
 
 STREAMS = ("stdout", "stderr")
-BEGIN, SAY, END = range(3)  # what comes first of what happens at one instant
+BEFORE, BEGIN, SAY, END = range(4)  # what comes first of what happens at one instant
+ROUNDED_S = 0.001  # durations are whole milliseconds: what is reckoned with them may lie so much too late
 
 
 def story(run: Run) -> list[dict[str, Any]]:
@@ -23,10 +25,10 @@ def story(run: Run) -> list[dict[str, Any]]:
     lines = [(run.created_at, BEGIN, _line("queued", flow=run.flow, trigger=run.trigger, event=run.event, **_again(run)))]
     if run.started_at is not None:
         lines.append((run.started_at, BEGIN, _line("started")))
-    for attempt in _latest(run):
-        if attempt.copied:  # it happened in the run that this one does again, and is told there
-            continue
-        lines += _tried(attempt)
+    attempts = [attempt for attempt in _latest(run) if not attempt.copied]  # those happened in the run that this one does again
+    starts = sorted((attempt.started_at, attempt.path) for attempt in attempts)
+    for attempt in attempts:
+        lines += _tried(attempt, *_end(attempt, starts, run.finished_at))
     lines.sort(key=lambda line: line[:2])  # stable: of one instant in the order in which they were recorded
     if run.finished_at is not None:
         lines.append((run.finished_at, END, _line(run.status, error=run.error, errorCode=run.code)))
@@ -45,17 +47,29 @@ def _latest(run: Run) -> list[Attempt]:
     return list(latest.values())
 
 
-def _tried(attempt: Attempt) -> Iterator[tuple[float, int, dict[str, Any]]]:
+def _end(attempt: Attempt, starts: list[tuple[float, str]], finished_at: float | None) -> tuple[float, int]:
+    """When a try ended, and its place among what happens at that instant: not behind what could only begin after it."""
+    reckoned = attempt.started_at + (attempt.duration_ms or 0) / 1000
+    if finished_at is not None:
+        reckoned = min(reckoned, max(finished_at, attempt.started_at))
+    for start, path in starts[bisect_left(starts, (max(reckoned - ROUNDED_S, attempt.started_at), "")) :]:
+        if start >= reckoned:
+            break
+        if start > attempt.started_at and not path.startswith(attempt.path):  # what it holds begins and ends inside
+            return start, BEFORE
+    return reckoned, END
+
+
+def _tried(attempt: Attempt, ended_at: float, place: int) -> Iterator[tuple[float, int, dict[str, Any]]]:
     about = {"step": attempt.path, "attempt": attempt.number}
     if attempt.status != "skipped":
         yield attempt.started_at, BEGIN, _line("step.started", **about, kind=attempt.kind)
     if attempt.status == "running":
         return
-    ended_at = attempt.started_at + (attempt.duration_ms or 0) / 1000
     for what, number, text in _said(attempt):
-        yield ended_at, SAY, _line(what, **about, number=number, text=text)
+        yield ended_at, min(SAY, place), _line(what, **about, number=number, text=text)
     ended = _line(f"step.{attempt.status}", **about, durationMs=attempt.duration_ms, error=attempt.error, errorCode=attempt.code)
-    yield ended_at, END, ended
+    yield ended_at, place, ended
 
 
 def _said(attempt: Attempt) -> Iterator[tuple[str, int, str]]:

@@ -85,7 +85,7 @@ async def test_a_suspended_trigger_stays_so_over_a_restart_and_an_edit_until_its
     (home / "triggers/auto-process-deal.json").write_text(deal(home, description="edited"))
     await asking.described("edited")
     assert await asking.post("/deal-created") == 200
-    verdicts = asking.daemon.rows("SELECT verdict, reason FROM verdicts")
+    verdicts = asking.daemon.rows('SELECT verdict, reason FROM verdicts WHERE "trigger" = ?', "auto-process-deal")
     assert verdicts == [("suspended", "suspended (the CRM is down)")] * 2
     listed = run("trigger", "list", home=home).stdout
     assert "suspended (the CRM is down)" in listed

@@ -146,11 +146,11 @@ def test_a_token_that_is_none_or_that_others_can_read_is_refused(tmp_path, conte
         read_token(file)
 
 
-async def test_probes_need_no_token_and_everything_else_does(tmp_path):
+async def test_probes_and_signed_links_need_no_token_and_everything_else_does(tmp_path):
     async with served(tmp_path, tcp=True) as where:
         answers = {route.path: (await get(where, re.sub(r"{\w+}", "x", route.path), route.method))[0] for route in ROUTES}
 
-    assert {path for path, status in answers.items() if status != 401} == {"/healthz", "/readyz"}
+    assert {path for path, status in answers.items() if status != 401} == {"/healthz", "/readyz", "/approvals/{token}"}
 
 
 async def test_a_token_opens_the_api(tmp_path):

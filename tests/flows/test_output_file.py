@@ -180,7 +180,7 @@ async def test_the_roots_of_file_write_hold_for_the_destination_too(tmp_path):
         ({"path": "a.csv", "columns": []}, "steps[0].output.columns: columns is empty: nothing would be written (leave it out for all fields of a row)"),
         ({"path": "a.csv", "columns": ["a", "a"]}, "steps[0].output.columns: columns names «a» twice"),
         ({"path": "a.csv", "columns": {"a": "item."}}, None),
-        ({"path": "a.csv", "data": "{{"}, None),
+        ({"path": "a.csv", "data": "{{$.input.x | gone}}"}, None),
         ({"path": "", "format": "csv"}, "steps[0].output.path: path is empty"),
         ({"format": "csv"}, "steps[0].output.path: path is missing"),
         ({"path": "a.csv", "fromat": "csv"}, "steps[0].output.fromat: fromat is not known here (did you mean «format»?)"),

@@ -319,7 +319,7 @@ async def test_slack_that_asks_for_time_is_tried_again_after_it(receiver):
         ({"text": ""}, "text is empty"),
         ({"blocks": 5}, "blocks is 5, and must be a list or text"),
         ({"secret": None, "text": "x"}, "secret is null, and must be text or an object"),
-        ({"blocks": [{"text": "{{"}]}, "blocks[0].text: the {{ is not closed"),
+        ({"blocks": [{"text": "{{$.input.x | gone}}"}]}, "blocks[0].text: the pipe gone is not known"),
         ({"text": "{{$.steps.gone.output}}"}, "there is no step «gone»"),
     ],
 )
