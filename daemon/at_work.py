@@ -13,9 +13,9 @@ import structlog
 
 from daemon.dispatch import CLEANUP, RUNS, Job
 from daemon.dispatch.local import LocalDispatch
+from daemon.home.versions import digests_of
 from daemon.store.rows import Due
 from daemon.upkeep import keep_forgetting, keep_pruned, keep_rescuing, watch_overdue
-from daemon.versions import digests_of
 from daemon.watchdog import Asked, Owes, Progress, keep_watch
 from daemon.worker import Worker
 

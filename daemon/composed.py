@@ -18,25 +18,26 @@ from daemon.activation import NONE_INHERITED, Inherited
 from daemon.admin import Behind, Bound, open_admin
 from daemon.advice import Advice
 from daemon.at_work import at_work, put_due
-from daemon.chain_limits import ChainLimits
+from daemon.chains.emitting import Emitter
+from daemon.chains.follow import Follower
+from daemon.chains.limits import ChainLimits
+from daemon.chains.rounds import Rounds
 from daemon.config import Config
-from daemon.counters import Counters
 from daemon.credentials import Credentials
-from daemon.definitions import Definitions, Holder, with_suspended
 from daemon.dispatch.local import LocalDispatch
-from daemon.emitting import Emitter
 from daemon.expiry import Expiry
-from daemon.follow import Follower
-from daemon.home import read_home
+from daemon.home.definitions import Definitions, Holder, with_suspended
+from daemon.home.reloading import followed, reload_when
+from daemon.home.versions import keep_versions
+from daemon.home.whole import read_home
 from daemon.intake import Intake
 from daemon.kinds import configured_kinds, source_settings
 from daemon.live import LiveDaemon
-from daemon.measures import measuring
+from daemon.measuring.counters import Counters
+from daemon.measuring.measures import measuring
 from daemon.notify import Notifier
 from daemon.operations import Operations
 from daemon.operations.switches import SUSPENDED, keep_lifting, read_suspensions
-from daemon.reloading import followed, reload_when
-from daemon.rounds import Rounds
 from daemon.source_state import StoredState
 from daemon.sources import Sources
 from daemon.store import Store, open_store
@@ -44,7 +45,6 @@ from daemon.store.home_lock import hold_home
 from daemon.store.outputs import Outputs
 from daemon.store.rows import Due
 from daemon.stream import Stream
-from daemon.versions import keep_versions
 from daemon.waiting import Waits
 from daemon.waiting.approvals import Approvals
 from daemon.waiting.aside import PublicPages

@@ -15,9 +15,9 @@ from typing import Any, Protocol
 
 import structlog
 
-from daemon.counters import Counters
 from daemon.dispatch import Job
 from daemon.jobs import job_of
+from daemon.measuring.counters import Counters
 from daemon.shapes import instant
 from daemon.store.rows import Candidate, Follows, Run
 from daemon.stream import Stream

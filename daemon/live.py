@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from daemon.cancelling import Canceller
-from daemon.counters import Counters
 from daemon.dispatch import Job
 from daemon.dispatch.local import LocalDispatch
 from daemon.jobs import job_of
+from daemon.measuring.counters import Counters
 from daemon.operations.given import Started
 from daemon.shapes import instant
 from daemon.sources import Sources

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from typing import Any, Protocol
 
-from daemon.counters import Counts
 from daemon.ends import cancelled
+from daemon.measuring.counters import Counts
 from daemon.store.rows import Run
 from daemon.stream import Stream
 from daemon.told import step_told

@@ -7,14 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from daemon.beside import FlowsBeside
 from daemon.config import FILE, read_config
-from daemon.definitions import Definitions
 from daemon.errors import HomeError
-from daemon.home import read_home
+from daemon.home.beside import FlowsBeside
+from daemon.home.definitions import Definitions
+from daemon.home.read import read_file
+from daemon.home.scan import flows_in
+from daemon.home.whole import read_home
 from daemon.kinds import configured_kinds
-from daemon.read import read_file
-from daemon.scan import flows_in
 from flows.document import SUFFIXES, locate
 from flows.errors import DefinitionError, Problem
 from flows.steps import make_kinds

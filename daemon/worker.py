@@ -17,10 +17,10 @@ from typing import Any, Protocol, cast
 
 import structlog
 
-from daemon.counters import Counters
 from daemon.dispatch import Job
 from daemon.ends import cancelled, defect, has_begun, interrupted, tell, unbegun
-from daemon.flow_versions import FlowVersions, read_patiently
+from daemon.home.flow_versions import FlowVersions, read_patiently
+from daemon.measuring.counters import Counters
 from daemon.recorder import Recorder
 from daemon.shapes import instant
 from daemon.store.rows import LIVE, Follows, Run, RunStatus, Version

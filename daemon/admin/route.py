@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from daemon.admin.parameter import Parameter, read_headers, read_query
 from daemon.admin.schema import Schema
 from daemon.errors import BadRequest
-from daemon.measures import Measures
+from daemon.measuring.measures import Measures
 from daemon.operations import Listed, Operations
 from daemon.shapes import instant
 from daemon.stream import Stream

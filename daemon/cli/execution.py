@@ -15,24 +15,24 @@ from typing import Any
 
 from daemon import shapes
 from daemon.alone import Unrecorded, Wish, execute_once
-from daemon.beside import FlowsBeside
 from daemon.cli.agent import AgentLines
 from daemon.cli.asking import wait_asking
 from daemon.cli.local import close_kinds, definitions_of, told_plainly, world_of
 from daemon.cli.options import home_around, likely_home
 from daemon.config import Config, read_config
 from daemon.errors import NotFound
-from daemon.home import Kinds
+from daemon.home.beside import FlowsBeside
+from daemon.home.scan import flow_name
+from daemon.home.versions import keep_flows
+from daemon.home.whole import Kinds
 from daemon.kinds import configured_kinds
 from daemon.live import queued_run
 from daemon.log import set_up_logs
-from daemon.scan import flow_name
 from daemon.store import Store, open_store
 from daemon.store.outputs import Outputs
 from daemon.store.rows import Follows, Run
 from daemon.store.store import LEASE_S
 from daemon.upkeep import keep_leased
-from daemon.versions import keep_flows
 from daemon.worker import RunStore
 from flows.attempt import Attempt
 from flows.errors import DefinitionError, Problem

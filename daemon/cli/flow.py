@@ -84,7 +84,7 @@ def validate(
 
 def _file_of(folder: Path, key: str) -> Path:
     """The file of a flow, also of one that does not load."""
-    from daemon.scan import flow_name, flows_in
+    from daemon.home.scan import flow_name, flows_in
 
     for file in flows_in(folder) if folder.is_dir() else ():
         if flow_name(file) == key:

@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 from daemon.advice import Advice
 from daemon.config import Config, read_config
 from daemon.credentials import Credentials
-from daemon.definitions import Definitions, Holder, with_suspended
 from daemon.errors import BadRequest, DaemonError
-from daemon.home import Kinds, read_home
+from daemon.home.definitions import Definitions, Holder, with_suspended
+from daemon.home.whole import Kinds, read_home
 from daemon.kinds import configured_kinds
 from daemon.operations import Operations
 from daemon.operations.switches import SUSPENDED, read_suspensions

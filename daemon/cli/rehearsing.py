@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, cast
 
 from daemon import shapes
-from daemon.beside import FlowsBeside
 from daemon.cli.agent import AgentLines
 from daemon.cli.execution import Shown, config_for, explain_absence, stopped_by_signals
 from daemon.cli.local import close_kinds, definitions_of, world_of
 from daemon.config import read_config
 from daemon.errors import BadRequest
+from daemon.home.beside import FlowsBeside
 from daemon.kinds import configured_kinds
 from daemon.live import queued_run
 from daemon.log import set_up_logs

@@ -9,9 +9,9 @@ from typing import Any
 
 from daemon.config import Config
 from daemon.credentials import FORMS, Credentials
-from daemon.definitions import Definitions
 from daemon.doctor.finding import Finding, ok, problem, warning
 from daemon.errors import SecretMissing
+from daemon.home.definitions import Definitions
 from flows.summary import needs
 from triggers.trigger import Trigger
 

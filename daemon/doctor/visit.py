@@ -9,7 +9,7 @@ from typing import Any
 from daemon.config import Config, read_config
 from daemon.doctor import machine, needs, place
 from daemon.doctor.finding import Finding, ok, problem
-from daemon.home import read_home
+from daemon.home.whole import read_home
 from daemon.kinds import configured_kinds
 from flows.errors import DefinitionError
 

@@ -14,11 +14,11 @@ from typing import Any
 import structlog
 
 from daemon import shapes
-from daemon.definitions import Definitions, Keys, difference, let_go
 from daemon.errors import HomeError
-from daemon.home import read_home, uncollected
+from daemon.home.definitions import Definitions, Keys, difference, let_go
+from daemon.home.scan import Scan, is_away
+from daemon.home.whole import read_home, uncollected
 from daemon.operations.given import Given
-from daemon.scan import Scan, is_away
 from flows.errors import DefinitionError
 
 log = structlog.get_logger()

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from daemon import shapes
 from daemon.credentials import Credentials
-from daemon.definitions import is_trigger_file
-from daemon.emit_check import never_given
 from daemon.errors import SecretMissing
+from daemon.home.definitions import is_trigger_file
+from daemon.home.emit_check import never_given
 from daemon.operations.events import Events
 from daemon.operations.triggers import Triggers
 from triggers.match import OWN_ROWS

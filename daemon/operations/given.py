@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from daemon.advice import Advice
-from daemon.definitions import Definitions, Holder
 from daemon.errors import BadRequest, Unreachable
-from daemon.home import Kinds
+from daemon.home.definitions import Definitions, Holder
+from daemon.home.whole import Kinds
 from daemon.operations.seen import Seen
 from flows.flow import Flow
 from triggers.source import State

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import structlog
 
-from daemon.definitions import Definitions
-from daemon.scan import CONFIG, Scan, Stamp, stamp_of
+from daemon.home.definitions import Definitions
+from daemon.home.scan import CONFIG, Scan, Stamp, stamp_of
 from flows.errors import Problem
 
 log = structlog.get_logger()

@@ -12,12 +12,12 @@ from typing import Any
 
 import structlog
 
-from daemon.definitions import Definitions, with_trigger
 from daemon.errors import BadRequest, Conflict
-from daemon.home_files import read_text, replace_text
+from daemon.home.definitions import Definitions, with_trigger
+from daemon.home.files import read_text, replace_text
+from daemon.home.read import in_file
+from daemon.home.switch_text import switched
 from daemon.operations.triggers import Triggers
-from daemon.read import in_file
-from daemon.switch_text import switched
 from flows.document import locate, read_document
 from flows.duration import parse_duration
 from flows.errors import DefinitionError

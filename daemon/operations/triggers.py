@@ -8,9 +8,9 @@ from time import time
 from typing import Any
 
 from daemon import shapes
-from daemon.definitions import Definitions, with_suspended, with_trigger, without_trigger
 from daemon.errors import Conflict, DaemonError, NotFound
-from daemon.home_files import remove_trigger, write_trigger
+from daemon.home.definitions import Definitions, with_suspended, with_trigger, without_trigger
+from daemon.home.files import remove_trigger, write_trigger
 from daemon.operations.changes import Changes
 from flows.suggest import did_you_mean
 from triggers.load import load_trigger

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from daemon.emit_check import awaited_events
+from daemon.home.emit_check import awaited_events
 from daemon.store.errors import StoreError
 from daemon.store.rows import EventRow, Run
 from daemon.store.waits import WaitRow

@@ -22,9 +22,9 @@ from daemon.admin.unix_socket import bound
 from daemon.advice import Advice
 from daemon.cli.client import Client, NoDaemon
 from daemon.config import Address
-from daemon.definitions import Holder
 from daemon.errors import BadRequest, Conflict, HomeError, NotFound, Unreachable
-from daemon.home import read_home
+from daemon.home.definitions import Holder
+from daemon.home.whole import read_home
 from daemon.operations import Operations
 from flows.errors import DefinitionError
 from flows.steps import make_kinds

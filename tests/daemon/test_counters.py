@@ -6,9 +6,9 @@ from collections import defaultdict
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from daemon.counters import BUCKETS_S, LABELS, OTHER, Counters
-from daemon.exposition import Exposition
-from daemon.measures import Measures
+from daemon.measuring.counters import BUCKETS_S, LABELS, OTHER, Counters
+from daemon.measuring.exposition import Exposition
+from daemon.measuring.measures import Measures
 from daemon.store.rows import Candidate, Run
 from triggers.verdict import Verdict
 

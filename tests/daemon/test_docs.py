@@ -401,7 +401,9 @@ def test_every_code_of_a_failed_step_or_run_is_in_the_table():
     )
     codes = {
         node.value
-        for _, tree in sources_of(*places, "daemon/worker.py", "daemon/flow_versions.py", "daemon/world.py", "daemon/beside.py")
+        for _, tree in sources_of(
+            *places, "daemon/worker.py", "daemon/home/flow_versions.py", "daemon/world.py", "daemon/home/beside.py"
+        )
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch(r"[A-Z]{3,}(_[A-Z]+)*", node.value)
     }

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from daemon.chain_limits import ChainLimits
-from daemon.emit_check import absent_hooks, never_given, unheard_events
-from daemon.emitting import Emitter
+from daemon.chains.emitting import Emitter
+from daemon.chains.limits import ChainLimits
+from daemon.home.emit_check import absent_hooks, never_given, unheard_events
 from daemon.intake import Intake
 from daemon.store import open_store
 from daemon.store.rows import Run

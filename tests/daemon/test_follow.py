@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from daemon.chain_check import check_chains
-from daemon.chain_limits import ChainLimits
-from daemon.follow import Follower
+from daemon.chains.follow import Follower
+from daemon.chains.limits import ChainLimits
+from daemon.home.chain_check import check_chains
 from daemon.intake import Intake
 from daemon.store.rows import Run
 from flows.attempt import Attempt

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from daemon.errors import Conflict, HomeError, NotFound
-from daemon.home import read_home
-from daemon.home_files import remove_trigger, write_trigger
-from daemon.read import content_of
+from daemon.home.files import remove_trigger, write_trigger
+from daemon.home.read import content_of
+from daemon.home.whole import read_home
 from flows.errors import DefinitionError
 from flows.steps import make_kinds
 

@@ -18,9 +18,9 @@ from daemon.admin import Behind, open_admin
 from daemon.advice import Advice
 from daemon.cli.client import Client
 from daemon.config import Address
-from daemon.definitions import Holder
 from daemon.errors import BadRequest
-from daemon.home import read_home
+from daemon.home.definitions import Holder
+from daemon.home.whole import read_home
 from daemon.moment import read_moment
 from daemon.operations import Operations
 from daemon.store import open_store

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from daemon.advice import Advice, sample_body
-from daemon.definitions import Holder
 from daemon.errors import BadRequest, Conflict, NotFound, Unreachable
-from daemon.home import read_home
+from daemon.home.definitions import Holder
+from daemon.home.whole import read_home
 from daemon.operations import Operations
 from flows.errors import DefinitionError
 from flows.steps import make_kinds

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from daemon.advice import Advice
-from daemon.definitions import Holder
 from daemon.errors import BadRequest, Conflict, NotFound
-from daemon.home import read_home
+from daemon.home.definitions import Holder
+from daemon.home.switch_text import switched
+from daemon.home.whole import read_home
 from daemon.operations import Operations
 from daemon.operations.switches import keep_lifting, read_suspensions
-from daemon.switch_text import switched
 from flows.document import read_document
 from flows.errors import DefinitionError
 from flows.steps import make_kinds

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from daemon.advice import Advice
-from daemon.definitions import Holder
 from daemon.errors import BadRequest, NotFound
-from daemon.home import read_home
+from daemon.home.definitions import Holder
+from daemon.home.versions import keep_versions
+from daemon.home.whole import read_home
 from daemon.operations import Operations
 from daemon.store import open_store
-from daemon.versions import keep_versions
 from flows.steps import make_kinds
 
 KINDS = make_kinds()

@@ -224,7 +224,7 @@ async def test_a_run_pins_the_version_it_was_queued_with(open_bench, tmp_path):
 
 
 async def test_a_run_that_is_due_while_the_database_cannot_be_read_is_executed_when_it_can(open_bench, tmp_path, monkeypatch):
-    monkeypatch.setattr("daemon.flow_versions.READ_AGAIN_S", 0.01)
+    monkeypatch.setattr("daemon.home.flow_versions.READ_AGAIN_S", 0.01)
     flow = a_flow(tmp_path, transform("say", "'hello'"))
     bench = await open_bench(flow)
     run = queued_run(flow, {}, owner=bench.store.token)

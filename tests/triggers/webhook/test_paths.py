@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemon.crosscheck import check_triggers
+from daemon.home.crosscheck import check_triggers
 from flows.dialects import load_flow
 from flows.steps import make_kinds
 from triggers.sources.webhook import WebhookSource

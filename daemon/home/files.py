@@ -12,8 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from daemon.definitions import Definitions
 from daemon.errors import Conflict, HomeError, NotFound
+from daemon.home.definitions import Definitions
 from flows.errors import DefinitionError
 
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}", re.ASCII)

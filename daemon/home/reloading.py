@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import structlog
 
 from daemon.errors import DaemonError
-from daemon.home_watch import HomeWatch, Look
-from daemon.scan import Scan
+from daemon.home.scan import Scan
+from daemon.home.watch import HomeWatch, Look
 from flows.errors import DefinitionError
 from triggers.source import SourceError, Unavailable
 

@@ -19,7 +19,7 @@ from triggers.source import Unavailable
 from triggers.sources.event_document import Given, emitted_event
 
 if TYPE_CHECKING:
-    from daemon.chain_limits import ChainLimits
+    from daemon.chains.limits import ChainLimits
     from daemon.intake import Intake
     from daemon.store.rows import EventRow, Run
     from triggers.match import TriggerSet

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from daemon.definitions import Definitions
-from daemon.pins import subflow_digests
+from daemon.home.definitions import Definitions
+from daemon.home.pins import subflow_digests
 from daemon.store.rows import Versioned
 from flows.flow import Flow
 

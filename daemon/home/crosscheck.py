@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from daemon.chain_check import check_chains
+from daemon.home.chain_check import check_chains
 from flows.errors import Problem
 from flows.flow import Flow
 from flows.suggest import did_you_mean

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from daemon.crosscheck import check_flows, check_triggers
-from daemon.emit_check import absent_hooks, unheard_events
-from daemon.pins import pinned
-from daemon.read import read_file
-from daemon.scan import TRIGGERS, Stamp
+from daemon.home.crosscheck import check_flows, check_triggers
+from daemon.home.emit_check import absent_hooks, unheard_events
+from daemon.home.pins import pinned
+from daemon.home.read import read_file
+from daemon.home.scan import TRIGGERS, Stamp
 from flows.document import locate
 from flows.errors import DefinitionError, Problem
 from flows.flow import Flow

@@ -9,9 +9,9 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-from daemon.definitions import Definitions, Loaded, assemble, is_trigger_file, placed
-from daemon.read import load_document, read_file
-from daemon.scan import Stamp, flow_name, scan
+from daemon.home.definitions import Definitions, Loaded, assemble, is_trigger_file, placed
+from daemon.home.read import load_document, read_file
+from daemon.home.scan import Stamp, flow_name, scan
 from flows.dialects import load_flow
 from flows.document import Document
 from flows.errors import DefinitionError

@@ -11,11 +11,11 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Protocol
 
-from daemon.counters import Counters
+from daemon.measuring.counters import Counters
 
 if TYPE_CHECKING:
-    from daemon.definitions import Holder
     from daemon.dispatch.local import LocalDispatch
+    from daemon.home.definitions import Holder
     from daemon.stream import Stream
     from daemon.worker import Worker
 
@@ -95,7 +95,7 @@ class Measures:
     async def text(self) -> bytes:
         """The text format of Prometheus. Its library is loaded by the first who asks, in a thread: events go on meanwhile."""
         if self._exposition is None:
-            module = await asyncio.to_thread(import_module, "daemon.exposition")
+            module = await asyncio.to_thread(import_module, "daemon.measuring.exposition")
             self._exposition = self._exposition or module.Exposition(self)  # type: ignore[redundant-expr]  # another may have
         text: bytes = self._exposition.text()
         return text

@@ -17,8 +17,8 @@ from flows.steps.back import goes_back
 from triggers.ids import new_id
 
 if TYPE_CHECKING:
-    from daemon.chain_limits import ChainLimits
-    from daemon.definitions import Definitions
+    from daemon.chains.limits import ChainLimits
+    from daemon.home.definitions import Definitions
     from flows.attempt import Attempt
     from flows.flow import Flow, Repeats
 

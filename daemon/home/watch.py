@@ -16,7 +16,7 @@ from typing import Literal
 import structlog
 
 from daemon.errors import HomeError
-from daemon.scan import CONFIG, FLOW_FILES, FLOWS, TRIGGERS, Scan, scan
+from daemon.home.scan import CONFIG, FLOW_FILES, FLOWS, TRIGGERS, Scan, scan
 from flows.document import SUFFIXES
 from triggers.files.mounts import is_silent, mount_of
 from triggers.files.notify import Inbox, News, Notifier, Watched

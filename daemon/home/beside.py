@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from daemon.crosscheck import check_flows
-from daemon.home import Kinds
-from daemon.read import read_file
-from daemon.scan import flow_name, flows_in
+from daemon.home.crosscheck import check_flows
+from daemon.home.read import read_file
+from daemon.home.scan import flow_name, flows_in
+from daemon.home.whole import Kinds
 from flows.dialects import load_flow
 from flows.document import locate
 from flows.errors import DefinitionError, StepError

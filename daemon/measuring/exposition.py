@@ -12,8 +12,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from daemon.counters import BUCKETS_S, LABELS, OTHER, Durations
-from daemon.measures import Measures
+from daemon.measuring.counters import BUCKETS_S, LABELS, OTHER, Durations
+from daemon.measuring.measures import Measures
 from daemon.upkeep import OVERDUE_S
 
 

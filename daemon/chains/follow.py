@@ -12,7 +12,7 @@ from daemon.store.rows import FollowUp, Run
 from triggers.sources.flow_event import EndedRun, address, run_event
 
 if TYPE_CHECKING:
-    from daemon.chain_limits import ChainLimits
+    from daemon.chains.limits import ChainLimits
     from daemon.intake import Intake
     from triggers.match import TriggerSet
 

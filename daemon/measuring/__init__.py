@@ -1,0 +1,1 @@
+"""What happens, counted, and the text of /metrics."""
