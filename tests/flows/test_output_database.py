@@ -96,6 +96,19 @@ async def test_an_upsert_changes_the_row_with_the_same_key(database):
     assert database.ask("SELECT id, body FROM letters") == [(1, "new!")]
 
 
+async def test_of_rows_with_the_same_key_the_last_one_stays(database):
+    ended = await write(database, [{"id": 1, "body": "a"}, {"id": 2}, {"id": 1, "body": "b"}], mode="upsert", key=["id"])
+
+    assert ended.status == "completed", ended.error
+    assert database.ask("SELECT id, body FROM letters ORDER BY id") == [(1, "b"), (2, "none")]
+
+
+async def test_no_rows_are_no_failure(database):
+    ended = await write(database, [])
+
+    assert (ended.status, ended.output["rows"], ended.output["changed"]) == ("completed", 0, 0)
+
+
 async def test_a_repeated_attempt_inserts_nothing_twice_where_a_column_holds_its_key(database):
     rows = [{"body": "x"}, {"body": "x"}]
     if database.kind == "postgresql":
@@ -122,6 +135,12 @@ async def test_a_repeated_attempt_inserts_nothing_twice_where_a_column_holds_its
         ([{"id": 1}, {"id": 2**80}], {}, {"DATABASE_VALUE", "DATABASE_REFUSED"}),
         ([{"id": 1}, "x"], {}, {"OUTPUT_ROWS"}),
         ([{"id": 1}, {"body": "x"}], {"mode": "upsert", "key": ["id"]}, {"OUTPUT_ROWS"}),
+        ([{"id": 1}, {"id": None}], {"mode": "upsert", "key": ["id"]}, {"OUTPUT_ROWS"}),
+        ([{"id": 1}, {f"column {number}": 1 for number in range(70_000)}], {}, {"OUTPUT_ROWS"}),
+        ([{"id": 1}, {}], {}, {"OUTPUT_ROWS"}),
+        ([{"id": 1}], {"mode": "upsert", "key": ["body"], "columns": ["id", "body"]}, {"OUTPUT_ROWS"}),
+        ([{"id": 1, "body": "x"}], {"mode": "upsert", "key": ["body"]}, {"DATABASE_REFUSED"}),
+        ([{"id": 1}], {"idempotencyColumn": "body"}, {"DATABASE_REFUSED"}),
         ([{"id": 1}], {"table": "lettres"}, {"DATABASE_REFUSED"}),
     ],
 )  # fmt: skip
@@ -159,6 +178,8 @@ async def test_a_server_that_is_not_there_is_told_without_its_password():
         ({"table": "{{$.input.t}}"}, "never by a value"),
         ({"path": "a.db", "secret": "X"}, "path and secret name two databases"),
         ({"mode": "upsert", "key": ["id"], "idempotencyColumn": "once"}, "is for insert"),
+        ({"idempotencyColumn": "once", "columns": ["id", "once"]}, "is among the columns too"),
+        ({"data": "$.steps.lettre.output"}, "there is no step «lettre»"),
         ({"tabel": "x"}, "did you mean «table»"),
     ],
 )

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from flows.connectors.addresses import Address, SqliteFile, address_of
 from flows.connectors.database import Databases, Session
-from flows.connectors.destinations.columns import Columns, Row, chunks, compile_columns
+from flows.connectors.destinations.columns import MAX_COLUMNS, Columns, Row, chunks, compile_columns
 from flows.connectors.destinations.destination import Data, compile_data, json_of
 from flows.connectors.destinations.spec import DestinationSpec
 from flows.connectors.identifiers import quoted, quoted_table, why_no_identifier
@@ -138,6 +138,9 @@ def _name_problems(spec: DatabaseSpec) -> list[Problem]:
             for number, name in enumerate(spec.key)
             if name not in spec.columns
         ]
+        if spec.idempotency_column in spec.columns:
+            said = f"«{spec.idempotency_column}» is among the columns too, and holds the attempt's key"
+            problems.append(Problem(("idempotencyColumn",), said, "leave it out of columns"))
     return problems
 
 
@@ -153,13 +156,27 @@ async def _write(session: Session, prepared: Storing, rows: Sequence[Row]) -> in
     """How many rows were inserted or changed. Rows with the same fields go together: what one leaves out has its default."""
     changed = 0
     for names, group in groupby(rows, key=tuple):
-        missing = next((name for name in prepared.key if name not in names), None)
-        if missing is not None or not names:
-            said = "a row has no fields" if not names else f"a row has no «{missing}», which is part of the key"
-            raise StepError(said, code="OUTPUT_ROWS", retryable=False)
-        bound = [{f"c{number}": _bound(row[name]) for number, name in enumerate(names)} for row in group]
+        alike = list(group)
+        why = _why_no_rows(names, alike, prepared.key)
+        if why is not None:
+            raise StepError(why, code="OUTPUT_ROWS", retryable=False)
+        bound = [{f"c{number}": _bound(row[name]) for number, name in enumerate(names)} for row in alike]
         changed += max(0, await session.execute_many(_statement(prepared, names), bound))
     return changed
+
+
+def _why_no_rows(names: Sequence[str], rows: Sequence[Row], key: Sequence[str]) -> str | None:
+    """Why rows with these fields cannot be written. A null in a unique key is like no other: it would be inserted each time."""
+    if not names:
+        return "a row has no fields"
+    if len(names) > MAX_COLUMNS:
+        return f"a row has {len(names):,} fields, and may have {MAX_COLUMNS:,}"
+    for name in key:
+        if name not in names:
+            return f"a row has no «{name}», which is part of the key"
+        if any(row[name] is None for row in rows):
+            return f"a row has null as «{name}», which is part of the key"
+    return None
 
 
 def _bound(value: Any) -> Any:
