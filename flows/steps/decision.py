@@ -9,6 +9,15 @@ from typing import Any
 from flows.expression import UNDEFINED, Expression
 from flows.step import Output
 
+ANSWER = frozenset({"condition", "result", "branch", "input"})
+
+
+def what_was_asked_of(value: Any) -> Any:
+    """What went into a condition, and into the one before it, where the value is a condition's answer; else the value."""
+    while isinstance(value, dict) and value.keys() == ANSWER:
+        value = value["input"]
+    return value
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:

@@ -16,19 +16,12 @@ LETTER = "`Dear ${data[0].customer_name}, buy ${data[0].product}. `.repeat(input
 WRITTEN = f"({{customer: data[0].customer_name, body: {LETTER}}})"
 
 
-def with_transforms(written=LETTER):
-    """The example with the node that it names and does not have, and what models would write made by transforms."""
-    nodes = {node["id"]: dict(node) for node in EXAMPLE["nodes"]}
-    nodes["prompt_1"] |= {"type": "transform", "config": {"expression": written}}
-    nodes["prompt_2"] = {"id": "prompt_2", "type": "transform", "config": {"expression": "'too short'"}}
-    return {**EXAMPLE, "nodes": list(nodes.values())}
-
-
 def with_letters():
-    """The same where a letter is an object, which is written and not what the condition says of it."""
-    nodes = {node["id"]: node for node in with_transforms(WRITTEN)["nodes"]}
+    """The example with the node that it names and does not have, and letters, which are objects, made by a transform."""
+    nodes = {node["id"]: dict(node) for node in EXAMPLE["nodes"]}
+    nodes["prompt_1"] |= {"type": "transform", "config": {"expression": WRITTEN}}
     nodes["condition_1"]["config"] = {**nodes["condition_1"]["config"], "condition": "output.body.length > 100"}
-    nodes["output_1"]["config"] = {**nodes["output_1"]["config"], "data": "$.steps.prompt_1.output"}
+    nodes["prompt_2"] = {"id": "prompt_2", "type": "transform", "config": {"expression": "'too short'"}}
     return {**EXAMPLE, "nodes": list(nodes.values())}
 
 
@@ -65,9 +58,3 @@ async def test_the_example_of_the_specification_goes_from_a_webhook_to_a_row_in_
     stored = await rows_of(with_letters(), "customer TEXT, body TEXT", times)
 
     assert stored == [("Ada", "Dear Ada, buy wool. " * times)] * rows
-
-
-async def test_its_condition_and_its_output_as_they_are_written_store_what_the_condition_gives(rows_of):
-    stored = await rows_of(with_transforms(), "condition TEXT, result BOOLEAN, branch TEXT, input TEXT", 6)
-
-    assert stored == [("output.length > 100", True, "output_1", "Dear Ada, buy wool. " * 6)]

@@ -49,7 +49,7 @@ def edges(loaded):
 
 
 def completed_example():
-    """The example with its missing node, and transforms where it has types that are not there yet."""
+    """The example with its missing node, and transforms in place of what would ask others."""
     example = copy.deepcopy(EXAMPLE)
     by_id = {node["id"]: node for node in example["nodes"]}
     by_id["source_1"].update(calc("source_1", "[{customer_name: input.name, product: 'wool'}]"))
@@ -74,9 +74,11 @@ def test_the_source_of_the_example_is_taken_as_it_is_and_asks_for_the_key_that_t
 
 
 def test_the_example_loads_once_the_missing_node_is_there():
-    loaded = load(completed_example())
+    loaded = load({**EXAMPLE, "nodes": [*EXAMPLE["nodes"], calc("prompt_2", "'too short: ' + data.input")]})
 
-    assert (loaded.key, loaded.dialect, loaded.warnings) == ("from-file", "nodes", ())
+    assert (loaded.key, loaded.dialect) == ("from-file", "nodes")
+    assert [step.kind for step in loaded.graph.steps] == ["data_source", "prompt", "condition", "output", "transform"]
+    assert ["model" in problem.problem for problem in loaded.warnings] == [True]  # it is not asked in this version
     assert (loaded.graph.max_concurrent, loaded.graph.timeout_s, loaded.graph.on_failure) == (5, 3600, "stop")
     assert loaded.graph.steps[loaded.graph.index["prompt_1"]].name == "Generate Email"
 

@@ -1,5 +1,7 @@
 """Runs of flows in the nodes dialect: what follows what, what each node is given, and what failures do."""
 
+import json
+
 import pytest
 from aiohttp import web
 
@@ -322,3 +324,15 @@ async def test_the_output_is_what_the_last_node_gave_or_what_the_flow_says(tmp_p
     said = await run(flow(*nodes, edges=drawn, output={"one": "$.steps.first.output"}), tmp_path)
 
     assert (plain.output, said.output) == (2, {"one": 1})
+
+
+async def test_an_output_behind_conditions_writes_what_they_were_given(tmp_path):
+    save = {"id": "save", "type": "output", "config": {"destination": "file", "path": "kept.json"}}
+    nodes = (calc("letter", "({to: 'Ada'})"), ask("long", "data.to.length > 2"), ask("sure", "data.result"), save)
+
+    ended = await run(
+        flow(*nodes, edges=[edge("letter", "long"), edge("long", "sure", "true"), edge("sure", "save", "true")]), tmp_path
+    )
+
+    assert ended.status == "completed"
+    assert json.loads((tmp_path / "kept.json").read_text()) == {"to": "Ada"}

@@ -13,6 +13,7 @@ from flows.errors import StepError
 from flows.expression import UNDEFINED
 from flows.step import Load, Scope
 from flows.steps.checked_text import Reference
+from flows.steps.decision import what_was_asked_of
 from flows.steps.json_text import json_text
 from flows.value import Value, compile_value
 
@@ -39,7 +40,7 @@ class Destination(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """What is to be written. None as `value`: what the step is given."""
+    """What is to be written. None as `value`: what the step is given; behind a condition, what that was given."""
 
     value: Value | None
 
@@ -54,7 +55,7 @@ class Data:
         if names["data"] is UNDEFINED:
             said = "there is nothing to write: the step is not given one value"
             raise StepError(f'{said} ("data": "$.steps.….output" says which)', code="OUTPUT_DATA", retryable=False)
-        return names["data"]
+        return what_was_asked_of(names["data"])
 
 
 def compile_data(spec: DestinationSpec) -> Data:
