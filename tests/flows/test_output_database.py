@@ -52,11 +52,14 @@ def database(request, tmp_path):
 
 
 async def write(database, rows, *, held=None, record=None, run="run_1", **section):
-    kinds = make_kinds()
     output = {"destination": "database", "table": "letters", "data": "$.input.rows", **section}
-    flow = load_flow(
-        {"key": "f", "steps": [{"id": "w", "type": "output", "output": output}]}, key=None, folder=Path("/"), kinds=kinds
-    )
+    steps = [{"id": "w", "type": "output", "output": output}]
+    return await execute_steps(database, steps, rows, held=held, record=record, run=run)
+
+
+async def execute_steps(database, steps, rows, *, held=None, record=None, run="run_1"):
+    kinds = make_kinds()
+    flow = load_flow({"key": "f", "steps": steps}, key=None, folder=Path("/"), kinds=kinds)
     secrets = {"DATABASE_URL": held or database.url}
     world = World(kinds, None, secrets.__getitem__)
     try:
@@ -150,6 +153,27 @@ async def test_a_step_that_fails_leaves_nothing_of_its_rows(database, rows, sect
     assert ended.status == "failed"
     assert ended.code in codes, (ended.code, ended.error)
     assert database.ask("SELECT count(*) FROM letters") == [(0,)]
+
+
+async def test_a_field_of_a_row_never_stands_in_for_the_key_of_the_attempt(database):
+    rows = [{"id": 1, "once": "mine"}, {"id": 2, "ONCE": "mine"}]
+    ended = [await write(database, [row], idempotencyColumn="once") for row in rows]
+
+    assert [each.status for each in ended] == ["completed", "failed"]
+    assert ended[1].code == ("OUTPUT_ROWS" if database.kind == "sqlite" else "DATABASE_REFUSED")
+    assert database.ask("SELECT id, once FROM letters") == [(1, "run_1:w:0")]
+
+
+async def test_each_round_of_a_loop_has_a_key_of_its_own(database):
+    output = {"destination": "database", "table": "letters", "data": {"id": "$.loop.item"}, "idempotencyColumn": "once"}
+    loop = {"over": "$.input.rows", "steps": [{"id": "w", "type": "output", "output": output}]}
+
+    for _ in range(2):
+        ended = await execute_steps(database, [{"id": "each", "type": "loop", "loop": loop}], [1, 2])
+
+    assert ended.status == "completed", ended.error
+    assert database.ask("SELECT id FROM letters ORDER BY id") == [(1,), (2,)]
+    assert len(set(database.ask("SELECT once FROM letters"))) == 2
 
 
 async def test_a_hundred_thousand_rows_are_one_transaction(database):

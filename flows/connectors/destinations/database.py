@@ -157,7 +157,7 @@ async def _write(session: Session, prepared: Storing, rows: Sequence[Row]) -> in
     changed = 0
     for names, group in groupby(rows, key=tuple):
         alike = list(group)
-        why = _why_no_rows(names, alike, prepared.key)
+        why = _why_no_rows(names, alike, prepared.key) or (_why_one_column(names) if session.dialect == "sqlite" else None)
         if why is not None:
             raise StepError(why, code="OUTPUT_ROWS", retryable=False)
         bound = [{f"c{number}": _bound(row[name]) for number, name in enumerate(names)} for row in alike]
@@ -176,6 +176,16 @@ def _why_no_rows(names: Sequence[str], rows: Sequence[Row], key: Sequence[str]) 
             return f"a row has no «{name}», which is part of the key"
         if any(row[name] is None for row in rows):
             return f"a row has null as «{name}», which is part of the key"
+    return None
+
+
+def _why_one_column(names: Sequence[str]) -> str | None:
+    """For SQLite `ID` and `id` are one column, and the first that is named wins: a row's field could stand in for our key."""
+    seen: dict[bytes, str] = {}
+    for name in names:
+        other = seen.setdefault(name.encode("utf-8", "surrogatepass").lower(), name)
+        if other is not name:
+            return f"a row has «{other[:60]}» and «{name[:60]}», which are one column of SQLite"
     return None
 
 
