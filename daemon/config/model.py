@@ -31,7 +31,7 @@ STEP_SECTIONS = (
     "action", "bash", "code", "python", "http", "transform", "condition", "parallel", "loop", "while", "flow", "file_read", "file_write", "emit",
     "prompt", "wait", "approval", "wait_for_event",
 )  # fmt: skip
-CONNECTOR_SECTIONS = ("airtable", "data_source", "database", "google_sheets", "slack", "webhook")
+CONNECTOR_SECTIONS = ("airtable", "data_source", "database", "email", "google_sheets", "slack", "webhook")
 
 
 class Address(NamedTuple):

@@ -15,6 +15,7 @@ SETTINGS: dict[str, str] = {  # section → module:class, imported on first use:
     "airtable": "flows.connectors.sources.airtable:AirtableSettings",
     "data_source": "flows.connectors.sources.spec:SourceSettings",
     "database": "flows.connectors.sources.database:DatabaseSettings",
+    "email": "flows.connectors.destinations.mail_settings:EmailSettings",
     "google_sheets": "flows.connectors.sources.google_sheets:GoogleSheetsSettings",
     "slack": "flows.connectors.destinations.slack:SlackSettings",
     "webhook": "flows.connectors.destinations.webhook:WebhookSettings",

@@ -17,8 +17,6 @@ from flows.suggest import did_you_mean, shown
 if TYPE_CHECKING:
     from flows.connectors.destinations.destination import Destination
 
-LATER_DESTINATIONS = frozenset({"email"})
-
 
 @dataclass(frozen=True, slots=True)
 class Writing:
@@ -47,9 +45,6 @@ class OutputKind:
         named = section.get("destination") if isinstance(section, dict) else None
         if not isinstance(named, str) or not named:
             return DestinationSpec  # which tells what is wrong
-        if named in LATER_DESTINATIONS:
-            said = f"the destination «{named}» is not in this version"
-            raise DefinitionError.at(("destination",), said, code="NOT_IN_THIS_VERSION")
         if named not in DESTINATIONS:
             hint = did_you_mean(named, DESTINATIONS) or f"known are {', '.join(sorted(DESTINATIONS))}"
             raise DefinitionError.at(("destination",), f"{shown(named)} is no destination", hint)

@@ -355,6 +355,8 @@ NO_CODES = frozenset(
         "DELETE",
         "OPTIONS",
         "ONE_SECRET",
+        "SMTP_PASSWORD",
+        "STARTTLS",
         "PATH",
         "HOME",
         "LANG",

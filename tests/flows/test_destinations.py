@@ -13,6 +13,7 @@ from flows.steps import make_kinds
 SECRET = "s3cr3t"
 SECTIONS = {
     "database": {"table": "t", "secret": "S"},
+    "email": {"to": "$.input.x", "from": "a@example.com"},
     "file": {"path": "made.csv"},
     "slack": {"secret": "S"},
     "webhook": {"url": "http://127.0.0.1:1/", "secret": "S"},
@@ -22,7 +23,13 @@ HELD = {
     "slack": f"http://127.0.0.1:1/{SECRET}",
     "webhook": f"{SECRET} is no key!",
 }  # fmt: skip
-FAILS = {"database": "DATABASE_UNREACHABLE", "file": "IS_DIRECTORY", "slack": "CONNECT_FAILED", "webhook": "SECRET_UNUSABLE"}
+FAILS = {
+    "database": "DATABASE_UNREACHABLE",
+    "email": "EMAIL_ADDRESS",
+    "file": "IS_DIRECTORY",
+    "slack": "CONNECT_FAILED",
+    "webhook": "SECRET_UNUSABLE",
+}
 
 
 def load(name, folder, kinds):

@@ -9,6 +9,7 @@ from flows.connectors.settings import loaded
 
 DESTINATIONS: dict[str, str] = {  # name → module:class, imported on first use
     "database": "flows.connectors.destinations.database:DatabaseDestination",
+    "email": "flows.connectors.destinations.mail:EmailDestination",
     "file": "flows.connectors.destinations.file:FileDestination",
     "slack": "flows.connectors.destinations.slack:SlackDestination",
     "webhook": "flows.connectors.destinations.webhook:WebhookDestination",
