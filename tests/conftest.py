@@ -13,6 +13,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from contextlib import suppress
@@ -103,3 +104,17 @@ def location(request, tmp_path):
     if request.param == "sqlite":
         return tmp_path / "state" / "camshaft.db"
     return PostgresqlUrl(request.getfixturevalue("postgresql"))
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_they_were():
+    """A command that a test has run in this process set up logs: the next test captures lines as if it had not."""
+    yield
+    structlog = sys.modules.get("structlog")
+    if structlog is None or not structlog.is_configured():
+        return
+    structlog.reset_defaults()
+    for module in list(sys.modules.values()):
+        log = getattr(module, "__dict__", {}).get("log")
+        if isinstance(log, structlog._config.BoundLoggerLazyProxy):
+            log.__dict__.pop("bind", None)  # where it keeps what it was set up with

@@ -81,7 +81,8 @@ async def managed(home):
             manager.process._transport.close()
 
 
-@pytest.mark.parametrize("restarts", [2, pytest.param(6, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("restarts", [6])
 async def test_restarts_under_load_refuse_nobody_lose_nothing_and_reset_no_connection(managed, restarts):
     acknowledged, failures = {}, []
     over = asyncio.Event()

@@ -149,6 +149,7 @@ async def test_a_run_of_a_command_without_a_daemon_hears_that_it_is_to_stop(home
     assert log(home) == ["work", "stopped", "last"]
 
 
+@pytest.mark.slow
 async def test_a_triggers_times_hold_over_a_kill(home, write, daemon_of, client, run_json):
     limited = {"key": "limited", "trigger": {"type": "webhook", "path": "/limited"}, "flow": "slow"}
     write(home, "flows/slow.json", {**SLOW, "onFailure": [sh("late", "echo late >> ../log")]})

@@ -203,6 +203,7 @@ async def test_a_flow_executed_without_a_daemon_is_not_run_twice_by_one_that_sta
     assert daemon.rows("SELECT path, number, status FROM attempts") == [("a", 1, "success")]
 
 
+@pytest.mark.slow
 async def test_a_run_whose_command_is_killed_is_gone_on_with_by_a_daemon_once_its_lease_has_run_out(home, write, daemon_of):
     write(
         home, "flows/deal-process.json", effects_flow(WAITS, {"id": "b", "type": "transform", "transform": {"expression": "1"}})

@@ -47,6 +47,7 @@ async def begun(client, daemon):
     return run
 
 
+@pytest.mark.slow
 async def test_an_output_of_9_mb_survives_a_kill_and_is_read_whole_until_retention_takes_it(
     large_home, daemon_of, client, run_json, write
 ):

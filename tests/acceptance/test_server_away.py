@@ -132,6 +132,7 @@ async def test_a_server_that_is_stopped_loses_nothing_and_is_found_again(away_ho
     assert PASSWORD not in daemon.log.read_text()
 
 
+@pytest.mark.slow
 async def test_a_daemon_stopped_while_the_server_is_away_ends_and_the_next_goes_on(away_home, server, write, daemon_of, client):
     home = away_home
     write(home, "camshaft.toml", "[worker]\ndrain_s = 0.5\n")

@@ -165,6 +165,7 @@ def test_what_leads_to_a_circle_and_what_leaves_it_is_not_warned_of():
     assert found == {"there": "a → b → a", "back": "b → a → b", "itself": "c → c"}
 
 
+@pytest.mark.slow
 def test_a_circle_of_ten_thousand_is_found_and_shortened():
     ring = [follows(f"f{number}", f"f{(number + 1) % 10_000}") for number in range(10_000)]
 

@@ -258,6 +258,7 @@ async def test_a_command_goes_on_from_page_to_page(served):
     assert len(rare) == 1
 
 
+@pytest.mark.slow
 def test_a_command_without_a_daemon_lists_the_same(tmp_path):
     ids = history(tmp_path / "state/camshaft.db", 1205)
 

@@ -176,6 +176,7 @@ async def test_each_round_of_a_loop_has_a_key_of_its_own(database):
     assert len(set(database.ask("SELECT once FROM letters"))) == 2
 
 
+@pytest.mark.slow
 async def test_a_hundred_thousand_rows_are_one_transaction(database):
     ended = await write(database, [{"id": number, "body": "x"} for number in range(100_000)])
 

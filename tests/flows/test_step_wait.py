@@ -46,7 +46,7 @@ def pause(**section):
 
 
 async def test_a_step_waits_so_long_and_the_next_one_follows(run):
-    ended = await run(pause(), {"id": "b", "type": "transform", "transform": {"expression": "$.steps.w.output.waitedMs >= 20"}})
+    ended = await run(pause(), {"id": "b", "type": "transform", "transform": {"expression": "$.steps.w.output.waitedMs >= 15"}})
 
     assert (ended.status, ended.output) == ("completed", True)
 

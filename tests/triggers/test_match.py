@@ -268,6 +268,7 @@ def test_few_that_are_ruled_out_each_hear_why_in_the_same_words_as_without_the_i
         assert found[each.key].reason == each.filter.explain({"$": happened.document}).sentence
 
 
+@pytest.mark.slow
 def test_many_that_are_ruled_out_share_one_verdict():
     triggers = TriggerSet([trigger(f"t{n}", f"$.body.kind === 'k{n}'") for n in range(10_000)])
 
