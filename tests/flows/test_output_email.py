@@ -176,6 +176,32 @@ async def test_without_text_and_html_the_mail_is_the_data(serve, data, expected)
     assert text_of(mailbox.mails[0]) == f"{expected}\n"
 
 
+@pytest.mark.parametrize("text", ["日本語\n" * 500, "x" * 5000, "a\0b\x1b[31m\n.\n..\nFrom x", "=3D =?utf-8?q?x?="])
+async def test_any_text_arrives_as_it_is(serve, text):
+    mailbox = Mailbox()
+
+    await send(await serve(mailbox), {"x": text}, text="$.input.x")
+
+    assert text_of(mailbox.mails[0]).rstrip("\n") == text.rstrip("\n")
+    assert len(mailbox.got[0][0].content) < 2 * len(text.encode()) + 1000
+
+
+@pytest.mark.parametrize(
+    ("section", "inputs"),
+    [
+        ({"text": "$.input.x"}, {}), ({"html": "$.input.x"}, {}), ({"text": "$.input.x"}, {"x": None}), ({"data": "$.input.x"}, {}),
+        ({"text": "x", "subject": "$.input.x"}, {}), ({"text": "x", "from": "$.input.x"}, {}), ({"text": "x", "to": "$.input.x"}, {}),
+        ({"text": "$.input.x"}, {"x": "\ud800"}), ({"text": "x", "attachments": [{"filename": "a", "content": "$.input.x"}]}, {}),
+    ],
+)  # fmt: skip
+async def test_a_mail_of_which_a_part_is_not_there_is_not_sent(serve, section, inputs):
+    mailbox = Mailbox()
+
+    ended = await send(await serve(mailbox), inputs, settings={"sender": "else@example.com"}, **section)
+
+    assert (ended.status, mailbox.got) == ("failed", [])
+
+
 async def test_every_try_has_the_same_message_id_and_every_run_another(serve):
     mailbox = Mailbox()
     port = await serve(mailbox)
@@ -368,6 +394,25 @@ async def test_a_server_that_does_not_answer_as_one_is_a_failure_with_a_code(ser
     ended = await run_with_retries(await serve(server), timeout_s=0.3)
 
     assert (ended.code, tries_of(ended)) == (code, tries), ended
+
+
+async def test_a_cancel_closes_the_connection(serve):
+    came, left = asyncio.Event(), asyncio.Event()
+
+    async def handle(reader, writer):
+        came.set()
+        await reader.read()
+        left.set()
+        writer.close()
+
+    sending = asyncio.create_task(send(await serve(handle), text="x"))
+    await came.wait()
+    sending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sending
+
+    async with asyncio.timeout(5):
+        await left.wait()
 
 
 async def test_a_server_that_hangs_after_its_ok_has_the_mail(serve):

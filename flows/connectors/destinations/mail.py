@@ -29,6 +29,7 @@ from flows.template import Template, as_text, compile_template
 from flows.value import Value, compile_value, is_path
 
 MAX_ATTACHMENTS = 20
+NEEDED = frozenset({"from", "subject", "text"})  # a path that leads nowhere is no mail without it
 FIELDS = {"from": "sender", "to": "to", "cc": "cc", "bcc": "bcc", "replyTo": "reply_to", "subject": "subject", "text": "text"}
 
 
@@ -143,7 +144,7 @@ class EmailDestination:
         }
 
     def _mail(self, prepared: Mailing, scope: Scope) -> Mail:
-        made = {field: value.make(scope.names) for field, value in prepared.values.items()}
+        made = {name: (value.needed if name in NEEDED else value.make)(scope.names) for name, value in prepared.values.items()}
         made = {field: value for field, value in made.items() if value is not MISSING and value is not None}
         to, cc, bcc = (_boxes(made, field) for field in ("to", "cc", "bcc"))
         if not to or len(to) + len(cc) + len(bcc) > MAX_RECIPIENTS:
@@ -155,10 +156,12 @@ class EmailDestination:
         domain = sender.domain if sender.domain.isascii() else "camshaft.invalid"
         text = prepared.data.made(scope.names) if prepared.data is not None else made.get("text")
         page = None if prepared.html is None else prepared.html.make(scope.names)
+        if text is None and page is None and prepared.data is None:
+            raise StepError("there is no text to write: it is null", code="OUTPUT_DATA", retryable=False)
         return Mail(
             sender, to, cc, bcc, _boxes(made, "replyTo"), subject,
-            text if text is None or isinstance(text, str) else json_of(text, indent=2),
-            None if page is None or page is MISSING else as_text(page),
+            text if isinstance(text, str) or (text is None and prepared.data is None) else json_of(text, indent=2),
+            None if page is None else as_text(page),
             tuple(self._attachment(each, scope, number) for number, each in enumerate(prepared.enclosures)),
             f"<{message_id(scope.idempotency_key)}@{domain}>", datetime.now(UTC),
         )  # fmt: skip
@@ -202,7 +205,7 @@ def _compiled(written: Any, field: str) -> Value:
 def _compile_html(written: str) -> Html:
     if is_path(written) and "{{" not in written:
         value = compile_value(written, lenient=True)
-        return Html(value.make, value.references)
+        return Html(value.needed, value.references)
     template = compile_template(written, lenient=True)
     parts = [part if isinstance(part, str) else Template(part.source, (part,), lenient=True) for part in template.parts]
     references = tuple(each.root_first for each in template.placeholders)

@@ -17,7 +17,7 @@ from flows.errors import StepError
 if TYPE_CHECKING:
     from aiosmtplib import SMTP, SMTPRecipientsRefused, SMTPResponseException
 
-GOODBYE_S = 2.0  # for QUIT: the mail is taken by then, whatever comes of it
+GOODBYE_S = 1.0  # for QUIT: the mail is taken by then, whatever comes of it
 _CONTROLS = re.compile(r"[^\x20-\x7e\xa0-\ud7ff]+")
 
 
@@ -49,7 +49,7 @@ async def hand_over(settings: EmailSettings, password: str | None, envelope: Env
     server = aiosmtplib.SMTP(
         hostname=settings.host,
         port=settings.port or PORTS[settings.security],
-        timeout=settings.timeout_s,
+        timeout=None,  # ours below: the library waits with asyncio.wait_for, which on 3.11 may swallow a cancel
         use_tls=settings.security == "tls",
         start_tls=settings.security == "starttls",
         tls_context=context,
@@ -58,7 +58,8 @@ async def hand_over(settings: EmailSettings, password: str | None, envelope: Env
         async with asyncio.timeout(settings.timeout_s):
             refused = await _exchange(server, settings, password, envelope, mail)
         with contextlib.suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
-            await server.quit(timeout=GOODBYE_S)
+            async with asyncio.timeout(GOODBYE_S):
+                await server.quit()
     except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError) as error:
         raise _failure(error, settings, password) from None  # a cause may hold what was sent
     finally:

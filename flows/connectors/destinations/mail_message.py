@@ -60,11 +60,11 @@ def mail_bytes(mail: Mail, max_bytes: int) -> bytes:
     body = EmailMessage(PLAIN_LINES)
     try:
         if mail.text is not None or mail.html is None:
-            body.set_content(mail.text or "", cte="quoted-printable")
+            body.set_content(mail.text or "", cte=_encoding(mail.text or ""))
         if mail.html is not None and mail.text is None:
-            body.set_content(mail.html, subtype="html", cte="quoted-printable")
+            body.set_content(mail.html, subtype="html", cte=_encoding(mail.html))
         elif mail.html is not None:
-            body.add_alternative(mail.html, subtype="html", cte="quoted-printable")
+            body.add_alternative(mail.html, subtype="html", cte=_encoding(mail.html))
     except UnicodeEncodeError:
         said = "the text of the mail has half of a character, which no mail can have"
         raise StepError(said, code="OUTPUT_DATA", retryable=False) from None
@@ -77,6 +77,12 @@ def mail_bytes(mail: Mail, max_bytes: int) -> bytes:
     if len(made) > max_bytes:
         raise too_large(f"it has {len(made):,} bytes", max_bytes)
     return made
+
+
+def _encoding(text: str) -> str:
+    """Either takes any character and any length of line; what is mostly ASCII stays readable, other scripts stay small."""
+    foreign = len(text.encode()) - len(text)
+    return "base64" if foreign * 4 > len(text) else "quoted-printable"
 
 
 def too_large(said: str, max_bytes: int) -> StepError:
