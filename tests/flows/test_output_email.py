@@ -128,7 +128,7 @@ def load(kinds, folder=Path("/"), **section):
 
 
 async def send(port, inputs=None, *, folder=Path("/"), settings=None, secret=PASSWORD, run_id="run_1", record=None, **section):
-    kinds = with_settings(host="127.0.0.1", port=port, **{"security": "none", **(settings or {})})
+    kinds = with_settings(**{"host": "127.0.0.1", "port": port, "security": "none", **(settings or {})})
     world = World(kinds, None, lambda _name: secret)
     flow = load(kinds, folder, **section)
     try:
@@ -394,6 +394,18 @@ async def test_a_server_that_does_not_answer_as_one_is_a_failure_with_a_code(ser
     ended = await run_with_retries(await serve(server), timeout_s=0.3)
 
     assert (ended.code, tries_of(ended)) == (code, tries), ended
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [({"port": 1}, "127.0.0.1:1: there is no connection: Connection refused"),
+     ({"host": "no-such-host.invalid", "security": "tls"}, "there is no server of that name")],
+)  # fmt: skip
+async def test_a_server_that_is_not_there_is_told_by_its_place_and_why(settings, said):
+    ended = await send(1, settings=settings, text="x")
+
+    assert (ended.status, ended.code) == ("failed", "EMAIL_UNREACHABLE")
+    assert said in ended.error
 
 
 async def test_a_cancel_closes_the_connection(serve):

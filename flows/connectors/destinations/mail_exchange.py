@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
+import socket
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -107,10 +109,19 @@ def _failure(error: Exception, settings: EmailSettings, password: str | None) ->
     if isinstance(error, aiosmtplib.SMTPRecipientsRefused | aiosmtplib.SMTPResponseException):
         return _answered(error, place, password)
     if isinstance(error, OSError):
-        return StepError(f"{place}: there is no connection, or it broke", code="EMAIL_UNREACHABLE")
+        return StepError(f"{place}: {_why_unreachable(error)}", code="EMAIL_UNREACHABLE")
     if isinstance(error, aiosmtplib.SMTPException) and settings.username is not None:
         return StepError(f"{place} has no way to log in that we know", code="EMAIL_AUTH", retryable=False)
     return StepError(f"{place} does not speak as a server of mails", code="EMAIL_REFUSED", retryable=False)
+
+
+def _why_unreachable(error: BaseException | None) -> str:
+    while error is not None:
+        if isinstance(error, OSError) and error.errno is not None:
+            unknown = isinstance(error, socket.gaierror)  # whose numbers are its own
+            return "there is no server of that name" if unknown else f"there is no connection: {os.strerror(error.errno)}"
+        error = error.__cause__ or error.__context__
+    return "there is no connection, or it broke"
 
 
 def _answered(error: SMTPRecipientsRefused | SMTPResponseException, place: str, password: str | None) -> StepError:
