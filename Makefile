@@ -3,13 +3,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check lint types slow postgresql bench clean
+.PHONY: run test check lint types long slow postgresql bench clean
 
 run: .venv/.ready
 	@$(BIN)/python examples/serve.py
 
 test: .venv/.ready
-	$(BIN)/pytest -q -m "not slow" --numprocesses 2 --dist worksteal
+	$(BIN)/pytest -q -m "not slow and not long" --numprocesses 2 --dist worksteal
+
+# What make test leaves out of the acceptance suite, so that it stays under five minutes.
+long: .venv/.ready
+	$(BIN)/pytest -q -m "long and not slow" --numprocesses 2 --dist worksteal tests/acceptance
 
 # The daemon's whole behaviour with its store in PostgreSQL: a server from a wheel, or the one that CAMSHAFT_TEST_POSTGRESQL names.
 postgresql: .venv/.ready

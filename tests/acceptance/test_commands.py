@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 CAMSHAFT = Path(sys.executable).parent / "camshaft"
 FAILING = {"key": "deal-process", "steps": [{"id": "a", "type": "bash", "bash": {"command": "exit 1"}}]}

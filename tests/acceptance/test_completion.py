@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 CAMSHAFT = Path(sys.executable).parent / "camshaft"
 
 

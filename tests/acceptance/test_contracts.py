@@ -15,6 +15,8 @@ import pytest
 
 from tests.acceptance.database import ON_POSTGRESQL, names_its_store
 
+pytestmark = pytest.mark.long
+
 CAMSHAFT = Path(sys.executable).parent / "camshaft"
 
 ZONES_AND_TEXTS = [

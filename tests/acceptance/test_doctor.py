@@ -16,6 +16,8 @@ import pytest
 from daemon.doctor import machine
 from tests.acceptance.database import about_the_file, names_its_store
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def examined(run, home):

@@ -11,6 +11,8 @@ import pytest
 
 from tests.acceptance.try_lines import ROOT, example_home, snippets_of, try_lines
 
+pytestmark = pytest.mark.long
+
 DOCUMENT = (ROOT / "docs/examples.md").read_text(encoding="utf-8")
 SAMPLES = ROOT / "examples/home/samples"
 

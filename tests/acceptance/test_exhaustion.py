@@ -15,6 +15,8 @@ import pytest
 from daemon.cli.client import Client
 from tests.acceptance.database import about_the_file
 
+pytestmark = pytest.mark.long
+
 CAMSHAFT = Path(sys.executable).parent / "camshaft"
 DEAL = {"source": "email", "company": "Acme", "email": "a@b.c"}
 PATIENCE_S = 60.0

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 CAMSHAFT = Path(sys.executable).parent / "camshaft"
 PATIENCE_S = 30.0
 SECRET = "hunter2-s3cret-value"

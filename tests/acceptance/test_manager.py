@@ -15,6 +15,8 @@ import pytest
 
 from tests.acceptance.database import about_the_file
 
+pytestmark = pytest.mark.long
+
 PATIENCE_S = 30.0
 LIMIT_S = 1.0  # WATCHDOG_USEC of these tests
 DEAL = {"source": "email", "company": "Acme", "email": "a@b.c"}

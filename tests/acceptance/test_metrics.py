@@ -7,7 +7,10 @@ import re
 from pathlib import Path
 
 import aiohttp
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
+
+pytestmark = pytest.mark.long
 
 ROOT = Path(__file__).parents[2]
 YES, NO = {"source": "email", "company": "Acme", "email": "a@b.c"}, {"source": "web"}

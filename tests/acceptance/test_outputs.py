@@ -13,6 +13,8 @@ import pytest
 from tests.acceptance.conftest import PATIENCE_S
 from tests.acceptance.database import about_the_file
 
+pytestmark = pytest.mark.long
+
 LETTERS = 9_000_000
 
 

@@ -16,6 +16,8 @@ from tests.acceptance.conftest import PATIENCE_S
 from tests.postgresql_server import PASSWORD, Server, Unusable
 from triggers.ids import new_id
 
+pytestmark = pytest.mark.long
+
 DEAL = {"source": "email", "company": "Acme", "email": "a@b.c"}
 SENDER_S = 10.0  # what a sender of webhooks may wait at most
 

@@ -8,6 +8,8 @@ import json
 import aiohttp
 import pytest
 
+pytestmark = pytest.mark.long
+
 NODES = {
     "version": "1.0",
     "nodes": [
