@@ -98,6 +98,13 @@ def postgresql(postgresql_server):
         yield url
 
 
+@pytest.fixture
+def users_postgresql(postgresql_server):
+    """The URL of another schema: a user's own tables, where a daemon's store may be in the same server."""
+    with fresh_schema(postgresql_server) as url:
+        yield url
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def location(request, tmp_path):
     """Where a store may be, on each database in turn."""

@@ -54,24 +54,24 @@ async def a_line(url):
     ],
 )
 async def test_a_row_that_was_committed_before_a_kill_is_written_again_unless_the_flow_says_how_not(
-    home_of, daemon_of, start, postgresql, section, rows
+    home_of, daemon_of, start, users_postgresql, section, rows
 ):
-    with psycopg.connect(postgresql, autocommit=True) as connection:
+    with psycopg.connect(users_postgresql, autocommit=True) as connection:
         unique = "UNIQUE" if section.get("key") else ""
         connection.execute(f"CREATE TABLE letters (number INTEGER {unique}, body TEXT, once TEXT UNIQUE)")
     output = {"destination": "database", "table": "letters", "data": {"number": 7, "body": "x"}, **section}
     home = home_of({"flows/first.json": {"key": "first", "steps": [{"id": "w", "type": "output", "output": output}]}})
 
-    async with a_line(postgresql) as (url, committed):
+    async with a_line(users_postgresql) as (url, committed):
         first = await daemon_of(home, env={"DATABASE_URL": url})
         await start(first)
         async with asyncio.timeout(PATIENCE_S):
             await committed.wait()
         await first.kill()
-    second = await daemon_of(home, env={"DATABASE_URL": postgresql})
+    second = await daemon_of(home, env={"DATABASE_URL": users_postgresql})
     await second.all_ended()
 
-    with psycopg.connect(postgresql) as connection:
+    with psycopg.connect(users_postgresql) as connection:
         stored = connection.execute("SELECT number, body FROM letters").fetchall()
     assert second.rows("SELECT status FROM runs") == [("completed",)]
     assert stored == [(7, "x")] * rows

@@ -26,11 +26,11 @@ def with_letters():
 
 
 @pytest.fixture
-def rows_of(home, write, daemon_of, client, postgresql):
+def rows_of(home, write, daemon_of, client, users_postgresql):
     """rows_of(flow, table, times) → what is in the table when a webhook has run the flow under a daemon of its own."""
 
     async def run(flow, table, times):
-        with psycopg.connect(postgresql, autocommit=True) as connection:
+        with psycopg.connect(users_postgresql, autocommit=True) as connection:
             connection.execute(f"CREATE TABLE generated_emails ({table})")
         trigger = {"type": "webhook", "path": "/example"}
         write(home, "flows/example.json", flow)
@@ -41,13 +41,13 @@ def rows_of(home, write, daemon_of, client, postgresql):
         )
         async with serving(Google({"abc-123": {"Customers": [["customer_name", "product"], ["Ada", "wool"]]}})) as (url, _):
             write(home, "camshaft.toml", f'[connectors.google_sheets]\nbase_url = "{url}"\nsecret = "SHEETS_KEY"\n')
-            daemon = await daemon_of(home, env={"SHEETS_KEY": service_account(url), "DATABASE_URL": postgresql})
+            daemon = await daemon_of(home, env={"SHEETS_KEY": service_account(url), "DATABASE_URL": users_postgresql})
             async with client.post(f"{daemon.hooks}/example", json={"times": times}) as answer:
                 assert answer.status == 202
             ((status, error),) = await daemon.until("SELECT status, error FROM runs WHERE finished_at IS NOT NULL")
 
         assert (status, error) == ("completed", None)
-        with psycopg.connect(postgresql) as connection:
+        with psycopg.connect(users_postgresql) as connection:
             return connection.execute("SELECT * FROM generated_emails").fetchall()
 
     return run
