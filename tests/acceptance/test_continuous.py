@@ -7,6 +7,8 @@ import json
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 COUNT = {
     "version": "1.0",
     "nodes": [

@@ -19,6 +19,8 @@ import pytest
 
 from tests.acceptance.database import ON_POSTGRESQL, about_the_file, change, rows
 
+pytestmark = pytest.mark.long
+
 CAMSHAFT = Path(sys.executable).parent / "camshaft"
 DEAL = {"source": "email", "company": "Acme", "email": "a@b.c"}
 PATIENCE_S = 30.0

@@ -6,6 +6,8 @@ import asyncio
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 
 def sh(name, command, **more):
     return {"id": name, "type": "bash", "bash": {"command": command, "timeout": 120_000}, **more}
