@@ -33,7 +33,7 @@ COMMANDS = (
     ("reload", "daemon.cli.reload:reload", "Have the daemon read its definitions again."),
     ("trigger", "daemon.cli.trigger:app", "Add, list, show, test, fire, explain, switch, edit and remove triggers."),
     ("flow", "daemon.cli.flow:app", "List, show, draw and execute flows."),
-    ("run", "daemon.cli.run:app", "List and show runs."),
+    ("run", "daemon.cli.run:app", "List, show, watch, answer, stop and repeat runs."),
     ("approval", "daemon.cli.approval:app", "List what runs ask of people."),
     ("event", "daemon.cli.event:app", "List, show, explain and send events."),
     ("schedule", "daemon.cli.schedule:app", "Show when a cron text fires."),
