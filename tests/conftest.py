@@ -16,6 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -60,6 +62,18 @@ def postgresql_server(pytestconfig) -> str:
     if "unusable" in said:
         pytest.skip(f"no PostgreSQL: {said['unusable']}. Name a server: {OWN}=postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
     return said["url"]
+
+
+@pytest.fixture(scope="module")
+def own_postgresql() -> Iterator[Server]:
+    """A server that is this file's alone, so that it can be stopped: made, and not started. In a folder that its user may enter."""
+    server = Server(Path(tempfile.gettempdir()) / f"camshaft-{uuid.uuid4().hex[:8]}")
+    try:
+        server.make()
+    except Unusable as error:
+        pytest.skip(f"no PostgreSQL of its own to stop: {error}")
+    yield server
+    server.remove()
 
 
 def _end_with_the_run(pid, folder):

@@ -6,15 +6,12 @@ import asyncio
 import json
 import re
 import signal
-import tempfile
-from pathlib import Path
 
 import psycopg
 import pytest
 
 from tests.acceptance.conftest import PATIENCE_S
-from tests.postgresql_server import PASSWORD, Server, Unusable
-from triggers.ids import new_id
+from tests.postgresql_server import PASSWORD
 
 pytestmark = pytest.mark.long
 
@@ -22,22 +19,17 @@ DEAL = {"source": "email", "company": "Acme", "email": "a@b.c"}
 SENDER_S = 10.0  # what a sender of webhooks may wait at most
 
 
-@pytest.fixture(scope="module")
-def server():
-    """One of its own, that can be stopped."""
-    made = Server(Path(tempfile.gettempdir()) / f"camshaft-{new_id('srv')[-8:]}")
-    try:
-        made.make()
-    except Unusable as error:
-        pytest.skip(f"no PostgreSQL of its own to stop: {error}")
-    yield made
-    made.remove()
+@pytest.fixture
+def server(own_postgresql):
+    """It is started and stopped by each test."""
+    own_postgresql.start()
+    yield own_postgresql
+    own_postgresql.stop()
 
 
 @pytest.fixture
 def away_home(home, write, server, monkeypatch):
     """The home with its store there, a flow whose run is under way until `go` is there, and a watched folder."""
-    server.start()
     with psycopg.connect(server.url, autocommit=True) as connection:
         connection.execute("DROP SCHEMA public CASCADE")
         connection.execute("CREATE SCHEMA public")
@@ -57,8 +49,7 @@ def away_home(home, write, server, monkeypatch):
             "flow": "deal-process",
         },
     )
-    yield home
-    server.stop()
+    return home
 
 
 def ask(server, query):

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sqlite3
-import tempfile
 import tracemalloc
-import uuid
 from contextlib import aclosing, suppress
 from pathlib import Path
 
@@ -18,7 +16,7 @@ import pytest_asyncio
 from flows.connectors.database import AsJson, Databases, PostgresqlServer, SqliteFile, address_of, quoted, quoted_table
 from flows.connectors.statement import read_statement
 from flows.errors import StepError
-from tests.postgresql_server import PASSWORD, Server, Unusable, free_port
+from tests.postgresql_server import PASSWORD, free_port
 
 HOSTILE = ["'; DROP TABLE t; --", '"', "a\\'b", "{{$.input.x}}", "$.input.x", ":name %s %(name)s", "é 😀", ""]
 
@@ -395,12 +393,8 @@ async def test_a_server_that_is_not_there_is_worth_another_try_and_its_password_
 
 
 @pytest.mark.slow
-async def test_a_server_that_crashes_and_comes_back_serves_the_next_try(databases):
-    server = Server(Path(tempfile.gettempdir()) / f"camshaft-{uuid.uuid4().hex[:8]}")
-    try:
-        server.make()
-    except Unusable as error:
-        pytest.skip(str(error))
+async def test_a_server_that_crashes_and_comes_back_serves_the_next_try(databases, own_postgresql):
+    server = own_postgresql
     server.start()
     address = PostgresqlServer(server.url)
     try:
@@ -412,7 +406,7 @@ async def test_a_server_that_crashes_and_comes_back_serves_the_next_try(database
         assert (gone.code, gone.retryable) == ("DATABASE_UNREACHABLE", True)
         assert await ask(databases, address, "SELECT 1 AS a") == [{"a": 1}]
     finally:
-        server.remove()
+        server.stop()
 
 
 # -- addresses and statements
