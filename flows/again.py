@@ -89,19 +89,18 @@ class _Picking:
         for attempt in attempts:
             self._tries.setdefault(attempt.path, []).append(attempt)
         self._paths = sorted(self._tries)
-        self._children: dict[str, list[str]] = {}  # what stands before a step's id in its path → the ids
+        self._children: dict[str, dict[str, None]] = {}  # what stands before a step's id in its path → the ids
         self._places: dict[str, set[str]] = {}  # a container's path → what stands there between it and a step inside
         for path in self._tries:
             self._file(path)
+        self._following: dict[int, dict[str, list[str]]] = {}  # of each graph that was gone through, by its identity
         self.picked: list[tuple[Attempt, str]] = []  # with its path in the new run
 
     def _file(self, path: str) -> None:
         """A step stands under its body, and each container around it knows the place."""
         at = 0
         while found := STEP.match(path, at):
-            ids = self._children.setdefault(path[:at], [])
-            if found[0] not in ids:
-                ids.append(found[0])
+            self._children.setdefault(path[:at], {})[found[0]] = None
             joint = PLACE.match(path, found.end())
             if joint is None:
                 return
@@ -110,9 +109,11 @@ class _Picking:
 
     def body(self, graph: Graph, was: Graph | None, old: str, new: str) -> list[str]:
         """Pick what stands under the place `old`, for the place `new`. Returns the ids of the steps that are kept whole."""
+        following = self._following.get(id(graph))
+        if following is None:  # a loop's body is gone through once for each iteration
+            following = self._following[id(graph)] = _following(graph)
         called = frozenset(step.fallback for step in graph.steps)
         states = {step.id: self._state(step, graph, old, called) for step in graph.steps}
-        following = _following(graph)
         running = _to_run(states, following)
         behind = {after for name in running for after in following[name]}
         kept = [name for name, state in states.items() if state == "settled" and name not in running]
@@ -128,7 +129,7 @@ class _Picking:
         """settled; open: it is done again; absent: nothing is recorded of it, and it runs; uncalled: it stands in for another."""
         if step.id == self._again.step:
             return "named"
-        if self._again.step in _ids_inside(step):
+        if self._again.step is not None and self._again.step in _ids_inside(step):
             return "open"
         tries = self._tries.get(place + step.id)
         if tries is None:
@@ -155,7 +156,8 @@ class _Picking:
 
     def _whole(self, old: str, new: str) -> None:
         """Everything of a step, what is inside it included."""
-        for path in self._paths[bisect_left(self._paths, old) :]:
+        for number in range(bisect_left(self._paths, old), len(self._paths)):
+            path = self._paths[number]
             if not path.startswith(old):
                 return
             if path == old or path[len(old)] in "./#[":
@@ -167,28 +169,26 @@ class _Picking:
         if position is None or was.steps[position].section != step.section or was.steps[position].kind != step.kind:
             return
         places = self._places.get(old, set())
+        bodies = list(zip(bodies_of(step.prepared), bodies_of(was.steps[position].prepared), strict=False))  # of one section
         last = max((int(PLACE.match(place)["tries"] or 1) for place in places), default=1)  # type: ignore[index]
         for place in sorted(places):
             found = PLACE.match(place)
             assert found is not None  # it was made by it
             if int(found["tries"] or 1) != last:
                 continue
-            bodies = self._bodies(step, was.steps[position], found["joint"], self._children.get(old + place, ()))
-            if bodies is not None:
-                self.body(*bodies, old + place, f"{new}{found['marks']}{found['joint']}")
+            if found["joint"] == "/":
+                pair = self._subflow(step)
+            else:
+                ids = self._children.get(old + place, {}).keys()
+                pair = next((pair for pair in bodies if all(ids <= body.index.keys() for body in pair)), None)
+            if pair is not None:
+                self.body(*pair, old + place, f"{new}{found['marks']}{found['joint']}")
 
-    def _bodies(self, step: Step, was: Step, joint: str, ids: Sequence[str]) -> tuple[Graph, Graph] | None:
-        """The graph that runs at a place, and the one that ran there. None: it is not known."""
-        if joint == "/":
-            key = next((part.key for part in parts_of(step.prepared) if isinstance(part, FlowKey)), None)
-            now, before = (flow.pinned.get(key or "") for flow in (self._again.flow, self._again.of))
-            if now is None or before is None or now.digest != before.digest:
-                return None
-            return now.graph, before.graph
-        now_, before_ = (
-            next((body for body in bodies_of(each.prepared) if set(ids) <= set(body.index)), None) for each in (step, was)
-        )
-        return None if now_ is None or before_ is None else (now_, before_)
+    def _subflow(self, step: Step) -> tuple[Graph, Graph] | None:
+        """The graph that a step calls, and the one that it called. None: it is not known, or not the same."""
+        key = next((part.key for part in parts_of(step.prepared) if isinstance(part, FlowKey)), None)
+        now, before = (flow.pinned.get(key or "") for flow in (self._again.flow, self._again.of))
+        return None if now is None or before is None or now.digest != before.digest else (now.graph, before.graph)
 
 
 def _ids_inside(step: Step) -> set[str]:

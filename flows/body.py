@@ -47,7 +47,7 @@ async def run_body(
         steps = view.steps if loop is None else view.steps.copy()
         seen = View(view.inputs, steps, {**view.loop, **(loop or {})}, view.env, given, view.ending)
         execution = around.inner(body, seen, f"{place}.", subflows=pinned, depth=around.depth)
-        trial.bodies = (*trial.bodies, execution)
+        trial.inside.append(execution.results)
     ended = await (execution.run() if body.handlers is None else run_inner(execution, around.control))
     if execution.failure is not None:
         raise execution.failure.from_outside(ended.steps if inputs is not None else None)

@@ -147,3 +147,7 @@ class StepError(FlowsError):
         self.timed_out = timed_out
         self.usage = usage
         super().__init__(message)
+
+    def of_container(self, message: str, output: Any = None) -> StepError:
+        """What the step around the one that failed fails with: all that retry rules go by is the same. Its usage stays where it is."""
+        return StepError(message, code=self.code, status=self.status, retry_after_s=self.retry_after_s, output=output)

@@ -267,8 +267,8 @@ class Execution:
             self._wake.set_result(None)
 
     def _after(self, position: int, trial: Trial, given: Output | StepError) -> None:
-        for body in trial.bodies:
-            self._put_all(body.results)
+        for results in trial.inside:
+            self._put_all(results)
         if isinstance(given, Output):
             self._put(trial.step.id, trial.result(given))
             self._settle(position, given.value, branch=given.branch or answer(given.value), outcome="success")

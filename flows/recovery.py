@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 PLACE = re.compile(r"(?s)(?P<container>.*?)(?:#(?P<tries>\d+))?(?P<marks>(?:\[\d+\])*)(?P<joint>[./])(?P<step>[^./]+)\Z")
 MARKS = re.compile(r"[./#\[]")
+SUBFLOW = re.compile("/")
 
 
 class Recorded:
@@ -30,6 +31,9 @@ class Recorded:
         self._by_path = {path: [numbered[number] for number in sorted(numbered)] for path, numbered in by_path.items()}
         self._inside = _by_container(self._by_path)
         self._around: set[str] | None = None  # the places around all that is recorded
+        self._begun: dict[str, float] | None = (
+            None  # what the paths of a sub-flow's steps begin with → when the first of them began
+        )
 
     def __contains__(self, path: str) -> bool:
         return path in self._by_path
@@ -41,8 +45,14 @@ class Recorded:
         return self._by_path[path]
 
     def begun_at(self, prefix: str) -> float | None:
-        """When the first step with such a path began. None: none is recorded."""
-        return min((tries[0].started_at for path, tries in self._by_path.items() if path.startswith(prefix)), default=None)
+        """When the first step of the sub-flow whose steps have this prefix began. None: none is recorded."""
+        if self._begun is None:
+            self._begun = {}
+            for path, tries in self._by_path.items():
+                for joint in SUBFLOW.finditer(path):
+                    around, began = path[: joint.end()], tries[0].started_at
+                    self._begun[around] = min(began, self._begun.get(around, began))
+        return self._begun.get(prefix)
 
     def touches(self, path: str) -> bool:
         """Whether anything is recorded of this step, or of a step inside it."""

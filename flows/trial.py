@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
-    from flows.execution import Execution
     from flows.graph import Requirement, Step
     from flows.step import Ended, RunBody
     from flows.world import Run
@@ -33,7 +32,7 @@ class Trial:
     """A step from its first attempt to its last. `number` is that of the attempt under way or next."""
 
     __slots__ = (
-        "bodies", "failures", "find_flow", "first_at", "folder", "is_last", "kind", "names", "number", "path", "record", "run",
+        "failures", "find_flow", "first_at", "folder", "inside", "is_last", "kind", "names", "number", "path", "record", "run",
         "run_body", "show", "started_at", "step", "stopped",
     )  # fmt: skip
 
@@ -49,7 +48,7 @@ class Trial:
         self.is_last: Callable[[], bool] | None = None  # asked when it has succeeded: does nothing of its run follow?
         self.stopped = _goes_on  # asked before each attempt: the cancel may still be on its way
         self.record: Awaitable[None] | None = None  # of the failure that was noted last
-        self.bodies: tuple[Execution, ...] = ()  # in the order they were started, of the attempt under way or last
+        self.inside: list[dict[str, Result]] = []  # of each body of the attempt under way or last, in the order of their starts
         self.kind = run.world.kinds[step.kind]
         self.number = 1
         self.failures = 0  # attempts that failed or timed out; what a crash interrupted uses up no retry
@@ -140,7 +139,7 @@ class Trial:
 
     async def _attempt(self) -> Output | StepError:
         self.started_at = self.run.world.clock()
-        self.bodies = ()
+        self.inside = []
         if self.kind.effects:
             begun = self.note("running")
             if self.step.on_interrupted == "fail":  # else a crash could hide that it was in flight, and it would run again

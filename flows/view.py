@@ -42,7 +42,7 @@ class Failure(NamedTuple):
 
     def from_outside(self, steps: dict[str, Result] | None) -> StepError:
         """What the step that ran this graph as its body fails with; `steps` is what people are shown of it."""
-        return StepError(str(self), code=self.error.code, status=self.error.status, output=steps)
+        return self.error.of_container(str(self), steps)
 
 
 @dataclass(slots=True)

@@ -77,6 +77,7 @@ class Run:
         self.rest = rest or Rest()
         self.record_failure: Exception | None = None
         self._record = record
+        self._turn = 0
         self._yield_at = time.monotonic() + world.turn_s
 
     def begun_at(self, prefix: str) -> float:
@@ -112,6 +113,9 @@ class Run:
         return time.monotonic() > self._yield_at
 
     async def next_turn(self) -> None:
-        """Let the others on the loop run."""
+        """Let the others on the loop run. However many bodies of the run make way at one time, they have one turn together."""
+        turn = self._turn
         await asyncio.sleep(0)
-        self._yield_at = time.monotonic() + self.world.turn_s
+        if turn == self._turn:  # the first to come back: to those behind it is left what it leaves
+            self._turn += 1
+            self._yield_at = time.monotonic() + self.world.turn_s

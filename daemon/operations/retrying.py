@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -108,7 +109,8 @@ class Retrying(Stopping):
         if from_ == START:
             return ()
         step = None if from_ == FAILED else from_
-        return taken_over(Again(_there(run, pinned), flow, step, edited=edited), as_resumed(run.attempts))
+        again, attempts = Again(_there(run, pinned), flow, step, edited=edited), as_resumed(run.attempts)
+        return await asyncio.to_thread(taken_over, again, attempts)  # of a loop over 100,000 items that takes seconds
 
     def _in_force(self, run: Run) -> Flow:
         flow = self.definitions.current.flows.get(run.flow)

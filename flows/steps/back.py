@@ -81,7 +81,7 @@ class Rounds:
         try:
             return await scope.run_body(self.body, mark=f"[{number}]", data=data)
         except StepError as error:
-            raise StepError(f"round {number}: {error}", code=error.code, status=error.status) from error
+            raise error.of_container(f"round {number}: {error}") from error
 
     def _goes_on(self, last: Result, number: int) -> bool:
         return last.get("status") == "success" and goes_back(last["response"]) and number < self.max_iterations

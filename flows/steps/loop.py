@@ -122,7 +122,7 @@ async def _iterate(prepared: Looping, scope: Scope, item: Any, position: int) ->
     try:
         ended = await scope.run_body(prepared.body, mark=f"[{position}]", loop=loop)
     except StepError as error:
-        raise StepError(f"iteration {position}: {error}", code=error.code, status=error.status) from error
+        raise error.of_container(f"iteration {position}: {error}") from error
     return ended.steps
 
 

@@ -70,5 +70,5 @@ async def _iterate(prepared: Repeating, scope: Scope, number: int) -> Any:
     try:
         ended = await scope.run_body(prepared.body, mark=f"[{number}]")
     except StepError as error:
-        raise StepError(f"iteration {number}: {error}", code=error.code, status=error.status) from error
+        raise error.of_container(f"iteration {number}: {error}") from error
     return ended.steps.get(prepared.body.steps[-1].id, {}).get("output") if prepared.body.steps else None
