@@ -257,9 +257,16 @@ CAUSE_EVENT = Hot(
 )
 ENDED_EVENTS = Hot(
     90,
-    "SELECT events.id, events.time FROM events WHERE NOT (EXISTS (SELECT 1 FROM verdicts JOIN runs ON runs.id = verdicts.run WHERE verdicts.event = events.id AND (runs.status = 'queued' OR runs.status = 'running' OR runs.status = 'waiting' OR runs.status = 'paused'))) ORDER BY events.id LIMIT ? OFFSET 0",
-    b"SELECT events.id, events.time FROM events WHERE (events.id NOT IN (SELECT runs.event FROM runs WHERE (runs.status = 'queued' OR runs.status = 'running' OR runs.status = 'waiting' OR runs.status = 'paused') AND runs.event IS NOT NULL)) ORDER BY events.id LIMIT %s OFFSET 0",
-    ('limit',),
+    "SELECT events.id FROM events WHERE events.id <= ? AND NOT (EXISTS (SELECT 1 FROM verdicts JOIN runs ON runs.id = verdicts.run WHERE verdicts.event = events.id AND (runs.status = 'queued' OR runs.status = 'running' OR runs.status = 'waiting' OR runs.status = 'paused'))) AND (events.id NOT IN (SELECT runs.event FROM runs WHERE runs.retry_of IS NOT NULL AND (runs.status = 'queued' OR runs.status = 'running' OR runs.status = 'waiting' OR runs.status = 'paused') AND runs.event IS NOT NULL)) ORDER BY events.id LIMIT ? OFFSET 0",
+    b'SELECT events.id FROM events WHERE events.id <= %s::VARCHAR COLLATE "C" AND (events.id NOT IN (SELECT runs.event FROM runs WHERE (runs.status = \'queued\' OR runs.status = \'running\' OR runs.status = \'waiting\' OR runs.status = \'paused\') AND runs.event IS NOT NULL)) ORDER BY events.id LIMIT %s OFFSET 0',
+    ('last_', 'limit'),
+    fenced=False,
+)
+EVENTS_DONE_AGAIN = Hot(
+    90,
+    "SELECT runs.event FROM runs WHERE runs.retry_of IS NOT NULL AND (runs.status = 'queued' OR runs.status = 'running' OR runs.status = 'waiting' OR runs.status = 'paused') AND runs.event IS NOT NULL",
+    b"SELECT runs.event FROM runs WHERE runs.retry_of IS NOT NULL AND (runs.status = 'queued' OR runs.status = 'running' OR runs.status = 'waiting' OR runs.status = 'paused') AND runs.event IS NOT NULL",
+    (),
     fenced=False,
 )
 EVENT_BEYOND = Hot(
@@ -306,8 +313,8 @@ PRUNE_VERDICTS = Hot(
 )
 PRUNE_CAUSES = Hot(
     90,
-    'DELETE FROM causes WHERE causes.event = ?',
-    b'DELETE FROM causes WHERE causes.event = %s::VARCHAR COLLATE "C"',
+    'DELETE FROM causes WHERE causes.event = ? AND causes.expires_at IS NULL',
+    b'DELETE FROM causes WHERE causes.event = %s::VARCHAR COLLATE "C" AND causes.expires_at IS NULL',
     ('event_',),
     fenced=False,
 )
@@ -320,9 +327,9 @@ PRUNE_EVENTS = Hot(
 )
 RUNS_BY_HAND = Hot(
     90,
-    'SELECT runs.id FROM runs WHERE (runs.event IS NULL OR runs.retry_of IS NOT NULL) AND runs.finished_at < ? ORDER BY runs.id LIMIT ? OFFSET 0',
-    b'SELECT runs.id FROM runs WHERE (runs.event IS NULL OR runs.retry_of IS NOT NULL) AND runs.finished_at < %s::BIGINT ORDER BY runs.id LIMIT %s OFFSET 0',
-    ('before', 'limit'),
+    'SELECT runs.id FROM runs WHERE (runs.event IS NULL OR runs.retry_of IS NOT NULL) AND runs.finished_at < ? AND runs.id < ? ORDER BY runs.id LIMIT ? OFFSET 0',
+    b'SELECT runs.id FROM runs WHERE (runs.event IS NULL OR runs.retry_of IS NOT NULL) AND runs.finished_at < %s::BIGINT AND runs.id < %s::VARCHAR COLLATE "C" ORDER BY runs.id LIMIT %s OFFSET 0',
+    ('before', 'last_', 'limit'),
     fenced=False,
 )
 PRUNE_ATTEMPTS_OF_RUN = Hot(
@@ -353,17 +360,31 @@ PRUNE_RUN = Hot(
     ('run_',),
     fenced=False,
 )
-FORGET_CAUSES = Hot(
+EXPIRED_CAUSES = Hot(
     90,
-    'DELETE FROM causes WHERE causes.expires_at IS NOT NULL AND causes.expires_at <= ?',
-    b'DELETE FROM causes WHERE causes.expires_at IS NOT NULL AND causes.expires_at <= %s::BIGINT',
-    ('now_',),
+    'SELECT causes.scope, causes."key" FROM causes WHERE causes.expires_at IS NOT NULL AND causes.expires_at <= ? LIMIT ? OFFSET 0',
+    b'SELECT causes.scope, causes.key FROM causes WHERE causes.expires_at IS NOT NULL AND causes.expires_at <= %s::BIGINT LIMIT %s OFFSET 0',
+    ('now_', 'limit'),
+    fenced=False,
+)
+FORGET_CAUSE = Hot(
+    90,
+    'DELETE FROM causes WHERE causes.scope = ? AND causes."key" = ? AND causes.expires_at IS NOT NULL AND causes.expires_at <= ?',
+    b'DELETE FROM causes WHERE causes.scope = %s::VARCHAR COLLATE "C" AND causes.key = %s::VARCHAR COLLATE "C" AND causes.expires_at IS NOT NULL AND causes.expires_at <= %s::BIGINT',
+    ('scope_', 'key_', 'now_'),
+    fenced=False,
+)
+DELETED_STATE = Hot(
+    90,
+    'SELECT source_state.source, source_state."key" FROM source_state WHERE source_state.value IS NULL LIMIT ? OFFSET 0',
+    b'SELECT source_state.source, source_state.key FROM source_state WHERE source_state.value IS NULL LIMIT %s OFFSET 0',
+    ('limit',),
     fenced=False,
 )
 FORGET_STATE = Hot(
     90,
-    'DELETE FROM source_state WHERE source_state.value IS NULL',
-    b'DELETE FROM source_state WHERE source_state.value IS NULL',
-    (),
+    'DELETE FROM source_state WHERE source_state.source = ? AND source_state."key" = ? AND source_state.value IS NULL',
+    b'DELETE FROM source_state WHERE source_state.source = %s::VARCHAR COLLATE "C" AND source_state.key = %s::VARCHAR COLLATE "C" AND source_state.value IS NULL',
+    ('source_', 'key_'),
     fenced=False,
 )

@@ -32,8 +32,8 @@ class Connection(Protocol):
     def command(self, text: str) -> None:
         """A statement without values and without an answer, such as SAVEPOINT."""
 
-    def give_back(self) -> None:
-        """Give freed space back, where the database does not do so by itself."""
+    def give_back(self) -> bool:
+        """Give some of the freed space back, where the database does not do so by itself. True: there is more."""
 
 
 Rows = Sequence[tuple[Hot, Row]]

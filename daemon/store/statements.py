@@ -139,8 +139,13 @@ def _is_live() -> Any:
 def _claim_cause(insert: Insert) -> Executable:
     """Take a cause that is free or expired: changes one row, or none where it is taken."""
     added = insert(causes)
-    free = and_(causes.c.expires_at.is_not(None), causes.c.expires_at <= bindparam("now_"))
-    return _upserted(added, ["scope", "key"], {"event": added.excluded.event, "expires_at": added.excluded.expires_at}, free)
+    return _upserted(
+        added, ["scope", "key"], {"event": added.excluded.event, "expires_at": added.excluded.expires_at}, _expired()
+    )
+
+
+def _expired() -> Any:
+    return and_(causes.c.expires_at.is_not(None), causes.c.expires_at <= bindparam("now_"))
 
 
 def _take_over(whose: Any) -> Executable:
@@ -180,8 +185,8 @@ def _first(query: Any) -> Executable:
     return limited
 
 
-def _ended_events(no_live_run: Any) -> Executable:
-    return _first(select(events.c.id, events.c.time).where(no_live_run).order_by(events.c.id))
+def _ended_events(*no_live_run: Any) -> Executable:
+    return _first(select(events.c.id).where(events.c.id <= bindparam("last_"), *no_live_run).order_by(events.c.id))
 
 
 def _of_event(column: Any) -> Any:
@@ -277,13 +282,18 @@ CAUSE_EVENT = _compile(
 # What pruning does. Which events have ended is asked for as each planner likes it: SQLite looks up each event's runs by their
 # keys; PostgreSQL takes the few live runs, from their own index, and passes over their events.
 _LIVE_OF_EVENT = verdicts.join(runs, runs.c.id == verdicts.c.run)
+_LIVE_AGAIN = select(runs.c.event).where(
+    runs.c.retry_of.is_not(None), _is_live(), runs.c.event.is_not(None)
+)  # no verdict has them
 ENDED_EVENTS = _compile_each(
     90,
     _ended_events(
-        ~select(literal_column("1")).select_from(_LIVE_OF_EVENT).where(verdicts.c.event == events.c.id, _is_live()).exists()
+        ~select(literal_column("1")).select_from(_LIVE_OF_EVENT).where(verdicts.c.event == events.c.id, _is_live()).exists(),
+        events.c.id.not_in(_LIVE_AGAIN),
     ),
     _ended_events(events.c.id.not_in(select(runs.c.event).where(_is_live(), runs.c.event.is_not(None)))),
 )
+EVENTS_DONE_AGAIN = _compile(90, lambda _: _LIVE_AGAIN)
 EVENT_BEYOND = _compile(
     90,
     lambda _: select(events.c.id).order_by(events.c.id.desc()).limit(literal_column("1")).offset(bindparam("rows")),
@@ -293,7 +303,9 @@ PRUNE_SPILLED = _compile(90, lambda _: delete(spilled).where(_of_event(spilled.c
 PRUNE_WAITS = _compile(90, lambda _: delete(waits).where(_of_event(waits.c.run)))
 PRUNE_RUNS = _compile(90, lambda _: delete(runs).where(_of_event(runs.c.id)))
 PRUNE_VERDICTS = _compile(90, lambda _: delete(verdicts).where(verdicts.c.event == bindparam("event_")))
-PRUNE_CAUSES = _compile(90, lambda _: delete(causes).where(causes.c.event == bindparam("event_")))
+PRUNE_CAUSES = _compile(  # one with a time of its own is known for as long as that, whatever becomes of its event
+    90, lambda _: delete(causes).where(causes.c.event == bindparam("event_"), causes.c.expires_at.is_(None))
+)
 PRUNE_EVENTS = _compile(90, lambda _: delete(events).where(events.c.id == bindparam("event_")))
 RUNS_BY_HAND = _compile(
     90,
@@ -301,6 +313,7 @@ RUNS_BY_HAND = _compile(
         # those that do another one again as well: no verdict of the event has them
         select(runs.c.id)
         .where(or_(runs.c.event.is_(None), runs.c.retry_of.is_not(None)), runs.c.finished_at < bindparam("before"))
+        .where(runs.c.id < bindparam("last_"))  # it was queued before: so that runs that stay are not looked at
         .order_by(runs.c.id)
     ),
 )
@@ -308,10 +321,19 @@ PRUNE_ATTEMPTS_OF_RUN = _compile(90, lambda _: delete(attempts).where(attempts.c
 PRUNE_SPILLED_OF_RUN = _compile(90, lambda _: delete(spilled).where(spilled.c.run == bindparam("run_")))
 PRUNE_WAITS_OF_RUN = _compile(90, lambda _: delete(waits).where(waits.c.run == bindparam("run_")))
 PRUNE_RUN = _compile(90, lambda _: delete(runs).where(runs.c.id == bindparam("run_")))
-FORGET_CAUSES = _compile(
-    90, lambda _: delete(causes).where(causes.c.expires_at.is_not(None), causes.c.expires_at <= bindparam("now_"))
+EXPIRED_CAUSES = _compile(90, lambda _: _first(select(causes.c.scope, causes.c.key).where(_expired())))
+FORGET_CAUSE = _compile(
+    90, lambda _: delete(causes).where(causes.c.scope == bindparam("scope_"), causes.c.key == bindparam("key_"), _expired())
 )
-FORGET_STATE = _compile(90, lambda _: delete(source_state).where(source_state.c.value.is_(None)))
+DELETED_STATE = _compile(
+    90, lambda _: _first(select(source_state.c.source, source_state.c.key).where(source_state.c.value.is_(None)))
+)
+FORGET_STATE = _compile(
+    90,
+    lambda _: delete(source_state).where(
+        source_state.c.source == bindparam("source_"), source_state.c.key == bindparam("key_"), source_state.c.value.is_(None)
+    ),
+)
 
 
 def schema(dialect: Dialect) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from daemon.store.hot import Hot
 from daemon.store.kept_versions import NO_SUBFLOWS, KeptVersions
 from daemon.store.keys import state_from, state_row
 from daemon.store.outputs import Outputs, as_resumed
-from daemon.store.pruning import BITE, forget_expired, prune_bite
+from daemon.store.pruning import Pruning
 from daemon.store.records import Records
 from daemon.store.rows import (
     Candidate,
@@ -370,13 +370,7 @@ class Store:
 
     async def prune(self, *, age_days: float | None, rows: int | None, now: float) -> int:
         """Delete what is beyond either limit, oldest first, with the files of its outputs, and give its space back. Returns how many events and runs went."""
-        await self._inside(lambda connection: forget_expired(connection, now))
-        pruned = 0
-        while True:
-            bite: int = await self._inside(lambda connection: prune_bite(connection, age_days, rows, now))
-            pruned += bite
-            if bite < BITE:
-                break
+        pruned = await Pruning(self._database, self._inside).prune(age_days, rows, now)
         await sweep(self._outputs, self._database, lambda: self._inside(lambda _: None), now)
         return pruned
 

@@ -16,7 +16,7 @@ from daemon.store import open_store
 from daemon.store.outputs import GRACE_S, Outputs
 from daemon.store.rows import FollowUp
 from flows.attempt import Attempt
-from tests.daemon.test_store import a_run, accepted_run, an_attempt, an_event, dispatched, finish
+from tests.daemon.store_rows import a_run, accepted_run, an_attempt, an_event, dispatched, finish
 from triggers.source import Unavailable
 
 OVER = 2048

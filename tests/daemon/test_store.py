@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 
 from daemon.store import open_store
 from daemon.store.codec import plain
 from daemon.store.errors import Ambiguous, Fenced
-from daemon.store.rows import Candidate, FollowUp, Run
-from flows.attempt import Attempt
+from daemon.store.rows import Candidate
 from flows.usage import Usage
-from triggers.event import Cause, Event
-from triggers.ids import new_id
+from tests.daemon.store_rows import a_run, accepted_run, an_attempt, an_event, dispatched, finish
+from triggers.event import Cause
 from triggers.verdict import Verdict
 
 
@@ -23,52 +21,6 @@ from triggers.verdict import Verdict
 async def store(location):
     async with open_store(location, token="daemon-1") as opened:
         yield opened
-
-
-def an_event(**changes):
-    base = Event(new_id("evt"), "webhook", "/deal-created", 1000.0, {"body": {"company": "Acme"}})
-    return replace(base, **changes)
-
-
-def a_run(event, **changes):
-    base = Run(
-        id=new_id("run"),
-        flow="deal-process",
-        flow_digest="f" * 64,
-        status="queued",
-        inputs={"companyName": "Acme"},
-        created_at=1000.0,
-        event=event.id,
-        trigger="auto",
-        trigger_digest="t" * 64,
-        owner="daemon-1",
-        chain=event.id,
-    )
-    return replace(base, **changes)
-
-
-def dispatched(run, **changes):
-    verdict = Verdict(run.trigger, "dispatched", run=run.id)
-    return Candidate(verdict, "t" * 64, run, **changes)
-
-
-def an_attempt(path="fetch", number=1, status="success", **changes):
-    base = Attempt(path, path, "http", number, status, 1001.0, 12, {"ok": True}, effects=True)
-    return replace(base, **changes)
-
-
-def finish(store, run, attempts):
-    """How a run ended, awaited."""
-    done = asyncio.get_running_loop().create_future()
-    store.finish(run, attempts, lambda error: done.set_result(None) if error is None else done.set_exception(error))
-    return done
-
-
-async def accepted_run(store, **changes):
-    event = an_event()
-    run = a_run(event, **changes)
-    await store.accept(event, [dispatched(run)])
-    return run
 
 
 async def test_an_accepted_event_its_verdicts_and_its_run_are_there_when_accept_returns(store):
@@ -338,151 +290,3 @@ async def test_hostile_text_is_kept_in_a_form_that_every_database_takes(store):
     assert kept.verdicts[0].reason == "bad \\ud800\\x00"
     assert kept.document["body"] == "\ud800\0"
     assert kept.document["n"] == 10**30
-
-
-async def test_old_events_are_pruned_with_their_runs_and_live_ones_stay(store):
-    old, live, new = an_event(time=1000.0), an_event(time=1001.0), an_event(time=90_000_000.0)
-    ended, going = a_run(old), a_run(live)
-    await store.accept(old, [dispatched(ended)])
-    await store.accept(live, [dispatched(going)])
-    await store.accept(new, [])
-    await finish(store, replace(ended, status="completed", finished_at=1000.0), [an_attempt()])
-
-    pruned = await store.prune(age_days=30, rows=None, now=90_000_000.0)
-
-    assert pruned == 1
-    assert [event.id for event in await store.events()] == [new.id, live.id]
-    assert await store.run(ended.id) is None
-    assert (await store.run(going.id)).status == "queued"
-
-
-async def test_a_cause_goes_with_its_event_so_that_slots_do_not_gather_for_ever(store):
-    cause = Cause("schedule:daily", "slot")
-    await store.accept(an_event(cause=cause), [])
-
-    await store.prune(age_days=None, rows=0, now=2000.0)
-    again = await store.accept(an_event(cause=cause), [])
-
-    assert not again.duplicate
-
-
-async def test_events_beyond_the_number_of_rows_are_pruned_oldest_first(store):
-    events = [an_event() for _ in range(5)]
-    for event in events:
-        await store.accept(event, [])
-
-    await store.prune(age_days=None, rows=2, now=2000.0)
-
-    assert [event.id for event in await store.events()] == [events[4].id, events[3].id]
-
-
-async def test_versions_of_definitions_are_kept_by_their_digest(store):
-    class Flow:
-        key, digest, definition = "deal-process", "d" * 64, {"steps": []}
-
-    await store.save_definitions("flow", [(Flow, Path("/srv/flows"))])
-    await store.save_definitions("flow", [(Flow, Path("/srv/flows"))])
-
-    kept = await store.definition("d" * 64)
-    assert (kept.noun, kept.key, kept.definition, kept.folder) == ("flow", "deal-process", {"steps": []}, "/srv/flows")
-    assert kept.subflows is None
-    assert await store.definition("e" * 64) is None
-
-
-@dataclass
-class AVersion:
-    key: str
-    digest: str
-    definition: object
-
-
-async def test_the_versions_of_a_key_are_told_newest_first_and_pin_their_sub_flows(store):
-    pinned = {"b": {"enrich": "d" * 64}}
-    for digest in ("a", "b"):
-        await store.save_definitions("flow", [(AVersion("deal", digest, {"n": digest}), None)], pinned)
-    await store.save_definitions("flow", [(AVersion("other", "c", {}), None)])
-    await store.save_definitions("trigger", [(AVersion("deal", "d", {}), None)])
-
-    versions = await store.versions("flow", "deal")
-
-    assert [digest for digest, _ in versions] == ["b", "a"]
-    assert versions[0][1] >= versions[1][1] > 1_700_000_000
-    assert (await store.definition("b")).subflows == {"enrich": "d" * 64}
-    assert await store.versions("flow", "unknown") == []
-
-
-async def test_ten_thousand_definitions_are_saved_with_turns_for_events_between_them_and_only_once(store):
-    versions = [(AVersion(f"flow-{number}", f"{number:064x}", {"steps": []}), None) for number in range(2_600)]
-    saving = asyncio.ensure_future(store.save_definitions("flow", versions))
-    while store.tally()[0] == 0:
-        await asyncio.sleep(0)
-
-    await store.accept(an_event(), [])
-    early = saving.done()
-    await saving
-    before = store.tally()[0]
-    await store.save_definitions("flow", versions)
-
-    assert not early
-    assert store.tally()[0] == before
-    assert await store.definition(versions[-1][0].digest) is not None
-
-
-async def test_what_follows_from_a_run_s_end_is_written_with_it_and_its_runs_are_told(store):
-    run = await accepted_run(store)
-    event = an_event(source="flow", address="deal-process")
-    next_run = a_run(event, chain=run.chain, depth=1)
-    told, queued = asyncio.get_running_loop().create_future(), []
-    before = store.tally()[0]
-
-    store.finish(
-        replace(run, status="completed", finished_at=1.0),
-        [],
-        told.set_result,
-        [FollowUp(event, [dispatched(next_run)])],
-        queued.extend,
-    )
-    error = await told
-
-    assert (error, store.tally()[0] - before) == (None, 1)
-    assert queued == [next_run]
-    assert store.claim_fresh(next_run.id) == next_run
-    kept = await store.run(next_run.id)
-    assert (kept.status, kept.chain, kept.depth) == ("queued", run.event, 1)
-    assert [verdict.run for verdict in (await store.event(event.id)).verdicts] == [next_run.id]
-
-
-async def test_what_follows_happens_once_for_its_cause_and_once_for_its_idempotency_key(store):
-    once = Cause("idempotency:auto", "key", ttl_s=3600)
-    queued = []
-
-    async def ends(cause, once):
-        run = await accepted_run(store)
-        event = an_event(source="flow", cause=cause)
-        told = asyncio.get_running_loop().create_future()
-        follow_up = FollowUp(event, [dispatched(a_run(event), once=once)])
-        store.finish(replace(run, status="failed", finished_at=1.0), [], told.set_result, [follow_up], queued.extend)
-        assert await told is None
-
-    await ends(Cause("flow:auto", "run_1"), once)
-    await ends(Cause("flow:auto", "run_1"), None)
-    await ends(Cause("flow:auto", "run_2"), once)
-
-    assert len(queued) == 1
-    assert len(await store.events(source="flow")) == 2
-    assert len(await store.events(verdict="duplicate")) == 1
-
-
-async def test_of_a_run_that_is_not_ours_any_more_nothing_follows(store):
-    run = await accepted_run(store, owner="daemon-0")
-    cause = Cause("flow:auto", run.id)
-    event = an_event(source="flow", cause=cause)
-    told, queued = asyncio.get_running_loop().create_future(), []
-    follow_up = FollowUp(event, [dispatched(a_run(event))])
-
-    store.finish(replace(run, status="completed", finished_at=1.0), [], told.set_result, [follow_up], queued.extend)
-
-    assert isinstance(await told, Fenced)
-    assert queued == []
-    assert await store.event(event.id) is None
-    assert not (await store.accept(an_event(cause=cause), [])).duplicate

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import time
+
 import pytest
 
 from daemon.store import open_store
@@ -114,11 +116,11 @@ async def test_that_a_run_rests_is_seen_and_the_last_word_counts(store):
 async def test_pruning_takes_waits_with_their_runs(store):
     run = await queued(store)
     await store.waits.open(a_wait(run))
-    run.status, run.finished_at = "completed", NOON
+    run.status, run.finished_at = "completed", time()
     store.finish(run, [], lambda _: None)
     await store.drained()
 
-    await store.prune(age_days=1, rows=None, now=NOON + 90_000)
+    await store.prune(age_days=1, rows=None, now=time() + 90_000)
 
     assert await store.run(run.id) is None
     assert await store._inside(lambda connection: connection.execute(ALL).fetchall()) == []

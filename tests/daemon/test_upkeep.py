@@ -15,6 +15,7 @@ from daemon.upkeep import keep_leased, keep_pruned, keep_rescuing, watch_overdue
 from flows.dialects import load_flow
 from flows.steps import make_kinds
 from triggers.event import Event
+from triggers.ids import first_id
 from triggers.source import Unavailable
 
 
@@ -75,7 +76,7 @@ def lease(path):
 
 async def test_old_events_are_pruned_at_start(tmp_path):
     async with open_store(tmp_path / "camshaft.db", token="daemon-1") as store:
-        await store.accept(Event("evt_1", "webhook", "/x", 1.0, {}), [])
+        await store.accept(Event(first_id("evt", 1.0), "webhook", "/x", 1.0, {}), [])
         pruning = asyncio.create_task(keep_pruned(store, age_days=1, rows=None, clock=lambda: 200_000.0))
         async with asyncio.timeout(10):
             while await store.events():

@@ -82,8 +82,9 @@ class PostgresqlConnection:
     def command(self, text: str) -> None:
         self.connection.execute(text.encode())
 
-    def give_back(self) -> None:
+    def give_back(self) -> bool:
         """Autovacuum does."""
+        return False
 
     def begin(self) -> None:
         cursor = self.connection.execute(BEGIN)

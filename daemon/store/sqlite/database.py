@@ -25,7 +25,7 @@ from daemon.store.sqlite.schema import prepare
 
 log = structlog.get_logger()
 
-PAGES = 2000  # freed pages given back to the file system in one transaction: 8 MiB
+PAGES = 500  # freed pages given back to the file system in one transaction: 2 MiB, 3 ms
 POISON = (
     sqlite3.IntegrityError,
     sqlite3.DataError,
@@ -52,11 +52,12 @@ class SqliteConnection:
     def command(self, text: str) -> None:
         self.connection.execute(text)
 
-    def give_back(self) -> None:
+    def give_back(self) -> bool:
         """Python's sqlite3 steps a statement without columns once, which is one page, whatever number the pragma is given."""
         free: int = self.connection.execute("PRAGMA freelist_count").fetchone()[0]
         for _ in range(min(free, PAGES)):
             self.connection.execute("PRAGMA incremental_vacuum(1)")
+        return free > PAGES
 
 
 class SqliteDatabase:
