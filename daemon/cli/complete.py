@@ -9,7 +9,7 @@ from typing import Any
 
 from cyclopts import App
 
-from daemon.cli.client import Client, NoDaemon
+from daemon.cli.client import Client
 from daemon.cli.options import likely_home
 from daemon.errors import DaemonError
 from flows.errors import DefinitionError
@@ -156,7 +156,7 @@ def _of_home(kind: str, home: Path) -> Iterator[Word]:
     limit = {"limit": SHOWN} if kind in {"runs", "events"} else None
     try:
         rows = Client(home).ask("GET", f"/v1/{kind}", limit, answer_s=ANSWER_S)
-    except (NoDaemon, DaemonError):
+    except DaemonError:
         yield from sorted({(_key_of(file), "") for file in _files(home / kind)})
         return
     noun = kind.removesuffix("s")

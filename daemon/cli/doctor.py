@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from daemon.cli.client import Client, NoDaemon
+from daemon.cli.client import Client
 from daemon.cli.options import Home, Output, find_home
 from daemon.cli.output import clean, compact, show_value, write
 from daemon.doctor import examine
@@ -43,6 +43,6 @@ def _say(finding: Finding) -> None:
 def _status(folder: Any) -> dict[str, Any] | None:
     try:
         status: dict[str, Any] = Client(folder).ask("GET", "/v1/status", answer_s=10.0)
-    except (NoDaemon, Unreachable):
+    except Unreachable:
         return None
     return status

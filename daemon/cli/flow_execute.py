@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from daemon.cli.agent import AgentLines
-from daemon.cli.client import Client, NoDaemon, part
+from daemon.cli.client import ENDED, WAIT_S, Client, NoDaemon, part
 from daemon.cli.options import Home, Inputs, Output, find_home
 from daemon.cli.output import clean, compact, pretty, show_value, write
 from daemon.cli.run_text import show_run
-from daemon.errors import BadRequest, Unreachable
+from daemon.errors import BadRequest
 from flows.duration import parse_duration
 from flows.errors import DefinitionError
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from flows.rehearsal import Plan
 
 RESULT = ("run", "status", "steps", "inputs", "output", "error", "_metrics")
-ENDED = frozenset({"completed", "failed", "cancelled"})
-WAIT_S = 30  # of one question; then the run is asked for again
 RUN_FAILED, INTERRUPTED = 7, 130
 SUFFIXES = (".json", ".yaml", ".yml")
 
@@ -111,9 +109,9 @@ def execute(
             run, interrupted = _by_daemon(
                 Client(find_home(home)), flow, {"inputs": values, "timeout": timeout}, wait=not detach, lines=telling.lines
             )
-        except NoDaemon as error:
+        except NoDaemon:
             if detach:
-                raise Unreachable("no daemon runs for this home, and --detach needs one", "camshaft serve") from error
+                raise
         else:
             return _told(run, telling, interrupted=interrupted, detached=detach)
     from daemon.cli.execution import Wanted, run_file, run_key  # the executor: a second of imports, which a running daemon spares
@@ -157,7 +155,9 @@ def _by_daemon(
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, interrupt)
         if heard is not None and lines is not None:
-            run = _followed(client, run, lines, heard)
+            from daemon.cli.listen import followed  # as above
+
+            run = followed(heard, client, run["run"], step=lines.step, so_far=lambda shown: lines.so_far(shown["steps"]))
         while wait and run["status"] not in ENDED:
             run = client.ask("GET", f"/v1/runs/{run['run']}", {"wait": WAIT_S})
             if run["status"] == "waiting" and not told:
@@ -177,33 +177,8 @@ def _listening(client: Client, key: str) -> Iterator[Message]:
     from daemon.cli.listen import listen  # not for a run that is only waited for
 
     messages = listen(client, {"flow": key, "kinds": "run,step"})
-    try:
-        next(messages)
-    except Unreachable as error:
-        if isinstance(error.__cause__, NoDaemon):
-            raise error.__cause__ from None
-        raise
+    next(messages)
     return messages
-
-
-def _followed(client: Client, run: dict[str, Any], lines: AgentLines, heard: Iterator[Message]) -> dict[str, Any]:
-    """The run at its end, its steps told as the daemon's stream has them. What that may have missed is read again."""
-    for message in heard:
-        if message.facts.get("run", run["run"]) != run["run"]:
-            continue
-        if message.kind == "step":
-            lines.step(message.facts)
-            continue
-        if message.kind == "run" and message.facts["status"] not in ENDED:
-            continue  # what it shows may be ahead of the messages that are still to come
-        try:
-            run = client.ask("GET", f"/v1/runs/{part(run['run'])}")
-        except (NoDaemon, Unreachable):
-            continue  # the stream ends as well, and comes back
-        lines.so_far(run["steps"])
-        if run["status"] in ENDED:
-            break
-    return run
 
 
 def _plan(instead: Instead) -> Plan:

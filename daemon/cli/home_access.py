@@ -7,7 +7,7 @@ from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, Any
 
-from daemon.cli.client import Client, NoDaemon
+from daemon.cli.client import Client, NoDaemon, Silent
 from daemon.cli.options import find_home
 from daemon.errors import BadRequest, Unreachable
 from daemon.moment import read_moment
@@ -27,11 +27,16 @@ def ask(
     query: Mapping[str, Any] | None = None,
     body: Any = None,
 ) -> Any:
-    """The answer of the daemon, or of `alone` with the home opened here."""
+    """The answer of the daemon, or of `alone` with the home opened here.
+
+    What is written can be read while a daemon starts or stops; who would change something waits for one that starts.
+    """
     folder = find_home(home)
     try:
-        return Client(folder).ask(method, path, query, body)
-    except NoDaemon:
+        return (_reader(folder) if method == "GET" else Client(folder)).ask(method, path, query, body)
+    except (NoDaemon, Silent) as error:
+        if isinstance(error, Silent) and method != "GET":
+            raise
         from daemon.cli.local import work  # a second of imports, which a running daemon spares
 
         return work(folder, alone)
@@ -50,12 +55,12 @@ def rows(
     if most is not None and most < 1:
         raise BadRequest(f"--limit {most}: at least 1")
     asked = {name: value for name, value in which.items() if value not in (None, ())}
-    client = Client(folder)
+    client = _reader(folder)
     left, first = most, True
     while True:
         try:
             found, following = client.page(path, asked | {"limit": PAGE if left is None else min(left, PAGE)})
-        except NoDaemon:
+        except (NoDaemon, Silent):
             if not first:
                 raise Unreachable(f"the daemon for {folder} is gone; what was listed is not all") from None
             yield from _rows_alone(folder, alone, asked, most)
@@ -65,6 +70,10 @@ def rows(
         if following is None or left == 0:
             return
         asked["before"] = following
+
+
+def _reader(folder: Path) -> Client:
+    return Client(folder, patience_s=0)
 
 
 def _rows_alone(

@@ -6,16 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from daemon.cli.client import part
-from daemon.cli.home_access import ask
-from daemon.cli.options import Home, Output
+from daemon.cli.client import Client, part
+from daemon.cli.options import Home, Output, find_home
 from daemon.cli.output import show_value, write
 from daemon.errors import BadRequest
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from daemon.operations import Operations
 
 Reason = Annotated[str | None, Parameter(help="Why; is shown beside it.")]
 Every = Annotated[bool, Parameter(name="--all", negative="", help="All flows.")]
@@ -60,10 +57,7 @@ def _place(key: str | None, *, every: bool) -> str:
 
 
 def _ask(home: Path | None, path: str, reason: str | None = None) -> Any:
-    async def alone(operations: Operations) -> Any:
-        return await operations.pause_all()  # says that no daemon runs
-
-    return ask(home, "POST", path, alone, body=None if reason is None else {"reason": reason})
+    return Client(find_home(home)).ask("POST", path, body=None if reason is None else {"reason": reason})
 
 
 def _say(told: dict[str, Any], output: Any) -> None:

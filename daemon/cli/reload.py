@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from daemon.cli.client import Client, NoDaemon, problem_from
+from daemon.cli.client import Client, problem_from
 from daemon.cli.options import Home, Output, find_home
 from daemon.cli.output import show_value, write
-from daemon.errors import Unreachable
 
 REFUSED = 3
 
@@ -18,11 +17,7 @@ def reload(*, home: Home = None, output: Output = "table") -> int:
 
     All of the home is put in force, or nothing: with anything refused the problems are listed, and the exit status is 3.
     """
-    folder = find_home(home)
-    try:
-        done = Client(folder).ask("POST", "/v1/reload")
-    except NoDaemon as error:
-        raise Unreachable("no daemon runs for this home", f"camshaft serve --home {folder}") from error
+    done = Client(find_home(home)).ask("POST", "/v1/reload")
     if output != "table":
         show_value(done, output)
     else:

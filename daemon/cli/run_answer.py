@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import getpass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from daemon.cli.client import part
-from daemon.cli.home_access import ask
-from daemon.cli.options import Home, Output
+from daemon.cli.client import Client, part
+from daemon.cli.options import Home, Output, find_home
 from daemon.cli.output import clean, show_value, write
 from daemon.errors import BadRequest, NotFound
-
-if TYPE_CHECKING:
-    from daemon.operations import Operations
 
 Step = Annotated[str | None, Parameter(help="The step that asks, by its path or id; not needed where one alone does.")]
 Comment = Annotated[str | None, Parameter(help="A few words, which stand in the step's output.")]
@@ -76,23 +72,18 @@ def reject(
 def _answer(
     home: Path | None, run: str, step: str | None, body: dict[str, Any], comment: str | None, by: str | None, output: Any
 ) -> None:
-    async def alone(operations: Operations) -> Any:
-        return await operations.decide(run, step or "", "approve")  # says that no daemon runs
-
     body |= {"by": by or user_name()} | ({} if comment is None else {"comment": comment})
-    step = step or _the_one_that_asks(home, run)
-    told = ask(home, "POST", f"/v1/runs/{part(run)}/approvals/{part(step)}", alone, body=body)
+    client = Client(find_home(home))
+    step = step or _the_one_that_asks(client, run)
+    told = client.ask("POST", f"/v1/runs/{part(run)}/approvals/{part(step)}", body=body)
     if output == "table":
         write(f"{told['run']} {clean(told['step'])}: {told['outcome']} by {clean(told['by'] or 'nobody')}")
     else:
         show_value(told, output)
 
 
-def _the_one_that_asks(home: Path | None, run: str) -> str:
-    async def alone(operations: Operations) -> Any:
-        return await operations.show_waiting(run)
-
-    shown = ask(home, "GET", f"/v1/runs/{part(run)}", alone)
+def _the_one_that_asks(client: Client, run: str) -> str:
+    shown = client.ask("GET", f"/v1/runs/{part(run)}")
     steps = [wait["step"] for wait in shown["waits"] if wait["kind"] == "approval"]
     if not steps:
         raise NotFound(f"{shown['run']} asks nothing: it is {shown['status']}", "camshaft approval list")

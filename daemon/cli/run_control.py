@@ -5,24 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from daemon.cli.client import Client, NoDaemon, part
+from daemon.cli.client import ENDED, Client, part
 from daemon.cli.options import Format, find_home
 from daemon.cli.output import clean, show_value, write
-from daemon.errors import BadRequest, Unreachable
-
-ENDED = frozenset({"completed", "failed", "cancelled"})
-WAIT_S = 30  # of one question; then it is asked again
+from daemon.errors import BadRequest
 
 
 def cancel_one(home: Path | None, run: str, *, reason: str | None, wait: bool, output: Format) -> None:
     """Raises Unreachable where no daemon runs."""
     client = Client(find_home(home))
-    try:
-        told: dict[str, Any] = client.ask("POST", f"/v1/runs/{part(run)}/cancel", body={"reason": reason})
-        while wait and told["cancelled"] and told["status"] not in ENDED:
-            told["status"] = client.ask("GET", f"/v1/runs/{part(told['run'])}", {"wait": WAIT_S})["status"]
-    except NoDaemon:
-        raise _unreachable() from None
+    told: dict[str, Any] = client.ask("POST", f"/v1/runs/{part(run)}/cancel", body={"reason": reason})
+    if wait and told["cancelled"]:
+        told["status"] = client.run_ended(told["run"])["status"]
     if output != "table":
         show_value(told, output)
     elif not told["cancelled"]:
@@ -30,17 +24,14 @@ def cancel_one(home: Path | None, run: str, *, reason: str | None, wait: bool, o
     elif told["already"] and not wait:
         write(f"{told['run']} was to stop since {told['askedAt']}{_why(told['reason'])}")
     else:
-        write(f"{told['run']} is {'' if told['status'] in ENDED else 'being '}cancelled")
+        write(f"{told['run']} is {told['status'] if told['status'] in ENDED else 'being cancelled'}")
 
 
 def cancel_several(home: Path | None, which: dict[str, Any], *, sure: bool, output: Format) -> None:
     """Raises BadRequest where all are meant and nobody said --yes."""
     if which["all"] and not sure:
         raise BadRequest("this stops every run of the home", "say --yes as well")
-    try:
-        told = Client(find_home(home)).ask("POST", "/v1/runs/cancel", body=which)
-    except NoDaemon:
-        raise _unreachable() from None
+    told = Client(find_home(home)).ask("POST", "/v1/runs/cancel", body=which)
     if output != "table":
         show_value(told, output)
         return
@@ -51,13 +42,8 @@ def cancel_several(home: Path | None, which: dict[str, Any], *, sure: bool, outp
 def retry_one(home: Path | None, run: str, wanted: dict[str, Any], *, wait: bool, output: Format) -> int:
     """Exit status 7 where the new run was waited for and did not complete."""
     client = Client(find_home(home))
-    try:
-        told: dict[str, Any] = client.ask("POST", f"/v1/runs/{part(run)}/retry", body=wanted)
-        status = None
-        while wait and status not in ENDED:
-            status = client.ask("GET", f"/v1/runs/{part(told['run'])}", {"wait": WAIT_S})["status"]
-    except NoDaemon:
-        raise _nobody_works() from None
+    told: dict[str, Any] = client.ask("POST", f"/v1/runs/{part(run)}/retry", body=wanted)
+    status = client.run_ended(told["run"])["status"] if wait else None
     if status is not None:
         told["status"] = status
     if output != "table":
@@ -73,10 +59,7 @@ def retry_one(home: Path | None, run: str, wanted: dict[str, Any], *, wait: bool
 
 def retry_several(home: Path | None, which: dict[str, Any], *, sure: bool, output: Format) -> int:
     """Exit status 3 where some were refused. Raises BadRequest where nobody said --yes."""
-    try:
-        told = Client(find_home(home)).ask("POST", "/v1/runs/retry", body=which | {"dryRun": not sure})
-    except NoDaemon:
-        raise _nobody_works() from None
+    told = Client(find_home(home)).ask("POST", "/v1/runs/retry", body=which | {"dryRun": not sure})
     if not sure:
         raise BadRequest(f"{len(told['found'])} runs would be done again", "say --yes as well")
     if output != "table":
@@ -88,13 +71,5 @@ def retry_several(home: Path | None, which: dict[str, Any], *, sure: bool, outpu
     return 3 if told["refused"] else 0
 
 
-def _nobody_works() -> Unreachable:
-    return Unreachable("no daemon runs for this home, and nobody would work on the new run", "camshaft serve")
-
-
 def _why(reason: str | None) -> str:
     return f": {clean(reason)}" if reason else ""
-
-
-def _unreachable() -> Unreachable:
-    return Unreachable("no daemon runs for this home, so no run goes on that could be stopped", "camshaft serve")

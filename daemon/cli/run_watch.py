@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from daemon.cli.client import Client, NoDaemon, part
+from daemon.cli.client import ENDED, Client, part
 from daemon.cli.home_access import ask
-from daemon.cli.listen import PATIENCE_S, listen
+from daemon.cli.listen import PATIENCE_S, followed, listen
 from daemon.cli.options import Format, find_home
 from daemon.cli.output import clean, compact, show_value, write
 from daemon.cli.run_text import show_run, took
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from daemon.operations import Operations
 
 RUN_FAILED = 7
-ENDED = frozenset({"completed", "failed", "cancelled"})
 STEP = ("run", "step", "attempt", "status", "durationMs", "error", "errorCode")
-WAIT_S = 30.0  # of one question; then it is asked again
 LOOK_S = 0.5  # between two looks at a run's lines
 
 
@@ -30,29 +28,15 @@ def watch_run(home: Path | None, run: str, *, output: Format) -> str:
     shown = _shown(home, run)
     steps = _Steps(output)
     if shown["status"] not in ENDED:
-        shown = _followed(Client(find_home(home)), shown["run"], steps)
+        client = Client(find_home(home))
+        heard = listen(client, {"run": shown["run"], "kinds": "run,step"})
+        shown = followed(heard, client, shown["run"], step=steps.tell, so_far=steps.tell_all)
     if output == "table":
         steps.close()
         show_run(shown)
     else:
         show_value(shown, output)
     return str(shown["status"])
-
-
-def _followed(client: Client, run: str, steps: _Steps) -> dict[str, Any]:
-    """The run at its end. Whatever the stream may have missed is read again."""
-    for message in listen(client, {"run": run, "kinds": "run,step"}):
-        if message.kind == "step":
-            steps.tell(message.facts)
-            continue
-        try:
-            shown = _ask(client, run)
-        except (NoDaemon, Unreachable):
-            continue  # the stream ends as well, and comes back
-        steps.tell_all(shown)
-        if shown["status"] in ENDED:
-            return shown
-    raise AssertionError("a stream is listened to until it raises")
 
 
 def tell_story(home: Path | None, run: str, *, follow: bool, output: Format) -> None:
@@ -68,13 +52,14 @@ def tell_story(home: Path | None, run: str, *, follow: bool, output: Format) -> 
         return
     known: set[str] = set()
     _tell_lines(told, known, output)
-    client, reached_at = Client(find_home(home)), -PATIENCE_S
+    client = Client(find_home(home))
+    reached_at: float | None = None  # None: it never was
     while follow and told["status"] not in ENDED:
         try:
             told, reached_at = client.ask("GET", place), time.monotonic()
-        except (NoDaemon, Unreachable) as error:
-            if time.monotonic() - reached_at > PATIENCE_S:  # it never was, or has been gone for longer than a restart takes
-                raise Unreachable("no daemon runs for this home, and the run has not ended", "camshaft serve") from error
+        except Unreachable:
+            if reached_at is None or time.monotonic() - reached_at > PATIENCE_S:
+                raise
         _tell_lines(told, known, output)
         time.sleep(LOOK_S)
 
@@ -134,9 +119,4 @@ def _shown(home: Path | None, run: str) -> dict[str, Any]:
         return await operations.show_run(run)
 
     shown: dict[str, Any] = ask(home, "GET", f"/v1/runs/{part(run)}", alone)
-    return shown
-
-
-def _ask(client: Client, run: str, wait_s: float = 0) -> dict[str, Any]:
-    shown: dict[str, Any] = client.ask("GET", f"/v1/runs/{part(run)}", {"wait": wait_s} if wait_s else None)
     return shown

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from daemon.cli.client import Client, NoDaemon
+from daemon.cli.client import Client
 from daemon.cli.options import Home, Output, find_home
 from daemon.cli.output import clean, show_value, write
-from daemon.errors import Unreachable
 from flows.duration import format_duration
 
 
 def status(*, home: Home = None, output: Output = "table") -> None:
     """Say what the daemon of a home does right now. Exit 5 where none runs."""
-    folder = find_home(home)
-    try:
-        said: dict[str, Any] = Client(folder).ask("GET", "/v1/status")
-    except NoDaemon as error:
-        raise Unreachable("no daemon runs for this home", f"camshaft serve --home {folder}") from error
+    said: dict[str, Any] = Client(find_home(home)).ask("GET", "/v1/status")
     if output == "table":
         _say(said)
     else:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from daemon.cli.client import Client, NoDaemon, part
+from daemon.cli.client import Client, part
 from daemon.cli.home_access import ask
 from daemon.cli.made import Made, MadeEvent, Request, made_event
 from daemon.cli.options import Home, Output, find_home
 from daemon.cli.output import aligned, clean, show_value, write
 from daemon.cli.run_text import show_run
-from daemon.errors import BadRequest, Unreachable
+from daemon.errors import BadRequest
 from flows.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from daemon.operations import Operations
 
 UNMET, RUN_FAILED = 6, 7
-WAIT_S = 60.0  # of one question for a run's end
-ENDED = frozenset({"completed", "failed", "cancelled"})
 
 
 def try_out(
@@ -128,12 +126,8 @@ def explain(
 def _hand_in(home: Path | None, route: str, body: dict[str, Any], *, wait: bool, output: Any) -> int:
     """Show what became of an event that a person made; with `wait`, how its runs ended. The exit status."""
     client = Client(find_home(home))
-    try:
-        told = client.ask("POST", route, body=body)
-    except NoDaemon as error:
-        hint = "camshaft serve; `camshaft trigger test` starts nothing and needs none"
-        raise Unreachable("no daemon runs for this home, and this needs one", hint) from error
-    runs = [_ended(client, run) for run in told["runs"]] if wait else []
+    told = client.ask("POST", route, body=body)
+    runs = [client.run_ended(run) for run in told["runs"]] if wait else []
     if output != "table":
         show_value({**told, "ended": runs}, output)
     else:
@@ -146,12 +140,6 @@ def _hand_in(home: Path | None, route: str, body: dict[str, Any], *, wait: bool,
     if not told["runs"]:
         return UNMET
     return RUN_FAILED if any(run["status"] != "completed" for run in runs) else 0
-
-
-def _ended(client: Client, run: str) -> dict[str, Any]:
-    while (shown := client.ask("GET", f"/v1/runs/{part(run)}", {"wait": WAIT_S}))["status"] not in ENDED:
-        pass
-    return shown  # type: ignore[no-any-return]  # the JSON of an answer
 
 
 def _own_tests(home: Path | None, keys: tuple[str, ...], output: Any) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import socket
 import sqlite3
@@ -16,6 +15,7 @@ from typing import Any
 
 from daemon.config import Address, Config
 from daemon.doctor.finding import Finding, ok, problem, warning
+from daemon.holder import held_by
 from daemon.location import PostgresqlUrl
 from daemon.store.compiled import HEAD
 from daemon.store.errors import StoreUnusable
@@ -58,7 +58,7 @@ def _kept_from_others(file: Path, level: Callable[[str, str, str | None], Findin
 
 def process(config: Config, status: dict[str, Any] | None) -> Iterator[Finding]:
     """`status`: what the daemon says; None: none answers."""
-    holder = _holder(config.state / "lock")
+    holder = held_by(config.state / "lock")
     if status is not None:
         yield ok("daemon.answers", f"the daemon {status['version']} answers (process {status['pid']})")
         if status["storeFailing"]:
@@ -72,21 +72,6 @@ def process(config: Config, status: dict[str, Any] | None) -> Iterator[Finding]:
     for name, address in (("listen", config.http.listen), ("admin", config.http.admin)):
         if address is not None:
             yield _free(name, address)
-
-
-def _holder(lock: Path) -> str | None:
-    """The process that holds the home. None: nobody does."""
-    try:
-        descriptor = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # let go of with the descriptor
-    except OSError:
-        return os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
-    finally:
-        os.close(descriptor)
-    return None
 
 
 def _free(name: str, address: Address) -> Finding:

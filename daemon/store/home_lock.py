@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from daemon.store.errors import HomeInUse, StoreUnusable
+
+LOOKED_AT_S = 0.02  # a command that looks whether somebody holds the home has let go of it long before
+TRIES = 10
 
 
 @contextmanager
@@ -23,7 +27,7 @@ def hold_home(path: Path) -> Iterator[None]:
         ) from error
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(descriptor)
         except OSError as error:
             pid = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
             raise HomeInUse(
@@ -38,3 +42,15 @@ def hold_home(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    """Raises OSError where another daemon has it; daemon.holder.held_by(), which only looks, has it for a moment."""
+    for _ in range(TRIES - 1):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(LOOKED_AT_S)
+        else:
+            return
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
