@@ -7,19 +7,21 @@ from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from flows.errors import ExpressionError, MissingPath
-from flows.expression.compiler import FUEL, Compiler
+from flows.expression.compiler import FUEL
 from flows.expression.explain import Explanation, Redact, explain
 from flows.expression.fuel import Fuel
 from flows.expression.lexer import refuse
 from flows.expression.parser import parse
 from flows.expression.paths import Closure
-from flows.expression.references import Place, equalities, references
+from flows.expression.references import Equality, Place
+from flows.expression.shapes import Places, Read, Shapes
 from flows.expression.syntax import Node
 from flows.expression.values import truthy
 
 _DEEP: Final = "Python's stack has run out"
 _KNOWN: WeakValueDictionary[tuple[str, frozenset[str]], Expression] = WeakValueDictionary()
 """Those that somebody uses: a definition that is read again seldom has another filter."""
+_SHAPES: Final = Shapes()
 
 
 class Expression:
@@ -32,18 +34,14 @@ class Expression:
 
     __slots__ = ("__weakref__", "equality", "evaluate", "references", "roots", "source", "test")
 
-    def __init__(self, source: str, roots: frozenset[str]) -> None:
+    def __init__(self, source: str, roots: frozenset[str], read: Read) -> None:
         self.source = source
         self.roots = roots
-        tree = parse(source)
-        compiler = Compiler(source, roots)
-        value = compiler.compile(tree)
-        if compiler.metered:
-            value = _fuelled(value)
-        self.evaluate: Callable[[Mapping[str, Any]], Any] = _guarded(value)
-        self.test: Callable[[Mapping[str, Any]], bool] = _condition(value)
-        self.references: tuple[Place, ...] = references(tree, roots)
-        self.equality: tuple[tuple[Place, str | int | float | bool | None], ...] = equalities(tree, roots)
+        value = _fuelled(read.value) if read.metered else read.value
+        self.evaluate: Callable[[Mapping[str, Any]], Any] = _guarded(value, read.places)
+        self.test: Callable[[Mapping[str, Any]], bool] = _condition(value, read.places)
+        self.references: tuple[Place, ...] = read.references
+        self.equality: tuple[Equality, ...] = read.equality
 
     @property
     def tree(self) -> Node:
@@ -68,7 +66,7 @@ def compile_expression(source: str, *, roots: Collection[str] = ("$",)) -> Expre
     if known is not None:
         return known
     try:
-        made = Expression(*key)
+        made = Expression(*key, _SHAPES.read(*key))
     except RecursionError:
         refuse("the expression is nested too deeply", 0, code="EXPRESSION_LIMIT")
     return _KNOWN.setdefault(key, made)
@@ -85,24 +83,35 @@ def _exhausted() -> ExpressionError:
     return ExpressionError(f"the evaluation went too deep: {_DEEP}", code="EXPRESSION_LIMIT", offset=0)
 
 
-def _guarded(value: Closure) -> Closure:
+def _guarded(value: Closure, places: Places | None) -> Closure:
     def evaluate(names: Mapping[str, Any]) -> Any:
         try:
             return value(names)
+        except ExpressionError as error:
+            _move(error, places)
+            raise
         except RecursionError:
             raise _exhausted() from None
 
     return evaluate
 
 
-def _condition(value: Closure) -> Callable[[Mapping[str, Any]], bool]:
+def _condition(value: Closure, places: Places | None) -> Callable[[Mapping[str, Any]], bool]:
     def test(names: Mapping[str, Any]) -> bool:
         try:
             answer = value(names)
         except MissingPath:
             return False
+        except ExpressionError as error:
+            _move(error, places)
+            raise
         except RecursionError:
             raise _exhausted() from None
         return answer if answer is True or answer is False else truthy(answer)
 
     return test
+
+
+def _move(error: ExpressionError, places: Places | None) -> None:
+    if places is not None and error.offset is not None:
+        error.offset = places.offset(error.offset)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flows.expression.paths import path_of, static_key
 from flows.expression.syntax import Arrow, Binary, Literal, Logical, Member, Node, Unary, children
 
 Place = tuple[str | int, ...]
+Equality = tuple[Place, Any]
+"""A place and the literal that is === to what must stand there: str, int, float, bool or None."""
 
 
 def references(tree: Node, roots: frozenset[str]) -> tuple[Place, ...]:
@@ -36,9 +40,9 @@ def _read(node: Node) -> tuple[Node, ...]:
     return below
 
 
-def equalities(tree: Node, roots: frozenset[str]) -> tuple[tuple[Place, str | int | float | bool | None], ...]:
+def equalities(tree: Node, roots: frozenset[str]) -> tuple[Equality, ...]:
     """The `path === literal` that must all hold for the condition to hold."""
-    found: list[tuple[Place, str | int | float | bool | None]] = []
+    found: list[Equality] = []
     todo = [tree]
     while todo:
         node = todo.pop()
