@@ -24,8 +24,21 @@ _UNREADABLE = {
 
 def read_file(file: Path) -> Document:
     """A definition's document. Raises DefinitionError with file and line."""
+    return as_document(content_of(file), file)
+
+
+def as_document(content: bytes, file: Path) -> Document:
+    """The document that a file's content is. Raises DefinitionError with file and line."""
     try:
-        return read_document(content_of(file), suffix=file.suffix)
+        return read_document(content, suffix=file.suffix)
+    except DefinitionError as error:
+        raise in_file(error, file) from error
+
+
+def content_of(file: Path) -> bytes:
+    """What is in a file, up to a byte more than a definition may have. Raises DefinitionError where it cannot be read."""
+    try:
+        return _content_of(file)
     except DefinitionError as error:
         raise in_file(error, file) from error
     except OSError as error:
@@ -33,11 +46,8 @@ def read_file(file: Path) -> Document:
         raise in_file(DefinitionError.at((), said), file) from error
 
 
-def content_of(file: Path) -> bytes:
-    """What is in a file, up to a byte more than a definition may have. Raises DefinitionError where it is no file, and OSError.
-
-    By its descriptor: with ten thousand files half the time of looking at it first.
-    """
+def _content_of(file: Path) -> bytes:
+    """By its descriptor: with ten thousand files half the time of looking at it first."""
     descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe would be waited for for ever
     try:
         found = os.fstat(descriptor)

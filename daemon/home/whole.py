@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 from daemon.home.definitions import Definitions, Loaded, assemble, is_trigger_file, placed
-from daemon.home.read import load_document, read_file
+from daemon.home.read import as_document, content_of, load_document
 from daemon.home.scan import Stamp, flow_name, scan
 from flows.dialects import load_flow
 from flows.document import Document
@@ -21,6 +21,9 @@ from triggers.load import load_trigger
 from triggers.trigger import Trigger
 
 Kinds = Mapping[str, StepKind]
+Load = Callable[[Path, Document], Trigger | Flow]
+
+BATCH = 64  # files that are read one after the other
 
 
 def read_home(
@@ -43,11 +46,8 @@ def read_home(
     with uncollected():
         found = scan(home)
         loads = [
-            *(
-                _load(file, stamp, known, lambda file, document: _trigger(file, document, timezone))
-                for file, stamp in found.triggers
-            ),
-            *(_load(file, stamp, known, lambda file, document: _flow(file, document, kinds)) for file, stamp in found.flows),
+            *_loads(found.triggers, known, lambda file, document: _trigger(file, document, timezone)),
+            *_loads(found.flows, known, lambda file, document: _flow(file, document, kinds)),
         ]
         waited_for = [] if gone is None else _waited_for(home, loads, known, gone)
         after = assemble(home, [*loads, *waited_for], before=before or previous, keep_good=keep_good)
@@ -77,13 +77,36 @@ def _waited_for(home: Path, loads: list[Loaded], known: Mapping[Path, Loaded], g
     ]
 
 
-def _load(file: Path, stamp: Stamp, known: Mapping[Path, Loaded], load: Callable[[Path, Document], Trigger | Flow]) -> Loaded:
-    old = known.get(file)
-    if old is not None and stamp and old.stamp == stamp:
-        return old
+def _loads(files: Sequence[tuple[Path, Stamp]], known: Mapping[Path, Loaded], load: Load) -> Iterator[Loaded]:
+    """What each file gives, in their order.
+
+    They are read some at a time: a system call lets go of Python, and one for each file, with little between them, takes it back
+    again before the daemon's loop, which waits for it, is awake. Between two batches a thread that computes gives way as asked.
+    """
+    for start in range(0, len(files), BATCH):
+        batch = [(file, stamp, known.get(file)) for file, stamp in files[start : start + BATCH]]
+        contents = [None if _untouched(old, stamp) else _content(file) for file, stamp, old in batch]
+        for (file, stamp, old), content in zip(batch, contents, strict=True):
+            yield old if content is None and old is not None else _load(file, stamp, old, content or b"", load)
+
+
+def _untouched(old: Loaded | None, stamp: Stamp) -> bool:
+    return old is not None and bool(stamp) and old.stamp == stamp
+
+
+def _content(file: Path) -> bytes | DefinitionError:
+    try:
+        return content_of(file)
+    except DefinitionError as error:
+        return error
+
+
+def _load(file: Path, stamp: Stamp, old: Loaded | None, content: bytes | DefinitionError, load: Load) -> Loaded:
     text = b""
     try:
-        document = read_file(file)
+        if isinstance(content, DefinitionError):
+            raise content
+        document = as_document(content, file)
         text = sha256(document.text.encode()).digest()
         if old is not None and old.text == text and isinstance(old.definition, Trigger):  # a flow is also what lies beside it
             return replace(old, stamp=stamp)

@@ -12,7 +12,7 @@ import pytest
 from daemon.errors import Conflict, HomeError, NotFound
 from daemon.home.files import remove_trigger, write_trigger
 from daemon.home.read import content_of
-from daemon.home.whole import read_home
+from daemon.home.whole import BATCH, read_home
 from flows.errors import DefinitionError
 from flows.steps import make_kinds
 
@@ -240,6 +240,23 @@ def test_files_that_were_not_touched_are_not_read_again(home):
     assert after.trigger("a") is before.trigger("a")
     assert after.flows["greet"] is before.flows["greet"]
     assert after.trigger("b") is not None
+
+
+def test_of_many_files_each_gives_what_stands_in_it_changed_empty_or_away(home):
+    keys = [f"t{number:03}" for number in range(3 * BATCH)]
+    path = home({"flows/greet.json": flow(), **{f"triggers/{key}.json": trigger(description=key) for key in keys}})
+    before = read_home(path, KINDS)
+
+    home({f"triggers/t{BATCH + 1:03}.json": trigger(description="changed"), f"triggers/t{BATCH + 2:03}.json": ""})
+    (path / f"triggers/t{2 * BATCH:03}.json").unlink()
+    (path / f"triggers/t{2 * BATCH:03}.json").symlink_to("nowhere")
+    after = read_home(path, KINDS, previous=before)
+
+    assert [one.description for one in before.triggers] == keys
+    changed = {f"t{BATCH + 1:03}": "changed", f"t{BATCH + 2:03}": None, f"t{2 * BATCH:03}": None}
+    assert [one.description for one in after.triggers] == [said for key in keys if (said := changed.get(key, key)) is not None]
+    assert [Path(problem.file or "").stem for problem in after.problems] == [f"t{BATCH + 2:03}", f"t{2 * BATCH:03}"]
+    assert all(after.trigger(key) is before.trigger(key) for key in keys if key not in changed)
 
 
 def test_a_trigger_whose_file_was_touched_and_says_the_same_stays_the_trigger_it_was(home):
