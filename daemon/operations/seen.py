@@ -22,13 +22,23 @@ TOLD_AT_ONCE = 50  # problems with a line of their own: a branch that breaks a t
 class Seen:
     """Written by whoever reads the home, one at a time; read by anyone."""
 
-    found: Definitions | None = None  # as it was on disk, whether or not it came in force; None: as it was at the start
     unfinished: bool = False  # True: it was read, and something that was not its own fault kept it out of force
     config: Stamp = ()
+    _found: Definitions | None = None
+    _told: bool = True  # what was found
     _begun: bool = False  # False: no daemon runs on what was read
     _config_digest: str | None = None  # of the text that is in force
     _config_told: str | None = None
     _problems: Counter[Problem] = field(default_factory=Counter)  # as they were told last
+
+    @property
+    def found(self) -> Definitions | None:
+        """The home as it was on disk, whether or not it came in force. None: as it was at the start."""
+        return self._found
+
+    @found.setter
+    def found(self, found: Definitions) -> None:
+        self._found, self._told = found, False
 
     def begin(self, home: Path, current: Definitions) -> None:
         """The daemon starts with camshaft.toml as it is now, and has told what is wrong in this set."""
@@ -38,12 +48,20 @@ class Seen:
         self._config_digest = self._config_told = _digest(home / CONFIG)
 
     def shows(self, scan: Scan, current: Definitions) -> bool:
-        """Whether a scan shows the files as they were read last, and nothing is left to do."""
-        if self.unfinished or scan.config != self.config:
+        """Whether a scan shows the files as they were read last, and nothing is left to do.
+
+        There is where a command read them for a change of its own, and that was refused: what else it saw is not in force.
+        """
+        if self.unfinished or scan.config != self.config or not self._dealt_with(current):
             return False
         files = (self.found or current).files
         seen = (*scan.triggers, *scan.flows)
         return len(seen) == len(files) and all(file in files and files[file].stamp == stamp for file, stamp in seen)
+
+    def _dealt_with(self, current: Definitions) -> bool:
+        """What was found is told, or it is in force and there is nothing to tell."""
+        found = self._found
+        return self._told or found is None or (found.files is current.files and Counter(found.problems) == self._problems)
 
     def look_at_config(self, home: Path) -> None:
         """It is read at the start only: say so, once for each change."""
@@ -58,7 +76,7 @@ class Seen:
         """Log what is wrong, where that is news. `kept`: what was in force stays as a whole."""
         problems = Counter(after.problems)
         news = problems - self._problems
-        self._problems = problems
+        self._problems, self._told = problems, True
         for problem in list(news)[:TOLD_AT_ONCE]:
             log.warning(
                 "definition.warned" if problem.warning else "definition.refused",

@@ -16,9 +16,10 @@ class Asking:
         self.daemon = daemon
         self.client = client
 
-    async def get(self, path: str, method: str = "GET"):
+    async def get(self, path: str, method: str = "GET", **body):
         token = (self.daemon.home / "state/admin.token").read_text().strip()
-        async with self.client.request(method, self.daemon.admin + path, headers={"Authorization": f"Bearer {token}"}) as answer:
+        headers = {"Authorization": f"Bearer {token}"}
+        async with self.client.request(method, self.daemon.admin + path, headers=headers, **body) as answer:
             return answer.status, await answer.json()
 
     async def trigger(self, key: str):

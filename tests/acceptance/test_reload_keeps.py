@@ -8,7 +8,9 @@ import os
 import subprocess
 from pathlib import Path
 
-from tests.acceptance.asking import PATIENCE_S, Asking, deal
+import pytest
+
+from tests.acceptance.asking import PATIENCE_S, Asking, deal, hook
 
 
 async def test_a_run_goes_on_with_the_flow_and_the_sub_flow_it_began_with(home, daemon_of, client, write, run_json):
@@ -149,3 +151,22 @@ def on_a_terminal(typed: str, *arguments, home: Path, editor: Path) -> str:
         command.wait(PATIENCE_S)
     os.close(ours)
     return said.decode()
+
+
+@pytest.mark.parametrize("good", [True, False], ids=["good", "broken"])
+async def test_an_edit_beside_a_command_that_is_refused_is_dealt_with_all_the_same(home, started, write, good):
+    """The command has read the home for itself: what else it saw there was in force for nobody, and told to nobody."""
+    file = write(home, "triggers/other.json", hook("other", "/other"))
+    asking = await started(home)
+    file.write_text(json.dumps(hook("other", "/other", description="first")))
+    await asking.described("first", "other")
+
+    file.write_text(json.dumps(hook("other", "/other", description="second")) if good else "{")
+    status, said = await asking.get("/v1/triggers", "POST", json=hook("auto-process-deal", "/deal-created"))
+
+    assert (status, said["error"]["code"]) == (409, "CONFLICT")
+    if good:
+        await asking.described("second", "other")
+    else:
+        await asking.logged("definitions.kept")
+        assert len(await asking.logged("definition.refused")) == 1
