@@ -7,17 +7,18 @@ nothing (a network mount), a link that leads out of it, and a queue that ran ove
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import structlog
 
 from daemon.errors import HomeError
+from daemon.home.folders import Identity, Part, Place, folders, roots
 from daemon.home.scan import CONFIG, FLOW_FILES, FLOWS, TRIGGERS, Scan, scan
-from flows.document import SUFFIXES
 from triggers.files.mounts import is_silent, mount_of
 from triggers.files.notify import Inbox, News, Notifier, Watched
 
@@ -29,9 +30,6 @@ MOST_S = 10.0  # a home that never comes to rest is looked at all the same
 GONE_S = 1.0  # a file that is not there for so long was removed: git and some editors remove what they are about to write
 ANYWAY_S = 60.0  # a look without a word, where inotify tells
 NEWS_AT_ONCE = 1000  # about 2 ms of the loop
-
-Part = Literal["home", "definitions", "flow"]
-"""What a watched folder holds: a home's own names, definitions, or one flow among its files."""
 
 Look = Callable[[Collection[Path]], Awaitable[Collection[Path] | None]]
 """Read the home again. Given are files that are gone for good; it gives those that are not there and that it waits for.
@@ -52,8 +50,9 @@ class HomeWatch:
         self._loop = asyncio.get_running_loop()
         self._inbox = Inbox(self._loop, self._read_news)
         self._notifier: Notifier | None = None
-        self._watched: dict[tuple[str, Part], tuple[Watched, tuple[int, int]]] = {}  # folder → its watch, device and inode
+        self._watched: dict[Place, tuple[Watched, Identity]] = {}
         self._blind = True  # True: something here would change without a word
+        self._polled: str | None = None  # why that is so, as it was told
         self._away: str | None = None  # why the home could not be looked at, as it was told
 
     async def open(self) -> None:
@@ -131,7 +130,7 @@ class HomeWatch:
             self._notifier = Notifier(self._inbox, self._overflowed)
         except OSError as error:
             hint = "raise fs.inotify.max_user_instances with sysctl"
-            log.warning("home.polled", reason=error.strerror or str(error), hint=hint, every_s=self._poll_s)
+            self._tell_polled(error.strerror or str(error), hint)
             return
         self._notifier.start()
 
@@ -142,15 +141,22 @@ class HomeWatch:
     def _arm_and_scan(self) -> Scan:
         """Watched before it is looked at: what comes later is told, what was there is seen."""
         self._blind = not self._arm()
+        if not self._blind:
+            self._polled = None
         return scan(self._home)
+
+    def _tell_polled(self, reason: str, hint: str) -> None:
+        if reason != self._polled:
+            log.warning("home.polled", reason=reason, hint=hint, every_s=self._poll_s)
+        self._polled = reason
 
     def _arm(self) -> bool:
         """Watch what there is to watch now. False: not all of it tells."""
         notifier = self._notifier
         if notifier is None or notifier.failed:
             return False
-        wanted = dict(_folders(self._home))
-        complete = (str(self._home), "home") in wanted
+        wanted = dict(folders(self._home))
+        complete = any(part == "home" for _, part in wanted)
         for place, (watched, identity) in list(self._watched.items()):
             if wanted.get(place) != identity or not watched.alive:
                 notifier.unwatch(watched)
@@ -158,13 +164,16 @@ class HomeWatch:
         for place in wanted.keys() - self._watched.keys():
             folder, part = place
             try:
-                self._watched[place] = notifier.watch(folder, part, recursive=False), wanted[place]
+                names = partial(_concerns, part) if isinstance(part, frozenset) else None
+                self._watched[place] = notifier.watch(folder, part, recursive=False, names=names), wanted[place]
             except OSError as error:
                 complete = False
-                if not self._blind:
-                    hint = "raise fs.inotify.max_user_watches with sysctl"
-                    log.warning("home.polled", reason=error.strerror or str(error), hint=hint, every_s=self._poll_s)
-        return complete and not any(is_silent(mount_of(folder)) for folder in {str(self._home), *_roots(self._home)})
+                if error.errno == errno.ENOSPC:
+                    self._tell_polled(error.strerror or str(error), "raise fs.inotify.max_user_watches with sysctl")
+        silent = [mount for mount in map(mount_of, {str(self._home), *roots(self._home)}) if is_silent(mount)]
+        if silent:
+            self._tell_polled(f"on {silent[0]} changes are not told", "a home on a local file system is followed at once")
+        return complete and not silent
 
     # on the loop
 
@@ -192,49 +201,8 @@ def _concerns(part: Part, news: News) -> bool:
     if news.what == "lost":
         return True
     name = os.path.basename(news.path)  # noqa: PTH119 - for each event: a Path costs ten times as much
+    if isinstance(part, frozenset):
+        return name in part
     if part == "home":
         return name in (CONFIG, TRIGGERS, FLOWS)
     return part == "definitions" or name in FLOW_FILES or news.what == "folder"
-
-
-def _roots(home: Path) -> list[str]:
-    return [os.path.realpath(home / name) for name in (TRIGGERS, FLOWS)]
-
-
-def _folders(home: Path) -> Iterator[tuple[tuple[str, Part], tuple[int, int]]]:
-    """The real folders in which definitions come and go, also those that links lead to, with device and inode."""
-    triggers, flows = _roots(home)
-    inside = [(entry, triggers) for entry in _entries(triggers)] + [(entry, flows) for entry in _entries(flows)]
-    places: dict[tuple[str, Part], None] = {
-        (str(home), "home"): None,
-        (triggers, "definitions"): None,
-        (flows, "definitions"): None,
-    }
-    for entry, root in inside:
-        if root == flows and _is_folder(entry):
-            folder = os.path.realpath(entry.path)
-            places[folder, "flow"] = None
-            inner = [file for file in _entries(folder) if file.name in FLOW_FILES and file.is_symlink()]
-        else:
-            inner = [entry] if entry.is_symlink() and entry.name.endswith(SUFFIXES) else []
-        for link in inner:
-            places[os.path.dirname(os.path.realpath(link.path)), "definitions"] = None  # noqa: PTH120 - paths are text here
-    for place in places:
-        with suppress(OSError):
-            status = os.stat(place[0])  # noqa: PTH116
-            yield place, (status.st_dev, status.st_ino)
-
-
-def _entries(folder: str) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as entries:
-            return [entry for entry in entries if not entry.name.startswith(".")]
-    except OSError:
-        return []
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:
-        return False
