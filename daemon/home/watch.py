@@ -91,7 +91,7 @@ class HomeWatch:
         """Wait until nothing was told for a while; who tells meanwhile makes it longer, up to MOST_S."""
         until = self._loop.time() + MOST_S
         while (rest_s := min(self._rest_s(), until - self._loop.time())) > 0:  # noqa: ASYNC110 - it is the quiet that is waited for
-            await asyncio.sleep(rest_s)
+            await asyncio.sleep(min(rest_s, SETTLE_S))  # who is at work may close the file in a moment
 
     def _rest_s(self) -> float:
         return self._told_at + (WRITER_S if self._writing else SETTLE_S) - self._loop.time()

@@ -163,6 +163,21 @@ async def test_half_a_file_is_never_in_force_while_its_writer_is_at_work(asking,
     assert [json.loads(text)["enabled"] for (text,) in versions] == [False]
 
 
+async def test_a_file_that_was_held_open_is_in_force_a_moment_after_it_is_closed(asking):
+    file = asking.daemon.home / "triggers/auto-process-deal.json"
+    text = deal(asking.daemon.home, description="edited")
+    with file.open("w") as writing:
+        writing.write(text[:40])
+        writing.flush()
+        await asyncio.sleep(0.6)  # the writer's pause: the daemon has begun to wait for it
+        writing.write(text[40:])
+    closed_at = asyncio.get_running_loop().time()
+
+    await asking.described("edited")
+
+    assert asyncio.get_running_loop().time() - closed_at < 3.0  # not the five seconds that a writer may pause
+
+
 async def test_what_a_link_leads_to_is_followed_and_so_is_the_link(home, started, write):
     """Also as a Kubernetes volume does it: files are links through a folder that is itself a link, and is swapped."""
     outside = home.parent / "outside"
