@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from flows.attempt import Attempt, AttemptStatus
 from flows.errors import StepError
 from flows.expression import Expression
-from flows.results import Result, as_step_error, failed, milliseconds, succeeded, why_missing
+from flows.results import MAX_DEPTH, Result, as_step_error, failed, is_too_deep, milliseconds, succeeded, why_missing
 from flows.script.question import answer
 from flows.step import Output, Scope
 from flows.waiting import Place, Resolution, Wait
@@ -73,6 +73,8 @@ class Trial:
             return self._failed(error)
         if not isinstance(output, Output):  # a plain function that gives an awaitable is a mistake of its kind
             return self._failed(self._no_output(output))
+        if isinstance(output.value, (dict, list)) and is_too_deep(output.value):
+            return self._failed(_too_deep(output))
         self.note("success", output)
         return output
 
@@ -198,6 +200,8 @@ class Trial:
         output = await given if isawaitable(given) else given
         if not isinstance(output, Output):
             raise self._no_output(output)
+        if isinstance(output.value, (dict, list)) and not self.kind.container and is_too_deep(output.value):
+            raise _too_deep(output)
         return output
 
     def _no_output(self, given: object) -> TypeError:
@@ -291,6 +295,12 @@ class Trial:
             return
         why = why_missing(required.text, self.names["steps"])
         raise StepError(f"requires {required.text}, which is {found}{why}", code="REQUIRES_MISSING", retryable=False)
+
+
+def _too_deep(output: Output) -> StepError:
+    """It could be neither stored nor shown, and a run that is resumed would go on without it."""
+    said = f"its output is nested more than {MAX_DEPTH} deep"
+    return StepError(said, code="OUTPUT_DEPTH", retryable=False, usage=output.usage)
 
 
 def _goes_on() -> bool:

@@ -20,7 +20,7 @@ from flows.step import Load, Output, Scope
 from flows.steps.checked_text import CheckedText, collected, compile_text
 from flows.steps.child import environment, kept, raise_if_failed
 from flows.steps.file_place import FilePath, compile_path, find_file
-from flows.steps.json_text import BLANKS, json_text, parse_json, unwrap_envelope
+from flows.steps.json_text import BLANKS, envelope_usage, json_text, parse_json, unwrap_envelope
 from flows.steps.process import Finished, run_process
 from flows.steps.shell_place import Place, places, refusal
 from flows.template import as_text
@@ -145,7 +145,12 @@ class Bash:
         finally:
             if folder is not None:
                 rmtree(folder, ignore_errors=True)
-        raise_if_failed(finished, timeout_s, self.settings.max_output_bytes, what="the command")
+        try:
+            raise_if_failed(finished, timeout_s, self.settings.max_output_bytes, what="the command")
+        except StepError as error:
+            if prepared.parse == "envelope":
+                error.usage = envelope_usage(finished.stdout)  # a call that failed was paid for all the same
+            raise
         return _output(finished, prepared.parse)
 
     async def close(self) -> None:

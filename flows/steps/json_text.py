@@ -16,6 +16,7 @@ from flows.usage import Usage
 BLANKS = (
     "\t\n\v\f\r \xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
 )
+MAX_TOKENS, MAX_COST_USD = 10**12, 1e6  # of one call: what is beyond is no count, and sums of them must fit into 64 bits
 SHOWN_CHARACTERS = 200  # of a text that is no JSON, in an error message
 _FENCE_OPENS = re.compile(r"```\w*[^\S\n]*\n")
 
@@ -68,6 +69,15 @@ def unwrap_envelope(stdout: str) -> tuple[Any, Usage | None]:
         raise
 
 
+def envelope_usage(stdout: bytes) -> Usage | None:
+    """The tokens that an envelope names, whatever else became of the command. None: it is no envelope, or names none."""
+    try:
+        envelope = orjson.loads(stdout.strip())
+    except orjson.JSONDecodeError:
+        return None
+    return _usage(envelope) if isinstance(envelope, dict) and envelope.get("type") == "result" else None
+
+
 def _json_span(text: str) -> str:
     """From the first bracket to the last: models talk before and after."""
     body = strip_fences(text)
@@ -86,14 +96,18 @@ def _usage(envelope: dict[str, Any]) -> Usage | None:
     return Usage(
         input_tokens=sum(count for count in sent if _is_count(count)) if _is_count(sent[0]) else None,
         output_tokens=said["output_tokens"] if _is_count(said.get("output_tokens")) else None,
-        cost_nano_usd=round(cost * 1e9) if isinstance(cost, (int, float)) and not isinstance(cost, bool) and cost >= 0 else None,
+        cost_nano_usd=round(cost * 1e9) if _is_number(cost) and 0 <= cost <= MAX_COST_USD else None,
         models=tuple(models) if isinstance(models, dict) else (),
         source="envelope",
     )
 
 
 def _is_count(value: Any) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_TOKENS
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def json_text(value: Any, *, indent: int | None = None) -> str:
