@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from flows.errors import DefinitionError, ExpressionError, FlowsError
+from flows.errors import DefinitionError, ExpressionError, FlowsError, StepError
 from flows.expression import Expression, to_json
 from flows.references import Reference, bodies_of, references_of
+from flows.script.question import Question, answer
 from flows.selector import MISSING
 from flows.value import compile_value
 
@@ -19,19 +20,19 @@ CODE = frozenset({"code", "python"})  # kinds whose texts are programs: nothing 
 ROOTS = frozenset({"input", "steps", "loop", "env"})
 
 
-def resolve_steps(graph: Graph, names: Mapping[str, Any]) -> list[dict[str, Any]]:
+async def resolve_steps(graph: Graph, names: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Every step at every depth, in the order it is written, as resolve_step() has it."""
     found = []
     for step in graph.steps:
-        found.append(resolve_step(step, names))
+        found.append(await resolve_step(step, names))
         for body in bodies_of(step.prepared):
-            found += resolve_steps(body, names)
+            found += await resolve_steps(body, names)
     for handler in graph.following():
-        found += resolve_steps(handler, names)
+        found += await resolve_steps(handler, names)
     return found
 
 
-def resolve_step(step: Step, names: Mapping[str, Any]) -> dict[str, Any]:
+async def resolve_step(step: Step, names: Mapping[str, Any]) -> dict[str, Any]:
     """`references`: each with its value and whether it is resolved, deferred (it comes at run time) or missing.
 
     `resolved` is the section with its values, or what its expression gives; `deferred` is true where that waits for a step
@@ -39,21 +40,25 @@ def resolve_step(step: Step, names: Mapping[str, Any]) -> dict[str, Any]:
     """
     references = list(_looked_up(step, names))
     said: dict[str, Any] = {"stepId": step.id, "name": step.name, "type": step.kind, "references": references}
-    expression = _expression(step.prepared)
-    if expression is None:
+    condition = _condition(step.prepared)
+    if condition is None and not isinstance(step.prepared, Expression):
         return said | {"resolved": _section(step, names)}
+    if condition is not None and any(each["status"] == "deferred" for each in references):
+        return said | {"deferred": True}  # what is not there yet would make it false
     try:
-        return said | {"resolved": to_json(expression.evaluate(names))}
-    except ExpressionError as error:
+        if condition is not None:
+            return said | {"resolved": await answer(condition, names)}
+        return said | {"resolved": to_json(step.prepared.evaluate(names))}
+    except (ExpressionError, StepError) as error:
         if any(each["status"] == "deferred" for each in references):
             return said | {"deferred": True}
         return said | {"error": str(error)}
 
 
-def _expression(prepared: Any) -> Expression | None:
-    """Of a transform, a condition, a while."""
-    for found in (prepared, getattr(prepared, "expression", None), getattr(prepared, "condition", None)):
-        if isinstance(found, Expression):
+def _condition(prepared: Any) -> Expression | Question | None:
+    """Of a condition, a while, a loop back to a node."""
+    for found in (getattr(prepared, "expression", None), getattr(prepared, "condition", None)):
+        if isinstance(found, (Expression, Question)):
             return found
     return None
 

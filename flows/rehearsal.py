@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from inspect import isawaitable, iscoroutinefunction
 from typing import TYPE_CHECKING, Any
@@ -72,16 +72,16 @@ async def rehearse(
             stopped = True
             raise Stopped
 
-    def look(step: Step, names: Mapping[str, Any]) -> None:
+    async def look(step: Step, names: Mapping[str, Any]) -> None:
         nonlocal stopped
-        rehearsed.resolved, stopped = resolve_step(step, names), True
+        rehearsed.resolved, stopped = await resolve_step(step, names), True
         raise Stopped
 
-    sections = _sections(flow.graph)
+    sections = _sections(flow)
 
     def find_flow(key: str) -> Flow:
         found = world.find_flow(key)
-        sections.update(_sections(found.graph))
+        sections.update(_sections(found))
         return found
 
     kinds: dict[str, Any] = {name: _StandIn(kind, plan, sections, steps, look) for name, kind in world.kinds.items()}
@@ -95,7 +95,7 @@ async def rehearse(
 
 
 class _StandIn:
-    """A kind of step that may give another's answer. It suspends where the kind does, and nowhere else."""
+    """A kind of step that may give another's answer. It suspends where the kind does, and where a step is to be looked at."""
 
     def __init__(
         self,
@@ -103,13 +103,13 @@ class _StandIn:
         plan: Plan,
         sections: Mapping[int, Any],
         steps: Mapping[str, Step],
-        look: Callable[[Step, Mapping[str, Any]], None],
+        look: Callable[[Step, Mapping[str, Any]], Awaitable[None]],
     ) -> None:
         self.name, self.section, self.Settings, self.Spec = kind.name, kind.section, kind.Settings, kind.Spec
         self.effects, self.container, self.waits = kind.effects, kind.container, getattr(kind, "waits", False)
         self.prepare, self.close = kind.prepare, kind.close
         self._kind, self._plan, self._sections, self._steps, self._look = kind, plan, sections, steps, look
-        suspends = kind.effects or kind.container or iscoroutinefunction(kind.run)
+        suspends = kind.effects or kind.container or iscoroutinefunction(kind.run) or plan.dry
         self.run = self._in_time if suspends else self._at_once
 
     def _at_once(self, prepared: Any, scope: Scope) -> Any:
@@ -117,6 +117,9 @@ class _StandIn:
         return self._kind.run(prepared, scope) if answer is None else answer
 
     async def _in_time(self, prepared: Any, scope: Scope) -> Any:
+        name = _step_in(scope.path)
+        if self._plan.dry and name == self._plan.stop_after and "/" not in scope.path:
+            await self._look(self._steps[name], scope.names)
         answer = self._answer(scope)
         if answer is not None:
             return answer
@@ -126,10 +129,7 @@ class _StandIn:
         return await given if isawaitable(given) else given
 
     def _answer(self, scope: Scope) -> Output | None:
-        name = _step_in(scope.path)
-        if self._plan.dry and name == self._plan.stop_after and "/" not in scope.path:
-            self._look(self._steps[name], scope.names)
-        for key in (scope.path, name):
+        for key in (scope.path, _step_in(scope.path)):
             if key in self._plan.answers:
                 return Output(copy.deepcopy(self._plan.answers[key]))
         return None
@@ -142,9 +142,15 @@ class _StandIn:
         return Output({"_mock": True, **_filled(self._sections.get(id(prepared)), scope.names)}, {"_mock": True})
 
 
-def _sections(graph: Graph) -> dict[int, Any]:
-    """The sections as they are written, by what was made of them: two flows may have steps of one id."""
-    return {id(step.prepared): step.section[1] for step in all_steps(graph) if step.section is not None}
+def _sections(flow: Flow) -> dict[int, Any]:
+    """The sections as they are written, by what was made of them: two flows may have steps of one id. Those of its sub-flows too."""
+    pending, seen = [flow], {id(flow)}
+    for each in pending:  # grows while it is gone through: the pinned ones are not asked of find_flow
+        new = [called for called in each.pinned.values() if id(called) not in seen]
+        seen.update(map(id, new))
+        pending += new
+    steps = [step for each in pending for step in all_steps(each.graph)]
+    return {id(step.prepared): step.section[1] for step in steps if step.section is not None}
 
 
 def _step_in(path: str) -> str:

@@ -45,7 +45,7 @@ async def _dry_run(place: Path, home: Path | None, flow: str, inputs: Mapping[st
     async with _stage(place, home, flow) as (loaded, world):
         values = queued_run(loaded, inputs, owner=None).inputs
         names = View(values, {}, {}, dict(world.env), values).names()
-        return {"flow": loaded.key, "dryRun": True, "inputs": values, "steps": resolve_steps(loaded.graph, names)}
+        return {"flow": loaded.key, "dryRun": True, "inputs": values, "steps": await resolve_steps(loaded.graph, names)}
 
 
 async def _rehearse(

@@ -117,14 +117,28 @@ def test_a_dry_run_evaluates_what_it_can_and_tells_a_mistake_from_what_comes_lat
         calc("sum", "$.input.n + 1"),
         calc("wrong", "$.input.x.y.z"),
         {"id": "c", "type": "condition", "condition": {"expression": "$.input.n > 1", "then": []}},
+        {"id": "nowhere", "type": "condition", "condition": {"expression": "$.input.x.y.z > 1", "then": []}},
+        {"id": "js", "type": "condition", "condition": {"expression": "[...'ab'].length === $.input.n", "then": []}},
+        {"id": "later", "type": "condition", "condition": {"expression": "[...$.steps.sum.output].length > 1", "then": []}},
     ]
     file = write(tmp_path, inputs={"n": {"type": "number"}, "x": {"required": False}}, steps=steps)
 
     found = by_id(run_json("flow", "execute", file, "-i", "n=2", "--dry-run"))
 
     assert found["sum"]["resolved"] == 3
-    assert found["c"]["resolved"] is True
+    assert [found[name].get("resolved") for name in ("c", "nowhere", "js", "later")] == [True, False, True, None]
+    assert found["later"]["deferred"] is True
     assert "error" in found["wrong"]
+
+
+def test_a_dry_run_that_stops_at_a_condition_asks_it_of_the_engine_that_a_run_asks(run_json, tmp_path):
+    asked = {"id": "js", "type": "condition", "condition": {"expression": "[...$.steps.sum.output].length === 2", "then": []}}
+    file = write(tmp_path, steps=[calc("sum", "'ab'"), asked, shell("last", "touch ran")])
+
+    stopped = run_json("flow", "execute", file, "--dry-run", "--stop-after", "js")
+
+    assert stopped["resolved"]["resolved"] is True
+    assert not (tmp_path / "ran").exists()
 
 
 def test_a_dry_run_refuses_inputs_as_a_run_does(flow, run):
@@ -209,6 +223,18 @@ def test_a_mock_reaches_the_steps_of_sub_flows_whatever_their_ids(run_json, tmp_
 
     assert came["steps"]["call/first"]["output"] == {"_mock": True, "command": "echo 'x!' > inner"}
     assert not (tmp_path / "inner").exists()
+
+
+def test_a_mock_of_a_flow_of_a_home_has_the_values_of_its_sub_flows_as_well(run_json, tmp_path):
+    (tmp_path / "camshaft.toml").touch()
+    write(tmp_path / "flows", "inner.json", key="inner", steps=[shell("first", "echo {{$.input.n | shell}}")])
+    call = {"id": "call", "type": "flow", "flow": {"key": "inner", "inputs": {"n": 1}}}
+    write(tmp_path / "flows", steps=[{"id": "outer", "type": "flow", "flow": {"key": "middle"}}])
+    write(tmp_path / "flows", "middle.json", key="middle", steps=[call])
+
+    came = run_json("flow", "execute", "main", "--home", tmp_path, "--mock")
+
+    assert came["steps"]["outer/call/first"]["output"] == {"_mock": True, "command": "echo 1"}
 
 
 def test_outputs_from_a_file_stand_in_for_their_steps_and_others_run(flow, run_json, tmp_path):

@@ -134,11 +134,11 @@ def test_what_nobody_can_answer_is_refused_at_load(text, said):
     assert said in str(caught.value)
 
 
-def test_which_steps_ask_the_engine_is_shown_and_a_dry_run_looks_at_them():
+async def test_which_steps_ask_the_engine_is_shown_and_a_dry_run_looks_at_them():
     steps = [calc("a", **{"if": "new Date() > 0"}), condition("c", "[...$.input.list].length"), condition("d", "true")]
     flow = load_flow({"key": "k", "steps": steps}, key=None, folder=Path(), kinds=make_kinds())
 
-    looked = resolve_steps(flow.graph, {"$": {"input": INPUTS, "steps": {}, "loop": {}, "env": {}}, "input": INPUTS})
+    looked = await resolve_steps(flow.graph, {"$": {"input": INPUTS, "steps": {}, "loop": {}, "env": {}}, "input": INPUTS})
 
     assert {name: engines(flow).get(name) for name in "acd"} == {"a": "expression", "c": "javascript", "d": None}
     assert [each["references"] for each in looked if each["stepId"] == "c"] == [
