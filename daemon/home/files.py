@@ -64,11 +64,13 @@ def remove_trigger(definitions: Definitions, key: str) -> Path:
 
 
 def read_text(file: Path) -> str:
-    """A definition's text with its line ends. Raises HomeError."""
+    """A definition's text with its line ends. Raises HomeError; Conflict where it is not there: it may be written anew just now."""
     try:
         return file.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         raise HomeError(f"{file} is not UTF-8", "save it as UTF-8") from error
+    except FileNotFoundError as error:
+        raise Conflict(f"{file} is not there at this moment", "try again") from error
     except OSError as error:
         raise HomeError(f"cannot read {file}: {error.strerror}") from error
 

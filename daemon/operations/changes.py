@@ -81,12 +81,15 @@ class Changes(Given):
     async def _look_again(self) -> None:
         """Somebody asks for what is not known: perhaps its file is new. A home that is refused stays as it is in force."""
         async with self._changing:
-            after = await asyncio.to_thread(self._read)
+            after = await asyncio.to_thread(self._read, ())
             if self.keep_going or not after.refused:
                 await self._swap(after)
 
     def _read(self, gone: Collection[Path] | None = None) -> Definitions:
-        """The home as it is on disk, checked. In a thread. Raises HomeError."""
+        """The home as it is on disk, checked. In a thread. Raises HomeError.
+
+        A change of one trigger gives `()` for `gone`: files that are written anew in this very moment are not its business.
+        """
         current = self.definitions.current
         if current.files and is_away(self.home):
             raise HomeError(f"{self.home} is not there, or nothing is in it", "what was in force stays until it is back")

@@ -110,7 +110,7 @@ class Switches(Triggers):
             raise in_file(error, file) from error
         if after != before:
             replace_text(file, before, after)
-        found = self._read()
+        found = self._read(())
         if found.refused and not self.keep_going:  # a file elsewhere is broken: what is in force stays, but for this trigger
             return with_trigger(self.definitions.current, self._loaded(key, after, file), file)
         return found

@@ -51,9 +51,9 @@ class Triggers(Changes):
     async def remove_trigger(self, key: str) -> dict[str, Any]:
         """Remove a trigger and its file. Runs that it started go on. Raises NotFound."""
         async with self._changing:
-            before = await asyncio.to_thread(self._read)
+            before = await asyncio.to_thread(self._read, ())
             file = await asyncio.to_thread(remove_trigger, before, key)
-            after = await asyncio.to_thread(self._read)
+            after = await asyncio.to_thread(self._read, (file,))
             if after.refused and not self.keep_going:  # a file elsewhere is broken: what is in force stays, but for this trigger
                 after = without_trigger(self.definitions.current, key)
             await self._swap(after)
@@ -63,16 +63,18 @@ class Triggers(Changes):
 
     def _written(self, trigger: Trigger, *, overwrite: bool) -> Definitions:
         """Check the home as it would be, write the file, and read the home as it is. In a thread."""
-        now = self._read()
+        now = self._read(())
         file = self.home / "triggers" / f"{trigger.key}.json"
         taken = now.trigger(trigger.key)
+        if taken is not None and taken.file in now.missing:  # it was removed a moment ago, to be added anew
+            now, taken = self._read((taken.file,)), None
         if taken is not None and not overwrite:
             raise Conflict(f"there is a trigger «{trigger.key}» already", "remove it first, or add with --replace")
         if taken is not None and taken.file != file:
             raise Conflict(f"the trigger «{trigger.key}» stands in {taken.file}", "change that file, or remove the trigger first")
         self._refuse(with_trigger(now, trigger, file), file)
         write_trigger(self.home, with_key(trigger), key=trigger.key, overwrite=overwrite)
-        return self._read()
+        return self._read(())
 
     async def _set_suspended(self, suspended: Mapping[str, Suspension], changes: Mapping[str, Any]) -> None:
         """On return the operator's switches are on disk, and in force."""

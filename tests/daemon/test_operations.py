@@ -293,3 +293,38 @@ def test_the_curl_line_of_a_bearer_hook_names_the_variable_and_holds_no_secret(m
     assert (
         line == """curl -sS http://h/hooks/a -H 'content-type: application/json' -H "authorization: Bearer $HOOK_TOKEN" -d '{}'"""
     )
+
+
+async def test_a_change_of_one_trigger_leaves_those_whose_files_are_written_anew_at_this_moment(operations):
+    for name in ("one", "two", "three"):
+        await operations.add_trigger(HOOK | {"key": name, "trigger": {"type": "webhook", "path": f"/{name}"}})
+    (operations.home / "triggers/one.json").unlink()  # as git does it, before it writes the file again
+
+    await operations.disable_trigger("two")
+    await operations.add_trigger(HOOK)
+    await operations.remove_trigger("three")
+    keys = [trigger["key"] for trigger in operations.list_triggers()]
+
+    assert keys == ["hook", "one", "two"]
+    assert operations.missing() == {operations.home / "triggers/one.json"}
+
+
+async def test_a_trigger_whose_file_was_just_removed_is_added_anew_also_to_another_file(operations):
+    (operations.home / "triggers/elsewhere.json").write_text(json.dumps(HOOK))
+    operations.definitions.current = read_home(operations.home, KINDS)
+    (operations.home / "triggers/elsewhere.json").unlink()
+
+    added = await operations.add_trigger(HOOK | {"description": "anew"})
+
+    assert (added["file"], added["description"]) == (str(operations.home / "triggers/hook.json"), "anew")
+    assert operations.missing() == frozenset()
+
+
+async def test_a_trigger_whose_file_is_not_there_at_this_moment_is_asked_for_again(operations):
+    await operations.add_trigger(HOOK)
+    (operations.home / "triggers/hook.json").unlink()
+
+    with pytest.raises(Conflict, match="not there at this moment"):
+        await operations.disable_trigger("hook")
+
+    assert [trigger["key"] for trigger in operations.list_triggers()] == ["hook"]
