@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from triggers.bodies.refused import Refused
@@ -18,7 +20,7 @@ def too_large(max_bytes: int, what: str = "the body") -> Answer:
 
 
 class Held:
-    """How much of bodies that are coming in, or were inflated, is held in memory, for all clients together."""
+    """How much of bodies that are coming in, are verified or were inflated is held in memory, for all clients together."""
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
@@ -30,6 +32,23 @@ class Held:
             said = "too many large bodies are coming in at once"
             raise Refused(error_answer(503, "BUSY", said, headers=b"\r\nRetry-After: 5", close=True))
         self.now_bytes += size_bytes
+
+    @contextmanager
+    def holding(self, size_bytes: int) -> Iterator[None]:
+        """Raises Refused as add() does."""
+        self.add(size_bytes)
+        try:
+            yield
+        finally:
+            self.now_bytes -= size_bytes
+
+
+def check_transfer(codings: Sequence[str]) -> None:
+    """Raises Refused 501. The parser undoes `chunked` and hands over what is inside: gzip, where that was done before it."""
+    if [coding.strip().lower() for coding in codings] != ["chunked"]:
+        said = f"the transfer coding {', '.join(codings)[:40]} is not read"
+        hint = "chunked is; compress with Content-Encoding"
+        raise Refused(error_answer(501, "TRANSFER_ENCODING", said, hint, close=True))
 
 
 async def read_body(request: BaseRequest, *, max_bytes: int, timeout_s: float, held: Held) -> bytes:

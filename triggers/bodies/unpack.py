@@ -25,11 +25,8 @@ async def unpack(
         inflated = await _inflated(raw, codings, max_inflated_bytes)
     except TooLarge:
         raise Refused(too_large(max_inflated_bytes, "the body, inflated,")) from None
-    held.add(len(inflated))
-    try:
+    with held.holding(len(inflated)):
         return await _read(inflated, read)
-    finally:
-        held.now_bytes -= len(inflated)
 
 
 async def _read(raw: bytes, read: Callable[[bytes], Made]) -> Made:

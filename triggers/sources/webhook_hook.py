@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import is_
-from typing import Any
+from typing import Any, NamedTuple
 
 from triggers.signatures import SIGNATURES
 from triggers.sources.webhook_spec import WebhookSpec
@@ -18,36 +18,42 @@ FindSecret = Callable[[Mapping[str, str]], bytes]
 
 
 class Guard:
-    """One trigger's auth."""
+    """One trigger's auth. May be asked by several threads at once."""
 
     def __init__(self, spec: Any, find_secret: FindSecret) -> None:
         self._spec = spec
         self._signature = SIGNATURES[spec.type]
         self._find_secret = find_secret
-        self._secrets: tuple[bytes, ...] = ()
-        self._missing: str | None = None
-        self._until = float("-inf")
+        self._known = _Secrets((), None, float("-inf"))  # replaced as a whole, never changed
         self.headers = self._signature.headers(spec)  # these carry proof, and are never stored
 
     def refuses(self, headers: Mapping[str, str], raw: bytes, now: float) -> str | None:
         """None: let it in. Else a sentence that says nothing about the secret."""
-        if not self._until - REMEMBERED_S <= now < self._until:  # also where the clock went back
-            self._look_up(now)
-        if not self._secrets:
-            return self._missing or "its secret is empty"
-        return self._signature.verify(self._spec, self._secrets, headers, raw, now)
+        known = self._known
+        if not known.until - REMEMBERED_S <= now < known.until:  # also where the clock went back
+            known = self._known = self._look_up(now)
+        if not known.secrets:
+            return known.missing or "its secret is empty"
+        return self._signature.verify(self._spec, known.secrets, headers, raw, now)
 
-    def _look_up(self, now: float) -> None:
+    def _look_up(self, now: float) -> _Secrets:
         """One that is found is enough: while a secret is rotated the old one goes first."""
         found: list[bytes] = []
-        self._missing = None
+        missing = None
         for ref in self._spec.secret:
             try:
                 found.append(self._find_secret(ref.ref))
             except Exception as error:  # noqa: BLE001 - handed down by the daemon; whatever it raises, nobody is let in
-                self._missing = f"its secret is not available: {error.args[0] if error.args else type(error).__name__}"
-        self._secrets = tuple(secret for secret in found if secret)
-        self._until = now + REMEMBERED_S
+                missing = f"its secret is not available: {error.args[0] if error.args else type(error).__name__}"
+        return _Secrets(tuple(secret for secret in found if secret), missing, now + REMEMBERED_S)
+
+
+class _Secrets(NamedTuple):
+    """What was found when it was last looked for."""
+
+    secrets: tuple[bytes, ...]
+    missing: str | None  # why one of them was not found
+    until: float  # it is looked for again then
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,7 @@ class Takers:
         return self.guarded and len(failed) == self.count
 
     def refuse(self, headers: Mapping[str, str], raw: bytes, now: float) -> dict[str, str]:
-        """Trigger key → why it does not let this request in."""
+        """Trigger key → why it does not let this request in. In a thread where the body is large."""
         reasons = ((key, guard.refuses(headers, raw, now)) for key, guard in self.guards)
         return {key: reason for key, reason in reasons if reason is not None}
 

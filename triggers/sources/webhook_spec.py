@@ -47,7 +47,7 @@ class WebhookSettings(BaseModel):
     keepalive_timeout_s: float = Field(75.0, gt=0, description="how long an idle connection is kept")
     max_connections: int = Field(1000, ge=1, description="clients connected at once; more are answered 503")
     max_held_bytes: int = Field(
-        64 * 1024 * 1024, ge=1, description="bodies coming in and inflated at once, together; more are answered 503"
+        64 * 1024 * 1024, ge=1, description="bodies that come in, are verified or inflated, all together; more are answered 503"
     )
     drain_s: float = Field(10.0, ge=0, description="time for requests in flight when the daemon closes")
 

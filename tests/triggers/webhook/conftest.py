@@ -40,8 +40,8 @@ class Intake:
 class World:
     """What a test of hooks needs."""
 
-    def __init__(self, source, intake, client):
-        self.source, self.intake, self.client = source, intake, client
+    def __init__(self, source, triggers, intake, client):
+        self.source, self.triggers, self.intake, self.client = source, triggers, intake, client
 
     @property
     def host(self):
@@ -104,13 +104,12 @@ async def listening():
     """listening(section, …, **settings): a source that listens for triggers of these sections; without any, for one at /a."""
     async with AsyncExitStack() as stack:
 
-        async def make(*sections, **settings):
-            source = WebhookSource(
-                WebhookSource.Settings(listen="127.0.0.1:0", **settings), secret=lambda ref: SECRETS[ref["env"]]
-            )
-            source.update([hook(**section) for section in sections or ({},)])
+        async def make(*sections, find_secret=lambda ref: SECRETS[ref["env"]], **settings):
+            source = WebhookSource(WebhookSource.Settings(listen="127.0.0.1:0", **settings), secret=find_secret)
+            triggers = [hook(**section) for section in sections or ({},)]
+            source.update(triggers)
             intake = Intake()
             await stack.enter_async_context(source.open(intake))
-            return World(source, intake, await stack.enter_async_context(aiohttp.ClientSession()))
+            return World(source, triggers, intake, await stack.enter_async_context(aiohttp.ClientSession()))
 
         yield make
