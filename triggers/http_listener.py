@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from aiohttp import web
+from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
@@ -58,21 +58,26 @@ class Limits:
 class Connection(RequestHandler):
     """One client. Knows since when it owes the rest of a request's head."""
 
-    __slots__ = ("begun", "owes_since", "shut")
+    __slots__ = ("begun", "body", "ended", "owes_since", "shut")
 
     owes_since: float  # the loop's clock; 0: it owes nothing
     begun: bool  # a part of a head has come
     shut: bool  # it was told that we are done: what it sends now has no answer, and it knows
+    ended: bool  # it has told us that it is done, and waits for what it asked
+    body: StreamReader | None  # of the newest request; None: there was no request yet
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.owes_since = self._loop.time()
-        self.begun = self.shut = False
+        self.begun = self.shut = self.ended = False
+        self.body = None
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
         if self.shut:
             return
         super().data_received(data)
+        if self._messages:
+            self.body = self._messages[-1][1]
         if self._messages or self._current_request is not None:
             self.owes_since = 0.0
             self.begun = False
@@ -80,6 +85,21 @@ class Connection(RequestHandler):
             self.begun = True
             if not self.owes_since:
                 self.owes_since = self._loop.time()
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # aiohttp's says nothing, and so closes at once
+        """The client sends no more. What came in full is answered all the same: `nc -N` and many a script end their side first."""
+        asked_in_full = self.body is not None and self.body.is_eof() and not self.idle
+        if self.shut or self._force_close or not asked_in_full:
+            return False
+        self.ended = True
+        if not self._messages:
+            self.close()  # behind the answer that is being made
+        return True
+
+    @property
+    def last(self) -> bool:
+        """Nothing comes behind the request that is being answered."""
+        return self.ended and not self._messages
 
     @property
     def idle(self) -> bool:
@@ -153,7 +173,7 @@ class Server(web.Server):
     async def _answer(self, request: web.BaseRequest) -> Answer:
         answer = await self._handle(request)
         self.answered[answer.status // 100] += 1
-        if self.closing:
+        if self.closing or request.protocol.last:  # type: ignore[attr-defined]  # it is our Connection
             answer.keep_alive = False
         return answer
 
