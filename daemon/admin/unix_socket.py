@@ -16,7 +16,7 @@ BACKLOG = 128
 
 @contextmanager
 def bound(path: Path) -> Iterator[socket.socket]:
-    """A listening socket at `path`, mode 0600. On leaving the file is gone, unless somebody else has put another there.
+    """A listening socket at `path`, mode 0600. On leaving the file is gone, where it can be and nobody else has put another there.
 
     Raises Conflict when a daemon answers there, HomeError when it cannot be made.
     """
@@ -34,7 +34,10 @@ def bound(path: Path) -> Iterator[socket.socket]:
         yield server
     finally:
         server.close()
-        with suppress(FileNotFoundError), short(path) as near:  # the whole folder may be gone
+        with (
+            suppress(OSError),
+            short(path) as near,
+        ):  # the folder may be gone, or its disk read-only: then the next daemon clears it
             if _mark(near) == mark:
                 Path(near).unlink()
 

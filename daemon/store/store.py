@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 from daemon.location import Location
 from daemon.store import compiled as sql
 from daemon.store.cancels import asking
-from daemon.store.causes import once, taken, unless_taken
+from daemon.store.causes import unless_taken
 from daemon.store.codec import encode
 from daemon.store.database import Database
 from daemon.store.errors import StoreError
-from daemon.store.group import Connection, Row, Rows
+from daemon.store.group import Connection
 from daemon.store.hot import Hot
+from daemon.store.incoming import Decided, Incoming
 from daemon.store.kept_versions import NO_SUBFLOWS, KeptVersions
 from daemon.store.keys import state_from, state_row
 from daemon.store.outputs import Outputs, as_resumed
@@ -37,11 +38,7 @@ from daemon.store.rows import (
     Version,
     Versioned,
     due_from,
-    event_row,
-    limits_row,
     micros,
-    run_row,
-    verdict_row,
 )
 from daemon.store.sweeping import sweep
 from daemon.store.waits import StoredWaits, WaitRow
@@ -56,6 +53,9 @@ if TYPE_CHECKING:
 
 LEASE_S = 60.0  # for runs of a process without the home's lock; renewed every third of it
 FRESH_RUNS = 10_000  # accepted runs kept in memory until a worker claims them; beyond, claim() reads them back
+
+# Deletes nothing, and finds every table locked that an event or a run is written to: PostgreSQL's locks are each table's own.
+TOUCHING = [(hot, ("",)) for hot in (sql.PRUNE_ATTEMPTS_OF_RUN, sql.PRUNE_RUN, sql.PRUNE_VERDICTS, sql.PRUNE_EVENTS)]
 
 Then = Callable[[Sequence[Run]], None]
 """Told of the runs that were queued."""
@@ -76,7 +76,10 @@ class Store:
         self._database = database
         self._leased = leased
         self._outputs = outputs or Outputs(None)
-        self._writer = Writer(database, self._outputs.spill, [(sql.SAVE_STATE, state_row("store", "written_by", token))])
+        self._writer = Writer(
+            database, self._outputs.spill, [(sql.SAVE_STATE, state_row("store", "written_by", token)), *TOUCHING]
+        )
+        self._incoming = Incoming(self._lease)
         self._fresh: dict[str, Run] = {}
         self._records = Records(token, self._outputs.over)
         self._versions = KeptVersions(database, self._writer)
@@ -93,55 +96,24 @@ class Store:
         """
         if event.cause is None and not any(candidate.once for candidate in candidates):
             concluded = partial(self._accepted, event.id, candidates, then)
-            return self._writer.submit(self._event_rows(event, candidates), then=concluded)
+            return self._writer.submit(self._incoming.event_rows(event, candidates), then=concluded)
         return self._writer.submit(
-            (), guard=partial(self._decide, event, candidates), then=lambda decided: self._decided(decided, then)
+            (), guard=partial(self._incoming.decide, event, candidates), then=lambda decided: self._decided(decided, then)
         )
 
     def accept_all(self, events: Sequence[tuple[Event, Sequence[Candidate], Then]]) -> asyncio.Future[list[Accepted]]:
         """The same for events that stand or fall together, one after the other: of two copies the second is the duplicate."""
-
-        def decide(connection: Connection) -> tuple[Rows, Any]:
-            decisions = [self._decide(event, candidates, connection) for event, candidates, _ in events]
-            return [row for rows, _ in decisions for row in rows], [decided for _, decided in decisions]
-
         return self._writer.submit(
-            (), guard=decide, then=lambda all_: [self._decided(one, each[2]) for one, each in zip(all_, events, strict=True)]
+            (),
+            guard=partial(self._incoming.decide_all, events),
+            then=lambda all_: [self._decided(one, each[2]) for one, each in zip(all_, events, strict=True)],
         )
 
-    def _decide(
-        self, event: Event, candidates: Sequence[Candidate], connection: Connection
-    ) -> tuple[Rows, tuple[str, bool, Sequence[Candidate]]]:
-        """Where something must not happen twice the unique key decides, inside the transaction."""
-        earlier = taken(connection, event.cause, event.id, event.time)
-        if earlier is not None:
-            return self._state_rows(event), (earlier, True, ())
-        decided = tuple(once(connection, candidate, event) for candidate in candidates)
-        return self._event_rows(event, decided), (event.id, False, decided)
-
-    def _decided(self, decided: tuple[str, bool, Sequence[Candidate]], then: Then | None) -> Accepted:
+    def _decided(self, decided: Decided, then: Then | None) -> Accepted:
         event_id, duplicate, candidates = decided
         if duplicate:
             return Accepted(event_id, (), {}, duplicate=True)
         return self._accepted(event_id, candidates, then)
-
-    def _event_rows(self, event: Event, candidates: Sequence[Candidate]) -> list[tuple[Hot, Row]]:
-        rows: list[tuple[Hot, Row]] = [(sql.INSERT_EVENT, event_row(event))]
-        for candidate in candidates:
-            rows.append((sql.INSERT_VERDICT, verdict_row(event.id, candidate)))
-            if candidate.run is not None:
-                rows += self._run_rows(candidate.run)
-        if event.state:
-            rows += self._state_rows(event)
-        return rows
-
-    def _run_rows(self, run: Run) -> list[tuple[Hot, Row]]:
-        rows: list[tuple[Hot, Row]] = [(sql.INSERT_RUN, run_row(run, self._lease()))]
-        limits = limits_row(run)
-        return rows if limits is None else [*rows, (sql.LIMIT_RUN, limits)]
-
-    def _state_rows(self, event: Event) -> list[tuple[Hot, Row]]:
-        return [(sql.SAVE_STATE, state_row(event.source, key, value)) for key, value in (event.state or {}).items()]
 
     def _accepted(self, event_id: str, candidates: Sequence[Candidate], then: Then | None, _result: None = None) -> Accepted:
         runs = self._keep_fresh(candidate.run for candidate in candidates)
@@ -165,7 +137,7 @@ class Store:
         the run that has `once`; none was queued.
         """
         taken, large = self._records.attempts(run.id, attempts)
-        rows = self._run_rows(run) + taken
+        rows = self._incoming.run_rows(run) + taken
         guard = None if once is None else partial(unless_taken, once, run, rows)
 
         def queued(earlier: str | None) -> str | None:
@@ -213,23 +185,9 @@ class Store:
         rows, large = self._records.end(run, attempts)
         if follow_ups:
             followed = partial(self._followed, told, then)
-            self._writer.post(rows, followed, told, guard=partial(self._follow, follow_ups), large=large)
+            self._writer.post(rows, followed, told, guard=partial(self._incoming.follow, follow_ups), large=large)
         else:
             self._writer.post(rows, told, told, large=large)
-
-    def _follow(self, follow_ups: Sequence[Follows], connection: Connection) -> tuple[Rows, list[Run | None]]:
-        """The events that follow from the run's end, each decided by itself, and runs."""
-        queued: list[Run | None] = []
-        written: list[tuple[Hot, Row]] = []
-        for follow_up in follow_ups:
-            if isinstance(follow_up, Run):
-                written += self._run_rows(follow_up)
-                queued.append(follow_up)
-                continue
-            more, (_, _, decided) = self._decide(follow_up.event, follow_up.candidates, connection)
-            written += more
-            queued += [candidate.run for candidate in decided]
-        return written, queued
 
     def _followed(self, told: Callable[[BaseException | None], Any], then: Then, queued: Sequence[Run | None]) -> None:
         then(self._keep_fresh(queued))

@@ -203,7 +203,7 @@ class Writer:
         self._failures += 1
         self.commit_failures += 1
         if self._failures == 1:
-            log.error("store.unavailable", error=str(error), operations=operations)
+            log.error("store.unavailable", error=str(error), hint=getattr(error, "hint", None), operations=operations)
 
     def _next(self) -> None:
         if self._pending:

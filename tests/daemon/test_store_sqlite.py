@@ -9,6 +9,8 @@ import pytest
 import structlog
 
 from daemon.store import compiled, open_store
+from daemon.store.errors import StoreError
+from daemon.store.sqlite.connection import hint_for
 from daemon.store.sqlite.database import SqliteConnection
 from triggers.event import Event
 from triggers.ids import new_id
@@ -114,7 +116,49 @@ async def test_a_store_that_is_closed_while_it_cannot_write_says_what_it_gives_u
             store.record("run_1", [])
 
     given_up = [line for line in lines if line["event"] == "store.given_up"]
-    assert [(line["operations"], line["error"]) for line in given_up] == [(1, "database or disk is full")]
+    assert [(line["operations"], line["error"]) for line in given_up] == [(1, f"{store.location}: database or disk is full")]
+
+
+async def test_a_database_that_was_removed_is_told_with_a_way_out_and_made_anew_by_nobody(store):
+    event = an_event()
+    await store.accept(event, [])
+    await store.event(event.id)
+    aside = store.location.with_name("aside.db")
+    store.location.rename(aside)
+
+    with structlog.testing.capture_logs() as lines:
+        with pytest.raises(Unavailable, match="removed or replaced"):
+            await store.accept(an_event(), [])
+        with pytest.raises(StoreError, match="cannot be read"):
+            await store.load_state("schedule")
+        await store._reads.close()  # its connection that was open reads on
+        with pytest.raises(StoreError, match="cannot be read"):
+            await store.events()
+        made = store.location.exists()
+        aside.rename(store.location)
+        async with asyncio.timeout(10):
+            while store.failing:
+                await asyncio.sleep(0.01)
+
+    assert not made
+    assert (lines[0]["event"], lines[0]["hint"]) == ("store.unavailable", "put it back, or start the daemon anew")
+    assert [row.id for row in await store.events()] == [event.id]
+
+
+@pytest.mark.parametrize(
+    ("error", "hint"),
+    [
+        ("SQLITE_FULL", "make room"),
+        ("SQLITE_BUSY", "close it"),
+        ("SQLITE_CORRUPT_INDEX", "damaged"),
+        ("SQLITE_IOERR_WRITE", "disk"),
+    ],
+)
+def test_what_sqlite_says_has_a_way_out(error, hint):
+    told = sqlite3.OperationalError("no")
+    told.sqlite_errorname = error
+
+    assert hint in hint_for(told)
 
 
 async def test_a_database_s_path_may_hold_what_an_address_may_not(tmp_path):

@@ -244,7 +244,8 @@ class Session:
     def _told(self, error: BaseException) -> StoreError:
         if isinstance(error, StoreError):
             return error
-        return StoreError("PostgreSQL did not answer" if self._stalled else f"PostgreSQL: {describe(error)}")
+        hint = hint_for(error) if isinstance(error, psycopg.Error) else None
+        return StoreError("PostgreSQL did not answer" if self._stalled else f"PostgreSQL: {describe(error)}", hint)
 
 
 def is_poison(error: Exception) -> bool:

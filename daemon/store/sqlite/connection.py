@@ -6,7 +6,7 @@ import os
 import sqlite3
 from pathlib import Path
 
-from daemon.store.errors import StoreUnusable
+from daemon.store.errors import StoreError, StoreUnusable
 
 # Its get(None) is None. Without an adapter sqlite3 asks each None whether it has one: 0.2 µs, six times an event.
 _NOTHING: dict[None, None] = {}
@@ -51,9 +51,7 @@ class Connection(sqlite3.Connection):
     def commit(self) -> None:
         """Two microseconds dearer, in the writer's thread."""
         if self._path is not None and _mark(self._path) != self._mark:
-            raise sqlite3.OperationalError(
-                f"{self._path} was removed or replaced under the daemon: put it back, or start it anew"
-            )
+            raise StoreError(f"{self._path} was removed or replaced under the daemon", "put it back, or start the daemon anew")
         super().commit()
 
 
@@ -82,6 +80,11 @@ def ready_for_loop(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA busy_timeout = 0")
 
 
+def existing(path: Path) -> str:
+    """Its address for sqlite3's `uri`: a file that is not there is an error, and not made."""
+    return f"{path.absolute().as_uri()}?mode=rw"
+
+
 def _why(error: Exception) -> str:
     return os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
 
@@ -95,4 +98,6 @@ def hint_for(error: sqlite3.Error) -> str:
         return "another program holds the database: close it and try again"
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
         return "check that this user may write to the file and to its folder"
+    if name == "SQLITE_FULL":
+        return "make room on the disk"
     return "check the disk, and the file's owner and mode"

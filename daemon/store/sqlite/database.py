@@ -20,7 +20,7 @@ import structlog
 from daemon.store.errors import Rejected, StoreError
 from daemon.store.group import Done, Operation, Outcome, Row, Unsure, write_rows
 from daemon.store.hot import Hot
-from daemon.store.sqlite.connection import connect, hint_for, ready_for_loop
+from daemon.store.sqlite.connection import connect, existing, hint_for, ready_for_loop
 from daemon.store.sqlite.schema import prepare
 
 log = structlog.get_logger()
@@ -86,7 +86,7 @@ class SqliteDatabase:
             self._connection.command("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
             if not _busy(error):
-                done(Outcome(error))
+                done(Outcome(self._unusable(error)))
                 return
             # Another process writes (`flow execute` without the daemon): wait for it in the thread.
             waiting = self._loop.run_in_executor(self._thread, self._begin_patiently)
@@ -137,11 +137,15 @@ class SqliteDatabase:
                 self._connection.connection.rollback()
             except sqlite3.Error as second:
                 log.warning("store.rollback_failed", error=str(second))
-        done(Outcome(error, rejected or []))
+        done(Outcome(self._unusable(error), rejected or []))
+
+    def _unusable(self, error: BaseException) -> BaseException:
+        """What is wrong with the database, with its place and the way out."""
+        return StoreError(f"{self._path}: {error}", hint_for(error)) if isinstance(error, sqlite3.Error) else error
 
     def fetch(self, hot: Hot, row: Row = ()) -> list[tuple[Any, ...]]:
         try:
-            with closing(sqlite3.connect(self._path, timeout=5.0)) as connection:
+            with closing(sqlite3.connect(existing(self._path), uri=True, timeout=5.0)) as connection:
                 return connection.execute(hot.sqlite, row).fetchall()
         except sqlite3.Error as error:
             raise StoreError(f"{self._path}: cannot be read: {error}", hint_for(error)) from error

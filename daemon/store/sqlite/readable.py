@@ -27,7 +27,8 @@ class SqliteReadable:
         return True
 
     def engine(self) -> AsyncEngine:
-        address = URL.create("sqlite+aiosqlite", database=str(self._path))  # not as text: a folder's name may hold ? # and %
+        # Not as text: a folder's name may hold ? # and %. And a file that was removed meanwhile is not made.
+        address = URL.create("sqlite+aiosqlite", database=self._path.absolute().as_uri(), query={"mode": "rw", "uri": "true"})
         engine = create_async_engine(
             address, poolclass=AsyncAdaptedQueuePool, pool_size=READERS, max_overflow=0, hide_parameters=True
         )
