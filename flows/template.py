@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 from urllib.parse import quote
@@ -30,7 +30,11 @@ _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _Q = re.compile(r"q[ \t\r\n]+(?=[^\s|}.\[])")  # `q` before a path; alone, or followed by a pipe, it is a path named q
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]()#+\-.!|<>~&=$]")
 _MEANT = re.compile(  # behind {{: a value is meant, well or badly
-    r"""\s*(?:q\s+(?=[^\s|}.\[]))?(?:['"$]|[^\x00-@\[-\^`{-\x7f](?:\[[^\]]*\]|[^\s|}\[])*\s*(?:\||\}\}|\Z))"""
+    r"""\s*(?:q\s+(?=[^\s|}.\[]))?(?:['"$]|[^\x00-@\[-\^`{-\x7f](?:\[[^\]]{0,1000}\]|[^\s|}\[])*\s*(?:\||\}\}|\Z))"""
+)
+_DOUBTFUL = re.compile(  # braces of nobody else's language: names alone, or what begins with a name that we have
+    r"\{\{\s*(?!(?:block|define|each|else|if|include|let|partial|range|template|unless|with)\b)"
+    r"(?:[A-Za-z_]\w*(?:\s+[A-Za-z_]\w*)+|(?:input|steps|loop|env|data|output)\b[.\[?][^{}]*)\s*\}\}"
 )
 _URL_SAFE = "!'()*"  # with letters, digits and -_.~ : what encodeURIComponent leaves
 
@@ -112,6 +116,13 @@ def compile_template(text: str, *, fold_headers: bool = False, lenient: bool = F
             parts.append(part)
     _add_text(parts, text[at:])
     return Template(text, tuple(parts), lenient)
+
+
+def doubtful_braces(text: str) -> Iterator[tuple[int, str]]:
+    """Offset and text of each `{{two words}}` that a lenient template takes as text, though a value may have been meant."""
+    for found in _DOUBTFUL.finditer(text):
+        if not _MEANT.match(text, found.start() + 2):
+            yield found.start(), found[0]
 
 
 def _add_text(parts: list[str | Placeholder], text: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from flows.dialects.braces import braces_problems
 from flows.dialects.handlers import lower_handlers
 from flows.dialects.steps_edges import Draft, edges_by_needs, edges_in_a_row
 from flows.dialects.steps_spec import (
@@ -288,6 +289,7 @@ class Lowering:
             self._question,
             self.mentions,
         )
+        self.warnings += braces_problems(kind.name, section, place)
         try:
             return kind.prepare(spec, load)
         except DefinitionError as error:

@@ -11,7 +11,10 @@ from flows.retry import RetryPolicy
 from flows.written import HandlerList, StepList, nullable, part
 
 LATER_KINDS: frozenset[str] = frozenset()  # of steps
-KIND_ALIASES = {"data-source": "data_source"}  # how a type may be written as well, as the other types with two words are
+KIND_ALIASES = {
+    "data-source": "data_source",
+    "wait-for-event": "wait_for_event",
+}  # how a type may be written as well, as the other types with two words are
 LATER_FIELDS = frozenset({"budget", "cache"})  # of a step
 
 MAX_NESTING = 32  # of lists inside steps: loading and running recurse

@@ -234,7 +234,7 @@ def test_a_mock_of_a_flow_of_a_home_has_the_values_of_its_sub_flows_as_well(run_
 
     came = run_json("flow", "execute", "main", "--home", tmp_path, "--mock")
 
-    assert came["steps"]["outer/call/first"]["output"] == {"_mock": True, "command": "echo 1"}
+    assert came["steps"]["outer/call/first"]["output"] == {"_mock": True, "command": "echo '1'"}
 
 
 def test_outputs_from_a_file_stand_in_for_their_steps_and_others_run(flow, run_json, tmp_path):

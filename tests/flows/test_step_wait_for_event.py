@@ -80,3 +80,11 @@ async def test_values_that_make_no_wait_fail_the_step(inputs, code, tmp_path):
     ended, asked = await asked_by(load(tmp_path, section), inputs)
 
     assert (ended.status, ended.code, asked) == ("failed", code, [])
+
+
+def test_its_type_is_written_with_hyphens_as_well(tmp_path):
+    step = {"id": "paid", "type": "wait-for-event", "waitForEvent": {"event": "a"}}
+
+    flow = load_flow({"key": "k", "steps": [step]}, key=None, folder=tmp_path, kinds=KINDS)
+
+    assert [each.kind for each in flow.graph.steps] == ["wait_for_event"]
