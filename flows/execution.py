@@ -348,8 +348,8 @@ class Execution:
         elif self._has_failed(trial, last):
             self._put_all(recorded.inside(step, trial.path))
             self._fail(position, trial, rebuilt_error(last), restored(attempts))
-        else:
-            self._begin(position, trial)
+        else:  # what is left of the delay before its next try is waited for
+            self._begin(position, trial, rebuilt_error(last) if last.status in {"failed", "timeout"} else None)
 
     def _has_failed(self, trial: Trial, last: Attempt) -> bool:
         """Whether the record is that of a step whose tries are used up: nothing, or its fallback, follows."""

@@ -118,11 +118,13 @@ def _order(entry: tuple[list[int], Attempt]) -> list[int]:
 def rebuilt_error(attempt: Attempt) -> StepError:
     """The error that an attempt ended with, as far as its record tells."""
     timed_out = attempt.status == "timeout"
-    status = attempt.response.get("status") if isinstance(attempt.response, dict) else None
+    kept = attempt.response if isinstance(attempt.response, dict) else {}
+    status, retry_after_s = kept.get("status"), kept.get("retryAfterS")
     return StepError(
         attempt.error or "failed",
         code=attempt.code or "UNEXPECTED",
         status=status if isinstance(status, int) else None,
+        retry_after_s=retry_after_s if isinstance(retry_after_s, (int, float)) else None,
         output=attempt.output,
         timed_out=timed_out,
     )

@@ -32,7 +32,7 @@ class Trial:
     """A step from its first attempt to its last. `number` is that of the attempt under way or next."""
 
     __slots__ = (
-        "failures", "find_flow", "first_at", "folder", "inside", "is_last", "kind", "names", "number", "path", "record", "run",
+        "failed_at", "failures", "find_flow", "first_at", "folder", "inside", "is_last", "kind", "names", "number", "path", "record", "run",
         "run_body", "show", "started_at", "step", "stopped",
     )  # fmt: skip
 
@@ -52,13 +52,14 @@ class Trial:
         self.kind = run.world.kinds[step.kind]
         self.number = 1
         self.failures = 0  # attempts that failed or timed out; what a crash interrupted uses up no retry
-        self.first_at = self.started_at = run.world.clock()
+        self.first_at = self.started_at = self.failed_at = run.world.clock()
 
     def resume_after(self, attempts: Sequence[Attempt]) -> None:
         """Go on where an earlier process stopped."""
         self.number = attempts[-1].number + 1
         self.failures = sum(attempt.status in {"failed", "timeout"} for attempt in attempts)
         self.first_at = attempts[0].started_at
+        self.failed_at = attempts[-1].started_at + (attempts[-1].duration_ms or 0) / 1000
 
     def again(self, error: StepError) -> bool:
         return self.step.retry.again(error, self.failures)
@@ -209,8 +210,9 @@ class Trial:
 
     async def _pause(self, error: StepError) -> None:
         delay_s = self.step.retry.of(error).delay_s(self.failures, retry_after_s=error.retry_after_s)
+        passed_s = max(0.0, self.run.world.clock() - self.failed_at)  # much, where an earlier process saw it fail
         try:
-            await asyncio.sleep(delay_s)
+            await asyncio.sleep(max(0.0, delay_s - passed_s))
         except asyncio.CancelledError:
             self.started_at = self.run.world.clock()
             self.note("cancelled")
@@ -219,6 +221,7 @@ class Trial:
     def _failed(self, raised: Exception) -> StepError:
         error = as_step_error(raised, self.names["steps"])
         self.failures += 1
+        self.failed_at = self.run.world.clock()
         final = self.step.fallback is None and not self.again(error)
         self.record = self.note("timeout" if error.timed_out else "failed", error=error, final=final)
         return error
@@ -234,7 +237,7 @@ class Trial:
             value, response, usage = output.value, output.response, output.usage
         elif error is not None:
             value, message, code, usage = error.output, str(error), error.code, error.usage
-            response = None if error.status is None else {"status": error.status}  # retry rules go by it, also after a crash
+            response = _for_retries(error)
         return self.run.note(
             Attempt(
                 self.path,
@@ -295,6 +298,12 @@ class Trial:
             return
         why = why_missing(required.text, self.names["steps"])
         raise StepError(f"requires {required.text}, which is {found}{why}", code="REQUIRES_MISSING", retryable=False)
+
+
+def _for_retries(error: StepError) -> dict[str, Any] | None:
+    """What retry rules go by beside code and message, also after a crash."""
+    said = {"status": error.status, "retryAfterS": error.retry_after_s}
+    return {name: value for name, value in said.items() if value is not None} or None
 
 
 def _too_deep(output: Output) -> StepError:

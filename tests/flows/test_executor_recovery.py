@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -334,3 +335,25 @@ async def test_the_status_that_a_server_gave_decides_of_the_next_try_also_after_
     ended = await execute(flow, {}, run_id="r", world=World(kinds, None, None), record=recorded.append, recorded=list(recorded))
 
     assert (ended.status, ended.output, kind.asked) == ("completed", 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("delay_ms", "asked_s", "failed_before_s", "least_s", "most_s"),
+    [(400, None, 0.0, 0.3, 5.0), (0, 0.4, 0.0, 0.3, 5.0), (400, None, 60.0, 0.0, 0.3), (400, None, -60.0, 0.3, 5.0)],
+)
+async def test_what_is_left_of_a_retrys_delay_is_waited_for_after_a_crash(delay_ms, asked_s, failed_before_s, least_s, most_s):
+    kinds = {**make_kinds(), "act": Act()}
+    rule = {"strategy": "retry", "retries": 1, "retryDelayMs": delay_ms}
+    flow = load_flow(flow_with(onError=rule), key=None, folder=Path(), kinds=kinds)
+    began = time.time()
+    said = None if asked_s is None else {"status": 429, "retryAfterS": asked_s}
+    failed = replace(
+        recorded_attempt(status="failed", error="boom", code="BOOM", final=False, duration_ms=0, response=said),
+        started_at=began - failed_before_s,
+    )
+    attempts = []
+
+    ended = await execute(flow, {}, run_id="r", world=World(kinds, None, None), record=attempts.append, recorded=[failed])
+
+    assert ended.status == "completed"
+    assert least_s <= attempts[0].started_at - began <= most_s
