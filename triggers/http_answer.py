@@ -6,6 +6,7 @@ than `prepare`, `write_eof` and `keep_alive`, and that is what stands here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from email.utils import formatdate
 from http import HTTPStatus
 from time import time
@@ -72,6 +73,14 @@ def error_answer(
     if hint is not None:
         error["hint"] = hint
     return Answer(status, orjson.dumps({"error": error}) + b"\n", headers, close=close)
+
+
+def reworded(answer: Answer, reword: Callable[[str], str]) -> Answer:
+    """An answer of error_answer() with another message."""
+    assert answer.body is not None
+    error = orjson.loads(answer.body)["error"]
+    message, hint = reword(error["message"]), error.get("hint")
+    return error_answer(answer.status, error["code"], message, hint, headers=answer.headers, close=not answer.keep_alive)
 
 
 _dated = (0, b"")

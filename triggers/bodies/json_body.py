@@ -60,18 +60,19 @@ def _parse_exactly(raw: bytes) -> Any:
     try:
         return json.loads(raw.decode("utf-8"), parse_constant=_no_constant, parse_float=_finite)
     except UnicodeDecodeError as error:
-        raise not_json(f"the body is not UTF-8: byte {error.start}", "send UTF-8: JSON is nothing else (RFC 8259)") from None
+        raise _not_json(f"the body is not UTF-8: byte {error.start}", "send UTF-8: JSON is nothing else (RFC 8259)") from None
     except json.JSONDecodeError as error:
-        raise not_json(f"the body is not JSON: {error.msg}, line {error.lineno}, column {error.colno}") from None
+        line = f"line {error.lineno}, " if "\n" in error.doc else ""
+        raise _not_json(f"the body is not JSON: {error.msg}, {line}column {error.colno}") from None
     except RecursionError:
         raise Refused(_too_deep(None)) from None
     except ValueError as error:  # int() refuses more digits than MAX_INT_DIGITS
         said = str(error) if isinstance(error, _NumberError) else f"a number has more than {MAX_INT_DIGITS} digits"
-        raise not_json(f"the body is not JSON: {said}") from None
+        raise _not_json(f"the body is not JSON: {said}") from None
 
 
-def not_json(message: str, hint: str | None = None) -> NotJson:
-    return NotJson(message, error_answer(400, "BAD_JSON", message, hint))
+def _not_json(message: str, hint: str | None = None) -> NotJson:
+    return NotJson(error_answer(400, "BAD_JSON", message, hint))
 
 
 class _NumberError(ValueError):

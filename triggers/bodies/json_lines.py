@@ -7,8 +7,7 @@ from typing import Any
 from triggers.bodies.charset import decode_text
 from triggers.bodies.content import Content
 from triggers.bodies.json_body import MARK, parse_json
-from triggers.bodies.refused import Limits, NotJson, Refused
-from triggers.http_answer import error_answer
+from triggers.bodies.refused import Limits, Refused
 
 RECORD_SEPARATOR = b"\x1e"
 _SPACE = b" \t\r\n"
@@ -27,7 +26,6 @@ def read_json_lines(raw: bytes, content: Content, limits: Limits) -> list[Any]:
             continue
         try:
             values.append(parse_json(text, max_depth=limits.max_depth))
-        except NotJson as refused:
-            message = refused.message.removeprefix("the body ")
-            raise Refused(error_answer(400, "BAD_JSON", f"{word} {number} {message}")) from None
+        except Refused as refused:
+            raise refused.said_of(f"{word} {number}") from None
     return values

@@ -16,7 +16,7 @@ from triggers.bodies.content import Content, check_content, content_of
 from triggers.bodies.header_value import split_value
 from triggers.bodies.json_body import read_json
 from triggers.bodies.named import by_name
-from triggers.bodies.refused import Limits, NotJson, Refused
+from triggers.bodies.refused import Limits, Refused
 from triggers.bodies.text import read_text, read_xml
 from triggers.http_answer import error_answer
 
@@ -170,9 +170,8 @@ def _value(part: Part, limits: Limits) -> Any:
 def _json(part: Part, content: Content, limits: Limits) -> Any:
     try:
         return read_json(part.data, content, limits)
-    except NotJson as error:
-        said = f"the field {part.name[:60]!r} {error.message.removeprefix('the body ')}"
-        raise Refused(error_answer(400, "BAD_JSON", said)) from None
+    except Refused as refused:
+        raise refused.said_of(f"the field {part.name[:60]!r}") from None
 
 
 def _malformed(what: str) -> Refused:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from triggers.http_answer import Answer, error_answer
+from triggers.http_answer import Answer, error_answer, reworded
+
+_BODY = "the body "  # how a message begins that is about all of it
 
 
 class Refused(Exception):  # noqa: N818 - it is an answer, on its way out
@@ -14,13 +16,17 @@ class Refused(Exception):  # noqa: N818 - it is an answer, on its way out
         self.answer = answer
         super().__init__(answer.status)
 
+    def said_of(self, what: str) -> Refused:
+        """The same of what is no body of its own: a line, a field, the data of an event in a batch."""
+
+        def reword(said: str) -> str:
+            return f"{what} {said.removeprefix(_BODY)}" if said.startswith(_BODY) else f"{what}: {said}"
+
+        return Refused(reworded(self.answer, reword))
+
 
 class NotJson(Refused):
     """The body is no JSON. Where its type does not insist on JSON, it is something else."""
-
-    def __init__(self, message: str, answer: Answer) -> None:
-        self.message = message  # «the body is not JSON: …»
-        super().__init__(answer)
 
 
 @dataclass(frozen=True, slots=True)

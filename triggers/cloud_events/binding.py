@@ -97,5 +97,8 @@ def _data(event: Mapping[str, Any], content_type: str, limits: Limits, place: st
             raw = b64decode(encoded, validate=True)
         except (NoBase64, ValueError) as error:
             raise bad_event(f"data_base64 is not base64: {error}", place) from None
-    check_content(content)
-    return read_value(raw, content, limits)
+    try:
+        check_content(content)
+        return read_value(raw, content, limits)
+    except Refused as refused:
+        raise refused.said_of(f"the data of {place or 'the event'}") from None

@@ -145,9 +145,11 @@ async def test_what_cannot_be_decoded_is_named_with_its_byte(listening):
 
     _, text, _ = await world.send(b"caf\xe9 au lait", content_type="text/plain")
     _, line, _ = await world.send(b"1\n2\n{]\n", content_type="application/x-ndjson")
+    _, deep, _ = await world.send(b"\x1e" + b"[" * 65 + b"]" * 65, content_type="application/json-seq")
 
     assert text["error"]["message"] == "the body is not utf-8: byte 3 (0xe9)"
-    assert line["error"]["message"].startswith("line 3 is not JSON: ")
+    assert line["error"]["message"] == "line 3 is not JSON: Expecting property name enclosed in double quotes, column 2"
+    assert deep["error"]["message"] == "record 1 is nested deeper than 64"
 
 
 async def test_names_of_charsets_are_looked_up_in_a_closed_list_and_leave_nothing_behind(listening):
