@@ -10,13 +10,13 @@ from typing import Any, ClassVar
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
-from flows.emission import NAME_RULE, Emission, EventName, check_event_name
+from flows.emission import Emission, EventName
 from flows.errors import DefinitionError, Problem, StepError
 from flows.selector import MISSING
 from flows.step import Load, Output, Scope
 from flows.steps.checked_text import collected
+from flows.steps.event_name import compiled_name, made_name
 from flows.steps.json_text import json_text
-from flows.suggest import shown
 from flows.value import Value, compile_value
 
 MAX_SUBJECT = 1000  # characters: it is a column of lists
@@ -67,7 +67,7 @@ class EmitKind:
 
     def prepare(self, spec: EmitSpec, load: Load) -> Giving:  # noqa: ARG002 - the seam's signature
         problems: list[Problem] = []
-        event = collected(problems, ("event",), lambda: _compiled_name(spec.event))
+        event = collected(problems, ("event",), lambda: compiled_name(spec.event))
         data = collected(problems, ("data",), lambda: compile_value(spec.data, lenient=True))
         subject = None
         if spec.subject is not None:
@@ -77,7 +77,7 @@ class EmitKind:
         return Giving(EventName(event.make({}) if event.constant else None), event, data, subject)
 
     async def run(self, prepared: Giving, scope: Scope) -> Output:
-        name = prepared.name.literal or _name(prepared.event.needed(scope.names))
+        name = prepared.name.literal or made_name(prepared.event.needed(scope.names))
         data = self._data(prepared.data.needed(scope.names))
         subject = None if prepared.subject is None else _subject(prepared.subject, scope)
         emitted = await scope.emit(Emission(name, data, subject, scope.run, scope.path, scope.idempotency_key))
@@ -96,22 +96,6 @@ class EmitKind:
             said = f"the data of the event take {len(text):,} bytes, and max_bytes is {self.settings.max_bytes:,} ([steps.emit])"
             raise StepError(said, code="EVENT_TOO_LARGE", retryable=False)
         return read(text)
-
-
-def _compiled_name(text: str) -> Value:
-    value = compile_value(text)
-    if value.constant:
-        check_event_name(value.make({}))
-    return value
-
-
-def _name(value: Any) -> str:
-    """Of an event whose name is made at run. What a stranger sent becomes no name by accident."""
-    try:
-        return check_event_name(value if isinstance(value, str) else "")
-    except DefinitionError:
-        said = f"the name of an event is {NAME_RULE}; this is {shown(value)}"
-        raise StepError(said, code="EVENT_NAME", retryable=False) from None
 
 
 def _subject(value: Value, scope: Scope) -> str | None:

@@ -11,15 +11,16 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from flows.duration import parse_duration
-from flows.emission import AwaitedName, check_event_name
+from flows.emission import AwaitedName
 from flows.errors import DefinitionError, Problem, StepError
 from flows.expression import UNDEFINED, Expression, compile_expression, to_json
 from flows.instant import write_instant
 from flows.step import Load, Output, Scope
 from flows.steps.checked_text import collected
+from flows.steps.event_name import compiled_name, made_name
 from flows.steps.no_settings import NoSettings
 from flows.steps.wait import checked_value, made
-from flows.value import Value, compile_value
+from flows.value import Value
 from flows.waiting import Wait
 
 EVENT = "event"  # the root under which `match` sees the event
@@ -73,7 +74,7 @@ class WaitForEvent:
         problems: list[Problem] = []
         event = match = timeout = look_back_s = None
         if spec.event is not None:
-            event = collected(problems, ("event",), lambda: _compiled_name(str(spec.event)))
+            event = collected(problems, ("event",), lambda: compiled_name(str(spec.event)))
         if spec.match is not None:
             match = collected(problems, ("match",), lambda: compile_expression(str(spec.match), roots=load.roots | {EVENT}))
         if spec.timeout is not None:
@@ -92,7 +93,7 @@ class WaitForEvent:
         now = self._clock()
         due = None if prepared.timeout is None else now + made("timeout", prepared.timeout, scope, parse_duration)
         detail = {
-            "event": None if prepared.event is None else _name(prepared.event.needed(scope.names)),
+            "event": None if prepared.event is None else made_name(prepared.event.needed(scope.names)),
             "webhook": prepared.webhook,
             "match": None if prepared.match is None else prepared.match.source,
             "names": {} if prepared.match is None else names_for(prepared.match, scope.names),
@@ -149,17 +150,3 @@ def _copy(source: Any, target: dict[str, Any], parts: tuple[str | int, ...]) -> 
                 held[second] = to_json(inner[second])
         else:
             target[name] = to_json(inner)
-
-
-def _compiled_name(text: str) -> Value:
-    value = compile_value(text)
-    if value.constant:
-        check_event_name(value.make({}))
-    return value
-
-
-def _name(value: Any) -> str:
-    try:
-        return check_event_name(value if isinstance(value, str) else "")
-    except DefinitionError as error:
-        raise StepError(f"event: {error.problems[0].problem}", code="EVENT_NAME", retryable=False) from None

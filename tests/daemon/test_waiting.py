@@ -13,7 +13,6 @@ from daemon.dispatch.local import LocalDispatch
 from daemon.expiry import Expiry
 from daemon.live import LiveDaemon
 from daemon.source_state import StoredState
-from daemon.store import open_store
 from daemon.waiting import Waits
 from daemon.waiting.pauses import PAUSED, Pauses
 from daemon.waiting.resting import AtRest
@@ -22,6 +21,7 @@ from daemon.worker import Worker
 from flows.dialects import load_flow
 from flows.executor import World
 from flows.steps import make_kinds
+from tests.daemon.benches import benches
 
 KINDS = make_kinds()
 PATIENCE_S = 10.0
@@ -126,23 +126,8 @@ class Bench:
 async def open_bench(tmp_path, monkeypatch):
     """open_bench(flow, …): a bench over the test's database; a second one, after close(), is a restart."""
     monkeypatch.setattr("daemon.worker.LEAVE_S", 0.01)
-    opened = []
-
-    async def open_one(*flows, token="daemon-1", **more):
-        stack = open_store(tmp_path / "camshaft.db", token=token)
-        bench = await Bench(await stack.__aenter__(), flows, **more).start()
-        opened.append((bench, stack))
-        return bench
-
-    async def close_one():
-        bench, stack = opened.pop()
-        await bench.close()
-        await stack.__aexit__(None, None, None)
-
-    open_one.close = close_one
-    yield open_one
-    while opened:
-        await close_one()
+    async with benches(tmp_path / "camshaft.db", Bench) as opening:
+        yield opening
 
 
 async def test_a_run_that_only_waits_is_left_and_goes_on_when_its_time_has_come(open_bench, tmp_path):

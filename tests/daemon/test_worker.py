@@ -13,7 +13,6 @@ from daemon.at_work import consume
 from daemon.dispatch import Job
 from daemon.dispatch.local import LocalDispatch
 from daemon.live import LiveDaemon, queued_run
-from daemon.store import open_store
 from daemon.store.rows import Run
 from daemon.worker import Worker
 from flows.attempt import Attempt
@@ -21,6 +20,7 @@ from flows.dialects import load_flow
 from flows.errors import DefinitionError, StepError
 from flows.executor import World
 from flows.steps import make_kinds
+from tests.daemon.benches import benches
 
 KINDS = make_kinds()
 
@@ -63,7 +63,10 @@ class Bench:
         self.live = LiveDaemon(
             store, self.dispatch, self.worker, no_events, lambda _path, _given: None, started_at=0.0, version="0"
         )
+
+    async def start(self):
         self.consuming = asyncio.ensure_future(consume(self.dispatch, 4, self.worker))
+        return self
 
     async def run(self, flow, **inputs):
         """Start a run by hand and wait for its end."""
@@ -81,24 +84,8 @@ class Bench:
 @pytest.fixture
 async def open_bench(tmp_path):
     """open_bench(flow, …): a bench over the test's database, closed at its end; a second one is a restart."""
-    opened = []
-
-    async def open_one(*flows, token="daemon-1"):
-        stack = open_store(tmp_path / "camshaft.db", token=token)
-        store = await stack.__aenter__()
-        bench = Bench(store, flows)
-        opened.append((bench, stack))
-        return bench
-
-    async def close_one():
-        bench, stack = opened.pop()
-        await bench.close()
-        await stack.__aexit__(None, None, None)
-
-    open_one.close = close_one
-    yield open_one
-    while opened:
-        await close_one()
+    async with benches(tmp_path / "camshaft.db", Bench) as opening:
+        yield opening
 
 
 async def until_recorded(store, run, path):
