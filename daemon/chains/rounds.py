@@ -103,6 +103,8 @@ class Rounds:
 
 def _why_not(repeats: Repeats, run: Run) -> str | None:
     """What the run itself says. None: it goes on."""
+    if run.retry_of is not None:
+        return "it does an earlier round again"
     if run.status == "cancelled":
         return "it was cancelled"
     if run.status == "failed" and not repeats.after_failure:

@@ -78,6 +78,22 @@ async def test_a_continuous_workflow_goes_on_until_its_condition_says_stop(conti
     assert "it did not come to «loop_back»" in daemon.log.read_text()
 
 
+async def test_a_round_that_is_done_again_begins_no_second_row(continuous, daemon_of, run_json):
+    home = continuous("count", COUNT)
+    daemon = await daemon_of(home)
+    run_json("flow", "execute", "count", "-i", "n:=0", "-i", "most:=2", home=home)
+    before = await ended(daemon, "count")
+    ((first,),) = daemon.rows("SELECT id FROM runs ORDER BY id LIMIT 1")
+
+    again = run_json("run", "retry", first, "--wait", home=home)
+    after = await ended(daemon, "count")
+
+    assert [round_[0]["n"] for round_ in before] == [0, 1, 2]
+    assert [round_[0]["n"] for round_ in after] == [0, 1, 2, 0]
+    assert again["status"] == "completed"
+    assert "it does an earlier round again" in daemon.log.read_text()
+
+
 async def test_kill_9_between_rounds_loses_and_doubles_none(continuous, daemon_of, run_json):
     home = continuous("count", COUNT | {"settings": {"executionMode": "continuous", "loopDelay": 200}})
     daemon = await daemon_of(home)
