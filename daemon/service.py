@@ -91,9 +91,7 @@ def _status(daemon: Daemon) -> str:
 
 def _say(daemon: Daemon) -> None:
     """Standard output, for people and for tools that asked for port 0: what listens where; the log, and the service manager."""
-    print(f"hooks {daemon.url}", flush=True)  # noqa: T201 - the one thing that serve prints
-    if daemon.admin.tcp is not None:
-        print(f"admin http://{daemon.admin.tcp}", flush=True)  # noqa: T201 - as above
+    _print([f"hooks {daemon.url}", *([f"admin http://{daemon.admin.tcp}"] if daemon.admin.tcp is not None else [])])
     daemon.notifier.ready(partial(_status, daemon))
     current = daemon.holder.current
     log.info(
@@ -105,3 +103,13 @@ def _say(daemon: Daemon) -> None:
         flows=len(current.flows),
         resumed=daemon.dispatch.depth() + len(daemon.worker.under_way()),
     )
+
+
+def _print(lines: list[str]) -> None:
+    """The one thing that serve prints. Who reads it may have gone, and a full disk takes none: the log says the same."""
+    try:
+        print("\n".join(lines), flush=True)  # noqa: T201 - as said
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)  # what is left is written once more at the end
+        os.close(nowhere)

@@ -71,8 +71,9 @@ async def keep_watch(parts: Mapping[str, Owes], alive: Callable[[], None], *, li
     while True:
         if (turned_s := loop.time() - looked_at) > limit_s / 2:
             log.error("service.loop_blocked", for_s=round(turned_s, 3))
+        stood_s = max(0.0, turned_s - limit_s / LOOKS)  # the process or its loop stood still, and no part could answer
         looked_at = loop.time()
-        owed = {part: owes() for part, owes in parts.items()}
+        owed = {part: max(0.0, owes() - stood_s) for part, owes in parts.items()}
         for part, owed_s in owed.items():
             if owed_s < limit_s / 2:
                 if part in stuck:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import socket
+import subprocess
 import time
+
+from tests.acceptance.conftest import CAMSHAFT
 
 SLOW = {
     "key": "deal-process",
@@ -60,6 +64,30 @@ async def test_an_event_that_does_not_fire_says_why_with_the_value_it_saw(daemon
         sentence,
         None,
     )
+
+
+async def test_a_daemon_whose_output_nobody_reads_serves_all_the_same(home, client):
+    reading, writing = os.pipe()
+    os.close(reading)
+    log = home.parent / "home.log"
+    with log.open("wb") as stderr:
+        process = subprocess.Popen(
+            [CAMSHAFT, "serve", "--home", home, "--listen", "127.0.0.1:0"],
+            stdout=writing,
+            stderr=stderr,
+            env=os.environ | {"CAMSHAFT_LOG__FORMAT": "json"},
+        )
+    os.close(writing)
+    async with asyncio.timeout(30):
+        while "service.started" not in log.read_text():
+            await asyncio.sleep(0.02)
+    (said,) = [line for line in map(json.loads, log.read_text().splitlines()) if line["event"] == "service.started"]
+
+    async with client.post(f"{said['hooks']}/deal-created", json=DEAL) as answer:
+        status = answer.status
+    process.terminate()
+
+    assert (status, process.wait(30)) == (202, 0)
 
 
 async def test_sigterm_lets_runs_end_takes_nothing_new_and_exits_with_0(home, write, daemon_of, client):

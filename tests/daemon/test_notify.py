@@ -147,6 +147,22 @@ async def test_it_says_nothing_while_one_part_does_not_answer_and_goes_on_when_i
     assert still_silent == silent
 
 
+async def test_a_process_that_stood_still_owes_nothing_for_that_time():
+    """Stopped by a signal, or without a processor: when it goes on it says alive at its first look, or it would be killed for it."""
+    loop = asyncio.get_running_loop()
+    moved_at = [loop.time()]
+    watch, said = await watched({"schedules": lambda: loop.time() - moved_at[0]})
+    await until(lambda: said)
+    moved_at[0], silent = loop.time(), len(said)
+
+    time.sleep(0.3)  # one and a half limits
+    await until(lambda: len(said) > silent)
+    heard_after_s = loop.time() - moved_at[0]
+    watch.cancel()
+
+    assert heard_after_s < 0.3 + 0.1  # at the first look, which is a quarter of the limit away
+
+
 async def test_a_refusal_is_an_answer():
     async def refuses():
         raise OSError("the disk is full")
