@@ -479,13 +479,13 @@ def test_a_flow_without_handlers_or_with_empty_ones_has_none():
     assert Stage({"steps": [say("a", "1")], "finally": []}).flow.graph.handlers is None
 
 
-def test_a_dry_run_looks_at_handlers_too_and_what_they_see_of_the_end_comes_later():
+async def test_a_dry_run_looks_at_handlers_too_and_what_they_see_of_the_end_comes_later():
     kinds = make_kinds()
     step = {"id": "say", "type": "transform", "transform": {"expression": "$.status + $.error.message + $.steps.a.output"}}
     main = {"id": "a", "type": "transform", "transform": {"expression": "1"}}
     flow = load_flow({"key": "k", "steps": [main], "finally": [step]}, key=None, folder=Path(), kinds=kinds)
 
-    looked = resolve_steps(flow.graph, {"$": {"input": {}, "steps": {}, "loop": {}, "env": {}}})
+    looked = await resolve_steps(flow.graph, {"$": {"input": {}, "steps": {}, "loop": {}, "env": {}}})
 
     assert [one["stepId"] for one in looked] == ["a", "say"]
     assert "error" not in looked[1]
