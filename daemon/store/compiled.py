@@ -2,7 +2,7 @@
 
 from daemon.store.hot import Hot
 
-HEAD = '0005'
+HEAD = '0006'
 LIVE = ('queued', 'running', 'waiting', 'paused')
 
 SCHEMA = (

@@ -10,7 +10,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, PrimaryKeyConstraint, SmallInteger, String, Table, Text, text
 from sqlalchemy.types import TypeEngine
 
-HEAD = "0005"  # the migration this program's tables correspond to
+HEAD = "0006"  # the migration this program's tables correspond to
 
 metadata = MetaData()
 

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +17,7 @@ from hypothesis import strategies as st
 
 from daemon.cli import main
 from daemon.cli.main import COMMANDS
+from tests.daemon.old_stores import RELEASED, make_old
 
 EXAMPLE = Path(__file__).parents[2] / "examples/home"
 CAMSHAFT = str(Path(sys.executable).with_name("camshaft"))
@@ -669,10 +669,7 @@ def test_a_strangers_text_does_not_steer_the_terminal(run, tmp_path):
 
 def test_a_command_brings_the_database_of_an_earlier_camshaft_to_its_schema_and_reads_it(run, tmp_path):
     state = tmp_path / "state"
-    state.mkdir()
-    with sqlite3.connect(state / "camshaft.db") as database:
-        database.executescript(Path(__file__).with_name("store_0001.sql").read_text())
-    database.close()
+    make_old(state / "camshaft.db", RELEASED)
 
     status, said, _ = run("run", "list", "--home", str(tmp_path), "-o", "json")
 

@@ -13,9 +13,7 @@ import structlog
 from daemon.location import PostgresqlUrl
 from daemon.store import open_store
 from daemon.store.errors import HomeInUse, StoreError, StoreUnusable
-from daemon.store.migrate import upgrade
 from daemon.store.postgresql import database as postgresql_database
-from daemon.store.postgresql.migration import BEGIN, engine_over
 from daemon.store.postgresql.session import KEY
 from daemon.store.rows import Candidate, Run
 from tests.postgresql_server import PASSWORD
@@ -332,27 +330,6 @@ async def test_a_schema_of_a_newer_program_and_one_of_others_are_refused_and_lef
             pass
 
     assert "CREATE SCHEMA" in caught.value.hint
-
-
-COLUMNS = """
-SELECT table_name, column_name, data_type, collation_name, is_nullable FROM information_schema.columns
-WHERE table_schema = current_schema() AND table_name <> 'alembic_version' ORDER BY table_name, ordinal_position
-"""
-INDEXES = "SELECT indexname, regexp_replace(indexdef, '\\w+\\.', '') FROM pg_indexes WHERE schemaname = current_schema() AND tablename <> 'alembic_version' ORDER BY 1"
-
-
-async def test_the_migrations_make_the_schema_that_a_new_database_gets(postgresql):
-    async with open_store(PostgresqlUrl(postgresql), token="t"):
-        pass
-    fresh = ask(postgresql, COLUMNS), ask(postgresql, INDEXES)
-    names = sorted({row[0] for row in fresh[0]})
-    do(postgresql, f"DROP TABLE alembic_version, {', '.join(names)}")
-
-    engine = engine_over(PostgresqlUrl(postgresql))
-    upgrade(engine, BEGIN)
-    engine.dispose()
-
-    assert (ask(postgresql, COLUMNS), ask(postgresql, INDEXES)) == fresh
 
 
 @pytest.mark.parametrize(
