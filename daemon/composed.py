@@ -358,7 +358,7 @@ def _make_source(
         aside = PublicPages(ApprovalPages(approvals)) if config.http.approvals else None
         return chosen(settings, secret=credentials.resolve, sockets=sockets.hooks, aside=aside)  # type: ignore[no-any-return]
     if kind in {"flow", "event"}:
-        return chosen(settings)  # type: ignore[no-any-return]
+        return chosen()  # type: ignore[no-any-return]
     state = StoredState(store, kind)
     if kind == "schedule":
         return chosen(settings, state=state, running=lambda trigger: worker.by_trigger[trigger])  # type: ignore[no-any-return]

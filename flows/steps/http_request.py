@@ -16,7 +16,7 @@ from flows.selector import MISSING
 from flows.step import Load, Output, Scope
 from flows.steps.checked_text import CheckedText, Reference, collected
 from flows.steps.http_exchange import Client, Request
-from flows.steps.http_headers import CONTROL, compile_named, header_problems, header_text, token
+from flows.steps.http_headers import compile_named, header_problems, header_text, token
 from flows.steps.http_response import (
     Answer,
     Expect,
@@ -31,18 +31,11 @@ from flows.steps.http_response import (
 )
 from flows.steps.http_url import compile_url, made_url
 from flows.steps.json_text import json_text
+from flows.steps.named_secret import SecretName, secret_name, usable_secret
 from flows.template import as_text
 from flows.value import Value, compile_value
 
 METHODS_WITH_KEY = ("POST", "PATCH")  # PUT and DELETE mean the same when they are repeated
-
-
-class SecretName(BaseModel):
-    """`{"env": NAME}`, as triggers write it."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    env: str = Field(min_length=1, description="the secret's name")
 
 
 class HttpAuth(BaseModel):
@@ -54,10 +47,6 @@ class HttpAuth(BaseModel):
     secret: str | SecretName = Field(description="the secret's name")
     username: str | None = Field(default=None, description="of basic, as text with {{ }}")
     header: Annotated[str, AfterValidator(token)] | None = Field(default=None, description="of header: its name")
-
-    @property
-    def secret_name(self) -> str:
-        return self.secret if isinstance(self.secret, str) else self.secret.env
 
     @model_validator(mode="after")
     def _has_its_own(self) -> HttpAuth:
@@ -147,7 +136,7 @@ class Exchange:
     @property
     def secrets(self) -> tuple[str, ...]:
         """The names of the secrets it sends."""
-        return () if self.auth is None else (self.auth.secret_name,)
+        return () if self.auth is None else (secret_name(self.auth.secret),)
 
 
 class Http:
@@ -305,7 +294,7 @@ def _encoded(prepared: Exchange, names: Mapping[str, Any]) -> tuple[str | None, 
 
 def _credentials(auth: HttpAuth, username: Value, asker: Asker) -> tuple[str, str, tuple[str, ...]]:
     """The header's name and text, and every form in which the secret could come back."""
-    secret, forms = usable_secret(auth.secret_name, asker.secret)
+    secret, forms = usable_secret(secret_name(auth.secret), asker.secret)
     if auth.type == "basic":
         user = header_text("username", username.make(asker.names))
         if ":" in user:
@@ -315,15 +304,6 @@ def _credentials(auth: HttpAuth, username: Value, asker: Asker) -> tuple[str, st
     if auth.type == "header":
         return auth.header or "", secret, forms
     return "Authorization", f"Bearer {secret}", forms
-
-
-def usable_secret(name: str, find: Callable[[str], str]) -> tuple[str, tuple[str, ...]]:
-    """A secret that a header can carry, and every form in which it could come back. Raises StepError SECRET_UNUSABLE."""
-    secret = find(name).rstrip("\r\n")  # secrets are kept in files, which end with a line break
-    if not secret or CONTROL.search(secret):
-        said = "is empty" if not secret else "has a line break or another control character"
-        raise StepError(f"the secret {name} {said}", code="SECRET_UNUSABLE", retryable=False)
-    return secret, tuple(dict.fromkeys([secret, json_text(secret)[1:-1], urlencode({"": secret})[1:]]))
 
 
 def refused(request: Request, answer: Answer, form: ResponseForm, secrets: Sequence[str], said: str = "") -> StepError:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.connectors.destinations.file_lines import append_lines
+from flows.connectors.destinations.file_append import append_lines
 from flows.connectors.settings import ConnectorSettings
 from flows.dialects import load_flow
 from flows.errors import DefinitionError

@@ -12,7 +12,8 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from flows.connectors.destinations.webhook import key_of, message_id, signature
+from flows.connectors.destinations.message_id import message_id
+from flows.connectors.destinations.webhook import key_of, signature
 from flows.dialects import load_flow
 from flows.errors import DefinitionError, StepError
 from flows.executor import World, execute

@@ -29,7 +29,7 @@ class GitHub:
         value = header_bytes(headers, HEADER)
         if value is None:
             return f"the header {HEADER} is missing"
-        digest = hex_digest(value.removeprefix(b"sha256=")) if value.startswith(b"sha256=") else None
+        digest = hex_digest(value, b"sha256=")
         if digest is None:
             return f"the header {HEADER} does not hold sha256= and one digest in hex"
         return none_fits(secrets, raw, [digest])

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from triggers.signatures.signature import HeaderName, Secrets, header_bytes, none_fits, stale
-from triggers.spec import Duration
+from triggers.signatures.signature import TOLERANCE_S, HeaderName, Secrets, Tolerance, header_bytes, none_fits, stale
 
 DIGEST_BYTES = {"sha1": 20, "sha256": 32, "sha512": 64}
 
@@ -20,7 +19,7 @@ class Timestamp(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     header: HeaderName
-    tolerance: Annotated[Duration, Field(gt=0)] = 300.0  # seconds
+    tolerance: Tolerance = TOLERANCE_S
 
 
 class HmacSpec(BaseModel):

@@ -10,12 +10,17 @@ from typing import Annotated, Any, ClassVar, Protocol
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
 
 from flows.written import one_or_several, part
+from triggers.spec import Duration
 
 HeaderName = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", max_length=100, to_lower=True),
 ]
 
+
+Tolerance = Annotated[Duration, Field(gt=0)]
+"""How far from now the time that was signed may be, either way; in seconds."""
+TOLERANCE_S = 300.0  # what vendors' own libraries have
 
 FORMS = 'give one of {"env": NAME}, {"file": PATH}, {"credential": NAME}, {"name": NAME}'
 
@@ -96,10 +101,12 @@ def stale(header: str, stamp: bytes, tolerance_s: float, now: float) -> str | No
     return None
 
 
-def hex_digest(text: bytes) -> bytes | None:
-    """A SHA-256 digest in hex, whole; None: it is none."""
+def hex_digest(text: bytes, prefix: bytes = b"") -> bytes | None:
+    """A SHA-256 digest in hex, whole, behind the prefix; None: it is none."""
+    if not text.startswith(prefix):
+        return None
     try:
-        digest = binascii.unhexlify(text)
+        digest = binascii.unhexlify(text[len(prefix) :])
     except ValueError:  # binascii.Error is one
         return None
     return digest if len(digest) == 32 else None

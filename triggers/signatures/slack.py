@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
-from triggers.signatures.signature import Secrets, header_bytes, hex_digest, none_fits, stale
-from triggers.spec import Duration
+from triggers.signatures.signature import TOLERANCE_S, Secrets, Tolerance, header_bytes, hex_digest, none_fits, stale
 
 HEADER, TIME = "x-slack-signature", "x-slack-request-timestamp"
 
@@ -18,7 +17,7 @@ class SlackSpec(BaseModel):
 
     type: Literal["slack"] = "slack"
     secret: Secrets
-    tolerance: Annotated[Duration, Field(gt=0)] = 300.0  # seconds
+    tolerance: Tolerance = TOLERANCE_S
 
 
 class Slack:
@@ -34,7 +33,7 @@ class Slack:
         stamp = header_bytes(headers, TIME) or b""
         if wrong := stale(TIME, stamp, spec.tolerance, now):
             return wrong
-        digest = hex_digest(value.removeprefix(b"v0=")) if value.startswith(b"v0=") else None
+        digest = hex_digest(value, b"v0=")
         if digest is None:
             return f"the header {HEADER} does not hold v0= and one digest in hex"
         return none_fits(secrets, b"v0:" + stamp + b":" + raw, [digest])

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
-from triggers.signatures.signature import HeaderName, Secrets, header_bytes, none_fits, stale
-from triggers.spec import Duration
+from triggers.signatures.signature import TOLERANCE_S, HeaderName, Secrets, Tolerance, header_bytes, none_fits, stale
 
 PREFIX = b"whsec_"  # before the base64 of the key
 
@@ -20,7 +19,7 @@ class StandardWebhooksSpec(BaseModel):
     type: Literal["standard_webhooks"] = "standard_webhooks"
     secret: Secrets  # its key stands in base64 behind whsec_
     prefix: HeaderName = "webhook"  # of the three headers; some senders have their own: svix-id, svix-timestamp, …
-    tolerance: Annotated[Duration, Field(gt=0)] = 300.0  # seconds
+    tolerance: Tolerance = TOLERANCE_S
 
 
 class StandardWebhooks:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
-from triggers.signatures.signature import Secrets, header_bytes, hex_digest, none_fits, stale
-from triggers.spec import Duration
+from triggers.signatures.signature import TOLERANCE_S, Secrets, Tolerance, header_bytes, hex_digest, none_fits, stale
 
 HEADER = "stripe-signature"
 MAX_TIMES = 8  # in one header; each costs a digest of the body
@@ -19,7 +18,7 @@ class StripeSpec(BaseModel):
 
     type: Literal["stripe"] = "stripe"
     secret: Secrets  # used whole, with its whsec_
-    tolerance: Annotated[Duration, Field(gt=0)] = 300.0  # seconds
+    tolerance: Tolerance = TOLERANCE_S
 
 
 class Stripe:

@@ -6,27 +6,23 @@ disk. So no event is lost, and the step that runs again after a crash makes no s
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
 from triggers.by_hand import ByHand
-from triggers.source import Emit, Model
+from triggers.source import Model
 from triggers.sources.event_document import given_by_hand
 from triggers.sources.event_spec import EventSettings, EventTriggerSpec, prepare
-from triggers.trigger import Trigger
+from triggers.sources.handed_in import HandedIn
 
 
-class EventSource:
+class EventSource(HandedIn):
     """All event triggers. Found by the event's name alone."""
 
     type: ClassVar[str] = "event"
     Spec: ClassVar[Model] = EventTriggerSpec
     Settings: ClassVar[Model] = EventSettings
-
-    def __init__(self, settings: EventSettings) -> None:
-        self._settings = settings
 
     @staticmethod
     def prepare(section: Mapping[str, Any], *, key: str) -> EventTriggerSpec:  # noqa: ARG004 - the seam's; the section says it all
@@ -39,13 +35,3 @@ class EventSource:
     @staticmethod
     def by_hand(key: str, spec: EventTriggerSpec, given: Mapping[str, Any], *, now: datetime) -> ByHand:  # noqa: ARG004 - as above
         return given_by_hand(spec, given, now)
-
-    def update(self, triggers: Sequence[Trigger]) -> None:
-        """Nothing listens by itself: matching finds the triggers."""
-
-    @asynccontextmanager
-    async def open(self, emit: Emit) -> AsyncIterator[None]:  # noqa: ARG002 - the seam's; steps hand their events in themselves
-        yield
-
-    async def run(self) -> None:
-        """Steps hand their events in."""

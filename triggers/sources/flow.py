@@ -6,27 +6,23 @@ transaction that ends the run. So no end is lost or followed twice, whatever hap
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
 from triggers.by_hand import ByHand
-from triggers.source import Emit, Model
+from triggers.source import Model
 from triggers.sources.flow_event import address, end_by_hand
 from triggers.sources.flow_spec import FlowSettings, FlowTriggerSpec, prepare
-from triggers.trigger import Trigger
+from triggers.sources.handed_in import HandedIn
 
 
-class FlowSource:
+class FlowSource(HandedIn):
     """All flow triggers. Found by flow and status alone: a run that nobody follows costs one look-up."""
 
     type: ClassVar[str] = "flow"
     Spec: ClassVar[Model] = FlowTriggerSpec
     Settings: ClassVar[Model] = FlowSettings
-
-    def __init__(self, settings: FlowSettings) -> None:
-        self._settings = settings
 
     @staticmethod
     def prepare(section: Mapping[str, Any], *, key: str) -> FlowTriggerSpec:  # noqa: ARG004 - the seam's; the section says it all
@@ -39,13 +35,3 @@ class FlowSource:
     @staticmethod
     def by_hand(key: str, spec: FlowTriggerSpec, given: Mapping[str, Any], *, now: datetime) -> ByHand:  # noqa: ARG004 - as above
         return end_by_hand(spec, given, now)
-
-    def update(self, triggers: Sequence[Trigger]) -> None:
-        """Nothing listens by itself: matching finds the triggers."""
-
-    @asynccontextmanager
-    async def open(self, emit: Emit) -> AsyncIterator[None]:  # noqa: ARG002 - the seam's; ends of runs come with their own transaction
-        yield
-
-    async def run(self) -> None:
-        """The worker tells of ends."""

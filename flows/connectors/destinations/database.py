@@ -20,7 +20,7 @@ from flows.errors import DefinitionError, Problem, StepError
 from flows.step import Load, Scope
 from flows.steps.checked_text import collected
 from flows.steps.file_place import FilePath, compile_path, find_file
-from flows.steps.http_request import SecretName
+from flows.steps.named_secret import SecretName, secret_name
 
 CHUNK_ROWS = 500  # that are bound and sent together
 
@@ -91,7 +91,7 @@ class DatabaseDestination:
         columns = collected(problems, ("columns",), lambda: compile_columns(spec.columns, load.roots))
         if data is None or columns is None or problems:
             raise DefinitionError(*problems)
-        secret = spec.secret.env if isinstance(spec.secret, SecretName) else spec.secret
+        secret = secret_name(spec.secret)
         return Storing(
             quoted_table(spec.table),
             path,

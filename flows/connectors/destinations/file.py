@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from flows.connectors.destinations.columns import Columns, chunks, compile_columns, in_turns
 from flows.connectors.destinations.destination import Data, compile_data, json_of
-from flows.connectors.destinations.file_lines import append_lines, csv_heading
+from flows.connectors.destinations.file_append import append_lines, csv_heading
 from flows.connectors.destinations.spec import DestinationSpec
 from flows.errors import DefinitionError, Problem, StepError
 from flows.step import Load, Scope

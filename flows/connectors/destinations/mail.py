@@ -18,8 +18,8 @@ from flows.connectors.destinations.mail_addresses import MAX_RECIPIENTS, Mailbox
 from flows.connectors.destinations.mail_exchange import Envelope, hand_over
 from flows.connectors.destinations.mail_message import Attachment, Mail, mail_bytes
 from flows.connectors.destinations.mail_settings import EmailSettings
+from flows.connectors.destinations.message_id import message_id
 from flows.connectors.destinations.spec import DestinationSpec
-from flows.connectors.destinations.webhook import message_id
 from flows.errors import DefinitionError, Problem, StepError
 from flows.selector import MISSING
 from flows.step import Load, Scope

@@ -17,9 +17,9 @@ from flows.errors import DefinitionError, Problem, StepError
 from flows.selector import MISSING
 from flows.step import Load, Scope
 from flows.steps.checked_text import Reference, collected
-from flows.steps.http_request import SecretName
 from flows.steps.http_response import without
 from flows.steps.http_url import check_url
+from flows.steps.named_secret import SecretName, secret_name
 from flows.template import Placeholder, Template, as_text, compile_template
 from flows.value import Value, compile_value, is_path
 
@@ -78,7 +78,7 @@ class SlackDestination:
                 fields |= {} if made is None else {name: made}
         if data is None or problems:
             raise DefinitionError(*problems)
-        secret = spec.secret.env if isinstance(spec.secret, SecretName) else spec.secret
+        secret = secret_name(spec.secret)
         return Message(fields, data, (secret,), tuple(dict.fromkeys(references)) if fields else data.references)
 
     async def write(self, prepared: Message, scope: Scope) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import binascii
-import hashlib
 import hmac
 import time
 from base64 import b64encode
@@ -14,14 +13,15 @@ from pydantic import BaseModel, Field
 
 from flows.connectors.destinations.destination import Data, compile_data, json_of
 from flows.connectors.destinations.hook import HookSettings, hook_request, open_client, post
+from flows.connectors.destinations.message_id import message_id
 from flows.connectors.destinations.spec import DestinationSpec
 from flows.errors import DefinitionError, Problem, StepError
 from flows.selector import MISSING
 from flows.step import Load, Scope
 from flows.steps.checked_text import CheckedText, Reference, collected
 from flows.steps.http_headers import compile_named, header_problems, header_text
-from flows.steps.http_request import SecretName
 from flows.steps.http_url import compile_url, made_url
+from flows.steps.named_secret import SecretName, secret_name
 from flows.value import Value
 
 SIGNED = ("webhook-id", "webhook-timestamp", "webhook-signature")
@@ -73,7 +73,7 @@ class WebhookDestination:
         ]
         if url is None or data is None or problems:
             raise DefinitionError(*problems)
-        secret = spec.secret.env if isinstance(spec.secret, SecretName) else spec.secret
+        secret = secret_name(spec.secret)
         values = [reference for _, value in headers for reference in value.references]
         references = tuple(dict.fromkeys((*url.references, *data.references, *values)))
         return Posting(url, headers, data, () if secret is None else (secret,), references)
@@ -96,11 +96,6 @@ class WebhookDestination:
 
     async def close(self) -> None:
         await self._client.close()
-
-
-def message_id(idempotency_key: str) -> str:
-    """The same for every attempt, and without the dot that parts what is signed."""
-    return f"msg_{hashlib.sha256(idempotency_key.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
 
 
 def key_of(secret: str, name: str) -> bytes:

@@ -18,7 +18,7 @@ from flows.errors import DefinitionError, Problem, StepError
 from flows.step import Load
 from flows.steps.checked_text import CheckedText, Reference, collected, compile_text
 from flows.steps.http_exchange import Request
-from flows.steps.http_request import SecretName, usable_secret
+from flows.steps.named_secret import SecretName, secret_name, usable_secret
 from flows.text import as_text
 from flows.value import Value, compile_value
 
@@ -104,7 +104,7 @@ class AirtableSource:
         fixed = [("fields[]", name) for name in query.fields or ()]
         for number, each in enumerate(query.sort or ()):
             fixed += [(f"sort[{number}][field]", each.field), (f"sort[{number}][direction]", each.direction)]
-        named = query.secret.env if isinstance(query.secret, SecretName) else query.secret
+        named = secret_name(query.secret)
         references = (*base.references, *table.references, *view.references, *formula.references)
         return Listing(
             base,

@@ -19,7 +19,7 @@ from flows.errors import DefinitionError, Problem, StepError
 from flows.step import Load
 from flows.steps.checked_text import Reference, collected
 from flows.steps.file_place import FilePath, compile_path, find_file
-from flows.steps.http_request import SecretName
+from flows.steps.named_secret import SecretName, secret_name
 from flows.suggest import did_you_mean
 from flows.value import Value, compile_value
 
@@ -95,7 +95,7 @@ class DatabaseSource:
         ]
         if problems:
             raise DefinitionError(*problems)
-        named = query.secret.env if isinstance(query.secret, SecretName) else query.secret
+        named = secret_name(query.secret)
         bound = tuple((name, value) for name, value in params if value is not None)
         references = [*(path.references if path else ()), *(each for _, value in bound for each in value.references)]
         return Asking(

@@ -18,7 +18,7 @@ from flows.connectors.sources.connector import Reading
 from flows.errors import DefinitionError, Problem, StepError
 from flows.step import Load
 from flows.steps.checked_text import CheckedText, Reference, collected, compile_text
-from flows.steps.http_request import SecretName
+from flows.steps.named_secret import SecretName, secret_name
 from flows.value import Value, compile_value
 
 SCOPE = "https://www.googleapis.com/auth/spreadsheets.readonly"
@@ -99,7 +99,7 @@ class GoogleSheetsSource:
         if problems or spreadsheet is None or sheet is None:
             raise DefinitionError(*problems)
         made = tuple(each for each in ranges if each is not None)
-        named = query.secret.env if isinstance(query.secret, SecretName) else query.secret
+        named = secret_name(query.secret)
         return Sheet(
             spreadsheet,
             sheet,
