@@ -60,9 +60,17 @@ class Compiler:
     def _unknown(self, node: syntax.Name) -> None:
         known = [*self.roots, *GLOBALS]
         near = get_close_matches(node.name, known, 1) if len(node.name) <= 40 else []
-        hint = f"did you mean `{near[0]}`" if near else f"a path begins with `$`: `$.{node.name[:40]}`"
+        hint = f"did you mean `{near[0]}`" if near else self._path_to(node.name[:40])
         hint = _WORDS.get(node.name, hint)
         refuse(f"`{node.name[:40]}` is not a name here", node.start, hint, code="EXPRESSION_NAME")
+
+    def _path_to(self, name: str) -> str:
+        """Where a name that is none may be meant to lead, among the roots that there are."""
+        if "item" in self.roots:
+            return f"a field of the row is `item.{name}`"
+        if "input" in self.roots:
+            return f"an input is `input.{name}`, a field of what the step before gave `data.{name}`"
+        return f"a path begins with `$`: `$.{name}`"
 
     def template(self, node: syntax.Template, scope: Scope) -> Closure:
         self.metered = True

@@ -295,3 +295,20 @@ step_like = st.dictionaries(
 def test_no_definition_ends_in_anything_but_a_flow_or_a_definition_error(definition):
     with suppress(DefinitionError):
         load(definition)
+
+
+@pytest.mark.parametrize(
+    ("flow", "hint"),
+    [
+        ({"steps": [{"id": "a", "type": "transform", "transform": {"expression": "age > 3"}}]}, "`input.age`"),
+        ({"nodes": [{"id": "a", "type": "transform", "config": {"filter": "age > 3"}}]}, "`item.age`"),
+        ({"nodes": [{"id": "a", "type": "transform", "config": {"map": {"x": "age * 2"}}}]}, "`item.age`"),
+        ({"nodes": [{"id": "a", "type": "condition", "config": {"condition": "age > 3"}}]}, "`data.age`"),
+    ],
+)
+def test_a_name_that_is_none_is_told_where_it_may_lead(flow, hint):
+    with pytest.raises(DefinitionError) as raised:
+        load_flow({"key": "k", **flow}, key=None, folder=Path(), kinds=make_kinds())
+
+    assert raised.value.problems[0].code == "EXPRESSION_NAME"
+    assert hint in raised.value.problems[0].hint
