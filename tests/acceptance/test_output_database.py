@@ -3,46 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from contextlib import asynccontextmanager, suppress
 
 import psycopg
 import pytest
 
 from tests.acceptance.conftest import PATIENCE_S
-
-
-@asynccontextmanager
-async def a_line(url):
-    """The URL by a line that falls silent when the answer to a COMMIT comes by, and the event of that."""
-    port, committed, carriers = int(re.search(r":(\d+)/", url)[1]), asyncio.Event(), set()
-
-    async def carry(reader, writer, *, back):
-        try:
-            while data := await reader.read(65536):
-                if back and b"COMMIT\0" in data:
-                    committed.set()
-                    await asyncio.Event().wait()
-                writer.write(data)
-                await writer.drain()
-        finally:
-            writer.close()
-            with suppress(ConnectionError):
-                await writer.wait_closed()
-
-    async def join(reader, writer):
-        there_reader, there_writer = await asyncio.open_connection("127.0.0.1", port)
-        for carrier in (carry(reader, there_writer, back=False), carry(there_reader, writer, back=True)):
-            carriers.add(asyncio.create_task(carrier))
-
-    server = await asyncio.start_server(join, "127.0.0.1", 0)
-    try:
-        yield re.sub(r":\d+/", f":{server.sockets[0].getsockname()[1]}/", url, count=1), committed
-    finally:
-        server.close()
-        for carrier in carriers:
-            carrier.cancel()
-        await asyncio.gather(*carriers, return_exceptions=True)
+from tests.line import a_line
 
 
 @pytest.mark.parametrize(
@@ -62,11 +28,12 @@ async def test_a_row_that_was_committed_before_a_kill_is_written_again_unless_th
     output = {"destination": "database", "table": "letters", "data": {"number": 7, "body": "x"}, **section}
     home = home_of({"flows/first.json": {"key": "first", "steps": [{"id": "w", "type": "output", "output": output}]}})
 
-    async with a_line(users_postgresql) as (url, committed):
+    async with a_line(users_postgresql) as (line, url):
+        line.at_commit, line.goes_silent = "after", True
         first = await daemon_of(home, env={"DATABASE_URL": url})
         await start(first)
         async with asyncio.timeout(PATIENCE_S):
-            await committed.wait()
+            await line.reached.wait()
         await first.kill()
     second = await daemon_of(home, env={"DATABASE_URL": users_postgresql})
     await second.all_ended()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from contextlib import asynccontextmanager, suppress
 
 import psycopg
 import pytest
@@ -16,6 +15,7 @@ from daemon.store.errors import HomeInUse, StoreError, StoreUnusable
 from daemon.store.postgresql import database as postgresql_database
 from daemon.store.postgresql.session import KEY
 from daemon.store.rows import Candidate, Run
+from tests.line import a_line
 from tests.postgresql_server import PASSWORD
 from triggers.event import Event
 from triggers.ids import new_id
@@ -63,89 +63,9 @@ WHERE locktype = 'advisory' AND granted AND ((classid::bigint << 32) | objid::bi
 """
 
 
-class Line:
-    """A network between the store and its server that can be cut or fall silent, also in the middle of a commit."""
-
-    def __init__(self, server_port):
-        self.server_port = server_port
-        self.at_commit = None  # "before" or "after": cut when a COMMIT comes by, or when its answer does
-        self.down = False  # nobody is let in
-        self.silent = False  # nothing goes through any more, and nobody is told
-        self.goes_down = False  # with the cut
-        self.cut = 0
-        self._tasks = set()
-        self._writers = set()
-
-    async def open(self):
-        self._listening = await asyncio.start_server(self._join, "127.0.0.1", 0)
-        self.port = self._listening.sockets[0].getsockname()[1]
-
-    async def close(self):
-        self._listening.close()
-        self.silent = False
-        self.break_all()
-        await asyncio.gather(*self._tasks)
-
-    def break_all(self):
-        for writer in list(self._writers):
-            writer.close()
-
-    async def _join(self, reader, writer):
-        if self.down:
-            writer.close()
-            return
-        self._tasks.add(asyncio.current_task())
-        there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self.server_port)
-        self._writers |= {writer, there_writer}
-        await asyncio.gather(self._carry(reader, there_writer, writer), self._carry_back(there_reader, writer, there_writer))
-        self._writers -= {writer, there_writer}
-        self._tasks.discard(asyncio.current_task())
-
-    async def _carry(self, reader, writer, back):
-        """To the server."""
-        with suppress(ConnectionError):
-            while data := await reader.read(65536):
-                while self.silent:
-                    await asyncio.sleep(0.01)
-                commits = b"COMMIT\0" in data and self.at_commit is not None
-                if commits and self.at_commit == "before":
-                    self.at_commit, self.down = None, self.goes_down
-                    self.cut += 1
-                    break
-                writer.write(data)
-                await writer.drain()
-        writer.close()
-        back.close()
-
-    async def _carry_back(self, reader, writer, there):
-        """From the server."""
-        with suppress(ConnectionError):
-            while data := await reader.read(65536):
-                while self.silent:
-                    await asyncio.sleep(0.01)
-                if self.at_commit == "after" and b"COMMIT\0" in data:  # it is done, and its answer goes nowhere
-                    self.at_commit, self.down = None, self.goes_down
-                    self.cut += 1
-                    break
-                writer.write(data)
-                await writer.drain()
-        writer.close()
-        there.close()
-
-
-@asynccontextmanager
-async def a_line(url):
-    line = Line(int(re.search(r":(\d+)/", url)[1]))
-    await line.open()
-    try:
-        yield line, PostgresqlUrl(re.sub(r":\d+/", f":{line.port}/", url, count=1))
-    finally:
-        await line.close()
-
-
 @pytest.mark.parametrize("how", ["before", "after"])
 async def test_a_commit_that_gets_no_answer_is_asked_after_and_told_as_it_was(postgresql, how):
-    async with a_line(postgresql) as (line, url), open_store(url, token="daemon-1") as store:
+    async with a_line(postgresql) as (line, url), open_store(PostgresqlUrl(url), token="daemon-1") as store:
         event = an_event()
         run, candidates = with_a_run(event)
         queued = []
@@ -167,7 +87,7 @@ async def test_a_commit_that_gets_no_answer_is_asked_after_and_told_as_it_was(po
 
 
 async def test_a_commit_that_happened_is_followed_up_though_its_sender_was_told_to_come_again(postgresql):
-    async with a_line(postgresql) as (line, url), open_store(url, token="daemon-1") as store:
+    async with a_line(postgresql) as (line, url), open_store(PostgresqlUrl(url), token="daemon-1") as store:
         event = an_event()
         run, candidates = with_a_run(event)
         queued = []
@@ -187,7 +107,7 @@ async def test_a_commit_that_happened_is_followed_up_though_its_sender_was_told_
 
 
 async def test_a_run_s_end_whose_commit_got_lost_is_written_once(postgresql):
-    async with a_line(postgresql) as (line, url), open_store(url, token="daemon-1") as store:
+    async with a_line(postgresql) as (line, url), open_store(PostgresqlUrl(url), token="daemon-1") as store:
         event = an_event()
         run, candidates = with_a_run(event)
         await store.accept(event, candidates)
@@ -222,7 +142,7 @@ async def test_a_session_that_is_killed_is_told_and_comes_again_by_itself(store,
 
 async def test_a_network_that_says_nothing_is_broken_off_and_what_runs_did_is_kept(postgresql, monkeypatch):
     monkeypatch.setattr(postgresql_database, "STALL_S", 0.3)
-    async with a_line(postgresql) as (line, url), open_store(url, token="daemon-1") as store:
+    async with a_line(postgresql) as (line, url), open_store(PostgresqlUrl(url), token="daemon-1") as store:
         event = an_event()
         run, candidates = with_a_run(event)
         await store.accept(event, candidates)
@@ -255,7 +175,7 @@ async def test_a_database_is_served_by_one_daemon_and_commands_work_beside_it(st
 
 
 async def test_a_daemon_whose_database_was_taken_over_meanwhile_writes_nothing_more_and_says_who_has_it(postgresql):
-    async with a_line(postgresql) as (line, url), open_store(url, token="daemon-1") as store:
+    async with a_line(postgresql) as (line, url), open_store(PostgresqlUrl(url), token="daemon-1") as store:
         await store.accept(an_event(), [])
         line.down = True
         line.break_all()
