@@ -236,6 +236,14 @@ async def test_a_stranger_s_lock_on_a_table_is_told_and_waited_for(store, postgr
     assert len(await store.events()) == 1
 
 
+async def test_a_read_that_a_stranger_s_lock_holds_up_gives_its_thread_back(store, postgresql, monkeypatch):
+    monkeypatch.setattr(postgresql_database, "LOCK_TIMEOUT", "SET lock_timeout = '100ms'")
+    with psycopg.connect(postgresql) as stranger:
+        stranger.execute("LOCK TABLE source_state")
+        with pytest.raises(StoreError, match="lock timeout"):
+            await store.load_state("schedule")
+
+
 async def test_a_schema_of_a_newer_program_and_one_of_others_are_refused_and_left_as_they_are(postgresql):
     async with open_store(PostgresqlUrl(postgresql), token="t"):
         pass

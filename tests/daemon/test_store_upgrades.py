@@ -205,6 +205,21 @@ async def test_a_migration_of_postgresql_that_is_killed_in_its_midst_leaves_the_
     assert stored(location, ["alembic_version"]) == {"alembic_version": [{"version_num": HEAD}]}
 
 
+async def test_a_migration_that_a_stranger_s_lock_holds_up_is_given_up_and_changes_nothing(postgresql, monkeypatch):
+    monkeypatch.setattr("daemon.store.postgresql.migration.BEGIN", (*BEGIN_POSTGRESQL[:2], "SET LOCAL lock_timeout = '100ms'"))
+    location = PostgresqlUrl(postgresql)
+    rows = make_old(location, "0002-cac8b1e")
+    with psycopg.connect(postgresql) as stranger:
+        stranger.execute("SELECT count(*) FROM events")  # and its transaction stays open
+        with pytest.raises(StoreUnusable, match="lock timeout") as caught:
+            async with open_store(location, token="t"):
+                pass
+
+    assert "nothing of it was changed" in caught.value.hint
+    assert stored(location, rows) == in_order(rows)
+    assert stored(location, ["alembic_version"]) == {"alembic_version": [{"version_num": "0002"}]}
+
+
 def ask(location, query):
     with opened(location) as connection:
         return connection.execute(query).fetchall()

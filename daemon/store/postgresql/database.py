@@ -19,6 +19,9 @@ from daemon.store.postgresql.connecting import connect, describe, hint_for
 from daemon.store.postgresql.session import InDoubt, Session
 
 STALL_S = 10.0  # without an answer the connection is taken for dead: less than most senders of webhooks wait
+LOCK_TIMEOUT = (
+    "SET lock_timeout = '5s'"  # a read that a stranger's lock holds up: its thread is one of few, and a stop waits for it
+)
 SETTLE_AGAIN_S = (0.05, 0.2, 0.5, 1.0)  # between questions for a commit in doubt; then every second
 
 
@@ -86,6 +89,7 @@ class PostgresqlDatabase:
     def fetch(self, hot: Hot, row: Row = ()) -> list[tuple[Any, ...]]:
         try:
             with closing(connect(self._location)) as connection:
+                connection.execute(LOCK_TIMEOUT)
                 return connection.execute(hot.postgresql, row).fetchall()
         except psycopg.Error as error:
             raise StoreError(f"{self._location}: {describe(error)}", hint_for(error)) from None

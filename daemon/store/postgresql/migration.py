@@ -10,7 +10,9 @@ from daemon.store.migrate import migrate
 from daemon.store.postgresql.connecting import connect
 from daemon.store.postgresql.schema import LOCK
 
-BEGIN = ("BEGIN", LOCK)
+# Another process that migrates is waited for; a stranger who holds a table is not, for all that writes would wait behind us.
+LOCK_TIMEOUT = "SET LOCAL lock_timeout = '30s'"
+BEGIN = ("BEGIN", LOCK, LOCK_TIMEOUT)
 
 
 def migrate_database(location: PostgresqlUrl, found: str) -> None:
