@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-import os
 import secrets
 import socket
 from pathlib import Path
@@ -13,34 +12,16 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from daemon.errors import Forbidden, HomeError
+from daemon.secret_file import read_secret
 
 TOKEN_BYTES = 32
+MIN_TOKEN = 16  # characters: a shorter one was not made here, and can be guessed
 
 
 def read_token(file: Path) -> str:
     """The token in `file`, made there (0600) when it is not there. Raises HomeError."""
-    try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        except FileExistsError:
-            return _kept(file)
-        token = secrets.token_urlsafe(TOKEN_BYTES)
-        with os.fdopen(descriptor, "w", encoding="ascii") as opened:
-            opened.write(token + "\n")
-    except OSError as error:
-        raise HomeError(f"cannot keep the admin token in {file}: {error.strerror}") from error
-    return token
-
-
-def _kept(file: Path) -> str:
-    if file.stat().st_mode & 0o077:
-        raise HomeError(f"others can read the admin token in {file}", f"chmod 600 {file}")
-    try:
-        token = file.read_text(encoding="ascii").strip()
-    except UnicodeDecodeError:
-        token = ""
-    if len(token) < 16:
+    token = read_secret(file, "the admin token", lambda: secrets.token_urlsafe(TOKEN_BYTES))
+    if len(token) < MIN_TOKEN or not token.isascii():
         raise HomeError(f"{file} holds no usable token", "remove it, and a new one is made")
     return token
 

@@ -164,7 +164,9 @@ def target(path: str, query: Mapping[str, Any] | None) -> str:
 
 
 def part(text: str) -> str:
-    """A key or an id as a part of a path."""
+    """A key or an id as a part of a path. Raises BadRequest for one that names nothing."""
+    if not text:
+        raise BadRequest("a key or an id is empty")
     return quote(text, safe="")
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ from cyclopts import Parameter
 from daemon.cli.agent import AgentLines
 from daemon.cli.client import ENDED, WAIT_S, Client, NoDaemon, part
 from daemon.cli.options import Home, Inputs, Output, find_home
-from daemon.cli.output import clean, compact, pretty, show_value, write
+from daemon.cli.output import clean, compact, pretty, say, show_value, write
 from daemon.cli.run_text import show_run
 from daemon.errors import BadRequest
 from flows.duration import parse_duration
@@ -97,6 +97,8 @@ def execute(
     from daemon.cli.documents import read_inputs  # the reader of places: not for `flow list`
 
     values = read_inputs(input_file, inputs)
+    if telling.output_file is not None:
+        _check_place(telling.output_file)
     within = None if timeout is None else _duration(timeout)
     if within is not None and instead.of_a_run:
         raise BadRequest("--timeout needs a real run")
@@ -162,7 +164,7 @@ def _by_daemon(
             run = client.ask("GET", f"/v1/runs/{run['run']}", {"wait": WAIT_S})
             if run["status"] == "waiting" and not told:
                 told = True
-                print(f"camshaft: {run['run']} waits (camshaft run show {run['run']}); Ctrl-C cancels it", file=sys.stderr)
+                say(f"{run['run']} waits (camshaft run show {run['run']}); Ctrl-C cancels it")
     except KeyboardInterrupt:
         interrupted = True
         client.ask("POST", f"/v1/runs/{run['run']}/cancel")
@@ -256,8 +258,22 @@ def _show_ended(run: dict[str, Any], *, metrics: bool) -> None:
         show_value({"_stepTimings": run["_stepTimings"]}, "table")
 
 
+def _check_place(file: Path) -> None:
+    """Before anything runs: a result that nobody can write would be lost. Raises BadRequest."""
+    place = file if file.exists() else file.resolve().parent
+    if file.is_dir() or not place.exists():
+        raise BadRequest(f"--output-file {file}: {'it is a folder' if file.is_dir() else f'there is no folder {place}'}")
+    if not os.access(place, os.W_OK):
+        raise BadRequest(f"--output-file {file}: this user may not write there")
+
+
 def _write_whole(file: Path, text: str) -> None:
-    """A reader sees the old file or the new one."""
-    beside = file.with_name(f"{file.name}.new")
-    beside.write_text(f"{text}\n")
-    beside.replace(file)
+    """A reader sees the old file or the new one; what is no file, as /dev/stdout, is written to."""
+    if file.exists() and not file.is_file():
+        with file.open("w", encoding="utf-8") as opened:
+            opened.write(f"{text}\n")
+        return
+    place = file.resolve()  # a link stays one
+    beside = place.with_name(f"{place.name}.new")
+    beside.write_text(f"{text}\n", encoding="utf-8")
+    beside.replace(place)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from daemon.advice import Advice
+from daemon.cli.output import say
 from daemon.config import Config, read_config
 from daemon.credentials import Credentials
 from daemon.errors import BadRequest, DaemonError
@@ -67,10 +67,7 @@ def world_of(config: Config, kinds: Kinds, flows: Mapping[str, Flow], wait: Wait
 async def _opened(config: Config, kinds: Kinds) -> AsyncIterator[Operations]:
     definitions = await asyncio.to_thread(definitions_of, config, kinds)
     if definitions.refused:
-        print(
-            f"camshaft: {len(definitions.refused)} problems keep definitions out (camshaft validate {config.home})",
-            file=sys.stderr,
-        )
+        say(f"{len(definitions.refused)} problems keep definitions out (camshaft validate {config.home})")
     operations = Operations(config.home, Holder(definitions), kinds, Advice(lambda: base_url(config)), timezone=config.timezone)
     operations.memory = Switchboard(config)
     if not await asyncio.to_thread(readable(config.database).exists):

@@ -161,4 +161,6 @@ def _home_last(arguments: list[str]) -> list[str]:
 
 
 def _say(text: str) -> None:
-    print(f"camshaft: {text}".encode("utf-8", "backslashreplace").decode(), file=sys.stderr)
+    from daemon.cli.output import say  # for a failure alone: `--help` and `--version` need none of it
+
+    say(text)

@@ -60,6 +60,12 @@ def write(text: str) -> None:
         sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
 
+def say(text: str) -> None:
+    """Talk, on standard error: one line, whatever a stranger's text in it holds."""
+    line = clean(f"camshaft: {text}".replace("\n", " "))
+    print(line.encode("utf-8", "backslashreplace").decode(), file=sys.stderr)
+
+
 def compact(value: Any) -> str:
     return _text(value, 0, None)
 

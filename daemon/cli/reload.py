@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from daemon.cli.client import Client, problem_from
 from daemon.cli.options import Home, Output, find_home
-from daemon.cli.output import show_value, write
+from daemon.cli.output import say, show_value, write
 
 REFUSED = 3
 
@@ -23,7 +22,7 @@ def reload(*, home: Home = None, output: Output = "table") -> int:
     else:
         _say(done)
     for problem in done["problems"]:
-        print(f"camshaft: {problem_from(problem)}", file=sys.stderr)
+        say(str(problem_from(problem)))
     return REFUSED if done["problems"] else 0
 
 

@@ -13,7 +13,7 @@ from cyclopts import App, Parameter
 from daemon.cli.client import part
 from daemon.cli.home_access import ask
 from daemon.cli.options import Home, Output
-from daemon.cli.output import show_value, write
+from daemon.cli.output import say, show_value, write
 from daemon.errors import BadRequest, Conflict, DaemonError
 from flows.errors import DefinitionError
 
@@ -86,7 +86,7 @@ def edit(key: str, /, *, home: Home = None) -> None:
         if saved or copy.read_bytes() == found["text"].encode():
             copy.unlink()
         else:
-            print(f"camshaft: what you wrote is kept in {copy}", file=sys.stderr)
+            say(f"what you wrote is kept in {copy}")
 
 
 def _edit(home: Path | None, key: str, found: dict[str, Any], editor: str, copy: Path) -> bool:
@@ -121,7 +121,7 @@ def _replace(home: Path | None, key: str, text: str, was: str) -> Any:
 def _tell(error: DefinitionError | DaemonError, copy: Path) -> None:
     said = [str(problem) for problem in error.problems] if isinstance(error, DefinitionError) else [str(error)]
     for line in said:
-        print(f"camshaft: {copy.name}: {line}", file=sys.stderr)
+        say(f"{copy.name}: {line}")
 
 
 def _again() -> bool:

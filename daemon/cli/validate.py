@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from daemon.cli.options import Home, Output, find_home
-from daemon.cli.output import clean, show_value, write
+from daemon.cli.output import clean, say, show_value, write
 from daemon.shapes import problem_shown
 from daemon.validate import validate_paths
 
@@ -30,7 +29,7 @@ def validate(
     problems = [problem for problem in found if strict or not problem.warning]
     for warning in found:
         if warning not in problems:
-            print(f"camshaft: warning: {clean(str(warning))}", file=sys.stderr)
+            say(f"warning: {warning}")
     if output == "table":
         for problem in problems:
             write(clean(str(problem)))

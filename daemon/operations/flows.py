@@ -37,7 +37,7 @@ class Flows(Changes, Runs):
         """Raises NotFound."""
         flows = self.definitions.current.flows
         if key not in flows:
-            raise NotFound(f"there is no flow «{key}»", did_you_mean(key, flows))
+            raise NotFound(f"there is no flow «{key}»", did_you_mean(key, flows) or "camshaft flow list")
         return flows[key]
 
     async def execute_flow(

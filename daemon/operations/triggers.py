@@ -88,7 +88,10 @@ class Triggers(Changes):
         current = self.definitions.current
         trigger = current.trigger(key)
         if trigger is None:
-            raise NotFound(f"there is no trigger «{key}»", did_you_mean(key, (one.key for one in current.triggers)))
+            raise NotFound(
+                f"there is no trigger «{key}»",
+                did_you_mean(key, (one.key for one in current.triggers)) or "camshaft trigger list",
+            )
         return trigger
 
     def _trigger_listed(self, trigger: Trigger, now: float) -> dict[str, Any]:

@@ -11,7 +11,6 @@ import binascii
 import hashlib
 import hmac
 import json
-import os
 import secrets
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from daemon.errors import HomeError
+from daemon.secret_file import read_secret
 from flows.waiting import Place
 
 KEY_BYTES = 32
@@ -68,24 +68,7 @@ class Links:
 
 def read_key(file: Path) -> bytes:
     """The home's key, made (0600) where there is none. Without it every link that was given is void. Raises HomeError."""
-    try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        except FileExistsError:
-            return _kept(file)
-        key = secrets.token_bytes(KEY_BYTES)
-        with os.fdopen(descriptor, "w", encoding="ascii") as opened:
-            opened.write(_text(key) + "\n")
-    except OSError as error:
-        raise HomeError(f"cannot keep the key of links in {file}: {error.strerror}") from error
-    return key
-
-
-def _kept(file: Path) -> bytes:
-    if file.stat().st_mode & 0o077:
-        raise HomeError(f"others can read the key of links in {file}", f"chmod 600 {file}")
-    key = _bytes(file.read_text(encoding="ascii", errors="replace").strip())
+    key = _bytes(read_secret(file, "the key of links", lambda: _text(secrets.token_bytes(KEY_BYTES))))
     if key is None or len(key) < KEY_BYTES:
         raise HomeError(f"{file} holds no usable key", "remove it, and a new one is made: links that were given are void then")
     return key

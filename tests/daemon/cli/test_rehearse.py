@@ -1,44 +1,8 @@
 """`flow execute` with --dry-run, --mock, --stop-after, --output-file and --agent, and `flow validate` and `flow show`."""
 
-import io
 import json
-import os
 
 import pytest
-
-from daemon.cli import main
-
-
-@pytest.fixture(autouse=True)
-def _no_settings(monkeypatch, tmp_path):
-    for name in list(os.environ):
-        if name.startswith("CAMSHAFT_"):
-            monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path / "nobody"))
-
-
-@pytest.fixture
-def run(capsys, monkeypatch):
-    """One command in this process: its exit status, what it printed and what it said."""
-
-    def command(*arguments):
-        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b""), encoding="utf-8"))
-        status = main([str(one) for one in arguments])
-        told = capsys.readouterr()
-        return status, told.out, told.err
-
-    return command
-
-
-@pytest.fixture
-def run_json(run):
-    def command(*arguments, status=0):
-        done, out, err = run(*arguments, "-o", "json")
-        assert (done, err) == (status, "")
-        return json.loads(out)
-
-    return command
 
 
 @pytest.fixture
