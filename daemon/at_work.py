@@ -13,7 +13,9 @@ import structlog
 
 from daemon.dispatch import CLEANUP, RUNS, Job
 from daemon.dispatch.local import LocalDispatch
+from daemon.home.flow_versions import read_patiently
 from daemon.home.versions import digests_of
+from daemon.steady import steadily
 from daemon.store.rows import Due
 from daemon.upkeep import keep_forgetting, keep_pruned, keep_rescuing, watch_overdue
 from daemon.watchdog import Asked, Owes, Progress, keep_watch
@@ -36,16 +38,15 @@ async def at_work(daemon: Daemon) -> AsyncIterator[None]:
     daemon.consuming = consuming
     asked = Asked(daemon.store.answers)
     parts: dict[str, Owes] = {"writer": asked, "schedules": daemon.sources.stalled_s, "dispatch": Progress(dispatch.progress)}
-    watching = asyncio.create_task(
-        keep_watch(parts, daemon.notifier.alive, limit_s=daemon.notifier.watchdog_s), name="watchdog"
+    watching = steadily(
+        "watchdog", lambda: keep_watch(parts, daemon.notifier.alive, limit_s=daemon.notifier.watchdog_s)
     )  # until the very end: a drain that is stuck is no drain
+    retention, store = config.retention, daemon.store
     keeping = [
-        asyncio.create_task(
-            keep_pruned(daemon.store, age_days=config.retention.age_days, rows=config.retention.rows), name="pruning"
-        ),
-        asyncio.create_task(keep_forgetting(daemon.store, lambda: digests_of(daemon.holder.current)), name="forgetting versions"),
-        asyncio.create_task(keep_rescuing(daemon.store, partial(put_rescued, daemon)), name="rescue"),
-        asyncio.create_task(watch_overdue(daemon.sources.overdue), name="overdue watch"),
+        steadily("pruning", lambda: keep_pruned(store, age_days=retention.age_days, rows=retention.rows)),
+        steadily("forgetting versions", lambda: keep_forgetting(store, lambda: digests_of(daemon.holder.current))),
+        steadily("rescue", lambda: keep_rescuing(store, partial(put_rescued, daemon))),
+        steadily("overdue watch", lambda: watch_overdue(daemon.sources.overdue)),
     ]
     try:
         yield
@@ -79,10 +80,11 @@ async def _drain(daemon: Daemon) -> None:
     forced = asyncio.create_task(daemon.force.wait())
     await asyncio.wait((closing, forced), return_when=asyncio.FIRST_COMPLETED)
     forced.cancel()
+    left = 0
     if not closing.done():
         log.warning("service.forced")
-        await daemon.dispatch.close(0)
-    left = await closing
+        left = await daemon.dispatch.close(0)
+    left += await closing
     if left:
         log.warning("service.left_runs", runs=left)
     with suppress(TimeoutError):  # a disk that stays full: what could not be written is found again by recovery
@@ -92,7 +94,7 @@ async def _drain(daemon: Daemon) -> None:
 
 async def put_rescued(daemon: Daemon, due: Sequence[Due]) -> None:
     """Runs of a command that was killed, with what they wait for."""
-    await daemon.waits.load()
+    await read_patiently(daemon.waits.load)
     put_due(daemon, due)
 
 

@@ -16,6 +16,7 @@ import structlog
 
 from daemon.activation import NONE_INHERITED, Inherited
 from daemon.admin import Behind, Bound, open_admin
+from daemon.admin.unix_socket import make_way
 from daemon.advice import Advice
 from daemon.at_work import at_work, put_due
 from daemon.chains.emitting import Emitter
@@ -40,6 +41,7 @@ from daemon.operations import Operations
 from daemon.operations.switches import SUSPENDED, keep_lifting, read_suspensions
 from daemon.source_state import StoredState
 from daemon.sources import Sources
+from daemon.steady import steadily
 from daemon.store import Store, open_store
 from daemon.store.home_lock import hold_home
 from daemon.store.outputs import Outputs
@@ -61,6 +63,8 @@ from triggers.source import Source
 from triggers.sources import source_class
 
 log = structlog.get_logger()
+
+SOCKET = "admin.sock"  # in the state folder
 
 
 @dataclass(slots=True)
@@ -166,6 +170,7 @@ async def open_daemon(
 
 async def _ground(stack: AsyncExitStack, config: Config, *, keep_going: bool) -> _Ground:
     stack.enter_context(hold_home(config.state / "lock"))
+    make_way(config.state / SOCKET)  # also where the lock was removed: to open the store is to take its runs over
     credentials = Credentials(config.home)
     kinds = configured_kinds(config)
     holder = Holder(_definitions(config, kinds, keep_going=keep_going))
@@ -293,7 +298,7 @@ async def _admin(
         ApprovalPages(line.approvals),
     )
     return await stack.enter_async_context(
-        open_admin(behind, socket_path=config.state / "admin.sock", tcp=config.http.admin, inherited=sockets.admin)
+        open_admin(behind, socket_path=config.state / SOCKET, tcp=config.http.admin, inherited=sockets.admin)
     )
 
 
@@ -309,8 +314,8 @@ async def _up_to_date(config: Config, operations: Operations, asked: asyncio.Eve
     operations.seen.begin(config.home, operations.definitions.current)
     async with followed(operations, config.home, watch=config.reload.watch, poll_s=config.reload.poll_s):
         tasks = [
-            asyncio.create_task(reload_when(asked, operations), name="reload"),
-            asyncio.create_task(keep_lifting(operations), name="suspensions"),
+            steadily("reload", lambda: reload_when(asked, operations)),
+            steadily("suspensions", lambda: keep_lifting(operations)),
         ]
         try:
             yield

@@ -14,6 +14,17 @@ from daemon.errors import Conflict, HomeError
 BACKLOG = 128
 
 
+def make_way(path: Path) -> None:
+    """Remove what a dead daemon left at `path`. Raises Conflict where one answers there, HomeError where that cannot be seen."""
+    if not os.path.lexists(path):
+        return
+    try:
+        with short(path) as near:
+            _clear(path, near)
+    except OSError as error:
+        raise HomeError(f"cannot look at the admin socket {path}: {error.strerror}") from error
+
+
 @contextmanager
 def bound(path: Path) -> Iterator[socket.socket]:
     """A listening socket at `path`, mode 0600. On leaving the file is gone, where it can be and nobody else has put another there.

@@ -12,7 +12,8 @@ import structlog
 
 from daemon.errors import DaemonError
 from daemon.home.scan import Scan
-from daemon.home.watch import HomeWatch, Look
+from daemon.home.watch import HomeWatch
+from daemon.steady import steadily
 from flows.errors import DefinitionError
 from triggers.source import SourceError, Unavailable
 
@@ -40,22 +41,13 @@ async def followed(operations: Reloads, home: Path, *, watch: str, poll_s: float
 
     home_watch = HomeWatch(home, poll=watch == "poll", poll_s=poll_s, known=operations.knows)
     await home_watch.open()
-    following = asyncio.create_task(_for_ever(home_watch, look, pause_s=poll_s), name="home watch")
+    following = steadily("home watch", lambda: home_watch.run(look))
     try:
         yield
     finally:
         following.cancel()
         await asyncio.wait((following,))
         await home_watch.close()
-
-
-async def _for_ever(home_watch: HomeWatch, look: Look, *, pause_s: float) -> None:
-    while True:
-        try:
-            await home_watch.run(look)
-        except Exception:  # a defect of ours must not leave the files unwatched
-            log.exception("home.watch_failed")
-        await asyncio.sleep(pause_s)
 
 
 async def reload_when(asked: asyncio.Event, operations: Reloads) -> None:

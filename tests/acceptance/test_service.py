@@ -130,6 +130,8 @@ async def test_a_second_sigterm_does_not_wait(home, write, daemon_of, client):
     await until(lambda: not listening(daemon.hooks))
 
     assert await daemon.stop() == 0
+    said = [json.loads(line) for line in daemon.log.read_text().splitlines()]
+    assert [line["runs"] for line in said if line["event"] == "service.left_runs"] == [1]
 
 
 async def test_a_second_sigterm_ends_also_commands_that_ignore_it_with_all_that_they_started(home, write, daemon_of, client):
@@ -185,6 +187,22 @@ async def test_a_second_daemon_of_one_home_is_refused_with_the_process_id(daemon
     assert second.returncode not in {0, None}
     assert str(daemon.process.pid) in second.stderr
     assert "Traceback" not in second.stderr
+
+
+async def test_a_second_daemon_takes_nothing_from_the_first_also_where_the_lock_was_removed(home, write, daemon_of, client, run):
+    """To open the store is to take over every run that has not ended: whoever is refused must be so before that."""
+    write(home, "flows/deal-process.json", SLOW)
+    daemon = await daemon_of(home)
+    _, said = await post(client, daemon)
+    await until((home / "started").exists)
+    (home / "state/lock").unlink()
+
+    done = await asyncio.to_thread(run, "serve", "--listen", "127.0.0.1:0", home=home)
+    (home / "go").touch()
+
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "a daemon runs for this home already" in done.stderr
+    await daemon.until("SELECT 1 FROM runs WHERE id = ? AND status = 'completed'", said["runs"][0])
 
 
 async def test_a_port_that_is_taken_stops_the_start_with_the_address_and_a_hint(home, run):

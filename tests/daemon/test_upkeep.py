@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import structlog
 
 from daemon.live import queued_run
+from daemon.steady import steadily
 from daemon.store import open_store
 from daemon.upkeep import keep_leased, keep_pruned, keep_rescuing, watch_overdue
 from flows.dialects import load_flow
@@ -113,3 +114,24 @@ async def test_a_schedule_that_should_have_fired_is_told(monkeypatch):
         await stopped(watching)
 
     assert (lines[0]["event"], lines[0]["trigger"], lines[0]["due"]) == ("schedule.overdue", "daily", "2026-11-23T09:00:00+00:00")
+
+
+async def test_what_goes_on_beside_the_runs_begins_anew_after_a_defect_and_tells_it():
+    begun = []
+    again = asyncio.Event()
+
+    async def work():
+        begun.append(1)
+        if len(begun) == 1:
+            raise KeyError("a defect")
+        again.set()
+        await asyncio.Event().wait()
+
+    with structlog.testing.capture_logs() as lines:
+        task = steadily("pruning", work, again_s=0)
+        async with asyncio.timeout(10):
+            await again.wait()
+        await stopped(task)
+
+    assert task.cancelled()
+    assert [(line["event"], line["part"]) for line in lines] == [("service.part_failed", "pruning")]
