@@ -13,8 +13,7 @@ import psycopg
 import pytest
 import pytest_asyncio
 
-from flows.connectors.database import AsJson, Databases, PostgresqlServer, SqliteFile, address_of, quoted, quoted_table
-from flows.connectors.statement import read_statement
+from flows.connectors.database import AsJson, Databases, PostgresqlServer, SqliteFile, quoted
 from flows.errors import StepError
 from tests.postgresql_server import PASSWORD, free_port
 
@@ -92,18 +91,6 @@ async def test_a_quoted_name_is_one_name_whatever_is_in_it(databases, address, n
     )
 
     assert await ask(databases, address, f"SELECT {quoted(name)} FROM {quoted(name)}") == [{name: 7}]
-
-
-@pytest.mark.parametrize("name", ["", "a\0b", "a\nb", "\ud800", "x" * 64, "é" * 32, None, 5])
-def test_what_can_be_no_name_is_refused(name):
-    with pytest.raises(StepError) as raised:
-        quoted(name)
-
-    assert (raised.value.code, raised.value.retryable) == ("DATABASE_NAME", False)
-
-
-def test_a_table_may_stand_in_a_schema():
-    assert quoted_table('sales.de"als') == '"sales"."de""als"'
 
 
 async def test_columns_of_one_name_are_told_apart(databases, address):
@@ -220,9 +207,6 @@ async def test_a_cancel_breaks_the_statement_off_and_closes_what_it_was_on(datab
         assert not [fd for fd in Path("/proc/self/fd").iterdir() if fd.exists() and str(fd.resolve()) == str(address.path)]
 
 
-# -- SQLite
-
-
 @pytest.mark.parametrize(("content", "code"), [(None, "DATABASE_UNREACHABLE"), (b"no database" * 100, "DATABASE_UNREACHABLE")])
 async def test_a_file_that_is_no_database_is_named(databases, tmp_path, content, code):
     file = tmp_path / "x.db"
@@ -276,9 +260,6 @@ async def test_text_of_sqlite_that_is_no_utf_8_is_a_failure_with_its_name(databa
     error = await failure(ask(databases, SqliteFile(tmp_path / "a.db"), "SELECT CAST(x'ff' AS TEXT) AS bad"))
 
     assert (error.code, error.retryable) == ("DATABASE_VALUE", False)
-
-
-# -- PostgreSQL
 
 
 async def test_values_of_postgresql_become_json(databases, postgresql):
@@ -409,73 +390,8 @@ async def test_a_server_that_crashes_and_comes_back_serves_the_next_try(database
         server.stop()
 
 
-# -- addresses and statements
-
-
-@pytest.mark.parametrize(
-    ("url", "address"),
-    [
-        ("sqlite:///rows.db", SqliteFile(Path("/flows/x/rows.db"))),
-        ("sqlite:////srv/my%20rows.db", SqliteFile(Path("/srv/my rows.db"))),
-        ("postgresql://u:p@db/x\n", PostgresqlServer("postgresql://u:p@db/x")),
-        ("postgres://db/x", PostgresqlServer("postgres://db/x")),
-    ],
-)
-def test_an_address_is_read(url, address):
-    assert address_of(url, Path("/flows/x")) == address
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "",
-        "s3cret",
-        "mysql://u:s3cret@db/x",
-        "sqlite://",
-        "sqlite://s3cret/x",
-        "postgresql://u:s3cret@db:port/x",
-        "postgresql://[s3cret/x",
-        "a\0b",
-    ],
-)
-def test_what_is_no_address_is_refused_and_not_repeated(url):
-    with pytest.raises(StepError) as raised:
-        address_of(url, Path())
-
-    assert (raised.value.code, raised.value.retryable) == ("DATABASE_URL", False)
-    assert "s3cret" not in str(raised.value)
-
-
 async def test_an_address_that_libpq_does_not_take_is_not_repeated(databases):
     error = await failure(ask(databases, PostgresqlServer("postgresql://u:p@db/x?s3cret=1"), "SELECT 1"))
 
     assert error.code == "DATABASE_URL"
     assert "s3cret" not in str(error)
-
-
-@pytest.mark.parametrize(
-    ("sql", "names", "postgresql"),
-    [
-        ("SELECT :a, :b_2, :a", ("a", "b_2"), "SELECT %(a)s, %(b_2)s, %(a)s"),
-        ("SELECT x::text, :a::int", ("a",), "SELECT x::text, %(a)s::int"),
-        (
-            "SELECT ':a', \":b\", 'it''s :c' -- :d\n, :e /* :f */",
-            ("e",),
-            "SELECT ':a', \":b\", 'it''s :c' -- :d\n, %(e)s /* :f */",
-        ),
-        ("SELECT E'\\':a', $$ :b $$, $t$ :c $$ $t$", (), "SELECT E'\\':a', $$ :b $$, $t$ :c $$ $t$"),
-        ("SELECT a[1:n], 'x' LIKE '%y', 5 % 2", (), "SELECT a[1:n], 'x' LIKE '%%y', 5 %% 2"),
-        ("SELECT 'open :a", (), "SELECT 'open :a"),
-    ],
-)
-def test_parameters_are_found_where_they_are_ones(sql, names, postgresql):
-    statement = read_statement(sql)
-
-    assert (statement.names, statement.postgresql) == (names, postgresql)
-
-
-@pytest.mark.parametrize(
-    ("sql", "foreign"), [("SELECT $1", "$1"), ("SELECT @a", "@a"), ("SELECT %(a)s", "%(a)s"), ("SELECT '$1 @a', a @> b", None)]
-)
-def test_placeholders_of_another_style_are_seen(sql, foreign):
-    assert read_statement(sql).foreign == foreign

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import time
 from itertools import combinations
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -15,17 +14,17 @@ from hypothesis import strategies as st
 
 from flows.attempt import Attempt
 from flows.dialects import load_flow
-from flows.drawing import FORMATS, draw
+from flows.drawing import draw
 from flows.drawing.form import Box, Group, drawn, keys_of
-from flows.drawing.layout import GAP_X, apart
 from flows.drawing.marks import Mark, marks_of
 from flows.drawing.plain import columns, plain
-from flows.drawing.rank import crossings, ranked
 from flows.steps import make_kinds
 from tests.flows.test_dialect_nodes import ask, calc, edge, flow
-from tests.flows.test_nodes_loops import back, programs, row
+from tests.flows.test_nodes_loops import back, row
+from tests.flows.test_nodes_loops_agree import programs
 
 KINDS = make_kinds()
+
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -70,6 +69,7 @@ def over(one, other):
 
 
 LABEL = r"(?:[A-Za-z0-9 .,:_/=+*$'!?\u00a0-\U0010ffff-]|#\d+;)*"
+
 MERMAID = {
     "head": r"flowchart TD",
     "comment": r"%% .*",
@@ -393,36 +393,3 @@ def on_the_way(path):
             for part in range(21):
                 yield tuple(here[axis] + (points[axis] - here[axis]) * part / 20 for axis in (0, 1))
         here = tuple(points[-2:])
-
-
-def test_two_hundred_nodes_are_drawn_within_a_second():
-    names = [f"n{number}" for number in range(200)]
-    edges = [edge(names[number // 2], names[number]) for number in range(1, 200)]
-    edges += [
-        edge(names[number], names[number + 100])
-        for number in range(100)
-        if number // 2 != number + 100 and (number + 100) // 2 != number
-    ]
-    loaded = load(flow(*map(calc, names), edges=edges))
-    begun = time.process_time()
-
-    for name in FORMATS:
-        draw(loaded, name)
-
-    assert time.process_time() - begun < 1.0
-
-
-@given(st.lists(st.tuples(st.floats(-500, 500), st.floats(1, 200)), min_size=1, max_size=30))
-def test_places_in_a_row_keep_their_order_and_their_distance(wanted):
-    middles, widths = [want for want, _ in wanted], [width for _, width in wanted]
-
-    placed = apart(middles, widths)
-
-    for number in range(1, len(placed)):
-        assert placed[number] - placed[number - 1] >= (widths[number] + widths[number - 1]) / 2 + GAP_X - 1e-6
-
-
-def test_rows_are_ordered_so_that_lines_need_not_cross():
-    rows = ranked(6, [(0, 5), (1, 4), (2, 3)])
-
-    assert crossings(rows) == 0

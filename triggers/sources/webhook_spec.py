@@ -44,7 +44,9 @@ class WebhookSettings(BaseModel):
     max_headers: int = Field(100, ge=10, le=1000, description="number of headers of one request")
     header_timeout_s: float = Field(10.0, gt=0, description="time for a request's head to come in")
     body_timeout_s: float = Field(10.0, gt=0, description="time for a request's body to come in")
-    keepalive_timeout_s: float = Field(75.0, gt=0, description="how long an idle connection is kept")
+    keepalive_timeout_s: float = Field(
+        75.0, gt=0, description="how long a connection is kept that is idle, or whose client does not read its answers"
+    )
     max_connections: int = Field(1000, ge=1, description="clients connected at once; more are answered 503")
     max_held_bytes: int = Field(
         64 * 1024 * 1024, ge=1, description="bodies that come in, are verified or inflated, all together; more are answered 503"

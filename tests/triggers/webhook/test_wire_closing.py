@@ -1,6 +1,7 @@
 """The ends of connections: of idle ones, of those whose client ends its side first, and of all when the listener closes."""
 
 import asyncio
+import socket
 
 import pytest
 
@@ -23,6 +24,24 @@ async def test_an_idle_connection_outlives_the_time_for_a_head():
 async def test_an_idle_connection_is_let_go_in_the_end():
     async with wired(keepalive_timeout_s=0.05) as wire:
         assert (await wire.tell(GOOD))[0] == 202
+
+
+async def test_a_client_that_asks_on_and_on_and_never_reads_is_let_go():
+    with socket.create_server(("127.0.0.1", 0)) as small:
+        small.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # who connects has it too
+        async with wired(small, keepalive_timeout_s=0.3, header_timeout_s=0.2) as wire:
+            server = wire.source._listener._server
+            with socket.socket() as deaf:
+                deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                deaf.setblocking(False)
+                loop = asyncio.get_running_loop()
+                await loop.sock_connect(deaf, small.getsockname())
+                with pytest.raises((ConnectionResetError, BrokenPipeError)):
+                    await asyncio.wait_for(loop.sock_sendall(deaf, GOOD * 100_000), 10)
+
+            await server.emptied(5)
+            assert list(server.connections) == []
+            assert len(wire.events) > 10
 
 
 async def test_a_client_that_ends_its_side_first_has_its_answer_and_then_the_end():

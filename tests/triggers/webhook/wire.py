@@ -55,8 +55,9 @@ async def one_answer(reader):
 
 
 @asynccontextmanager
-async def wired(**settings):
-    source = WebhookSource(WebhookSource.Settings(listen="127.0.0.1:0", **settings), secret=lambda ref: b"")
+async def wired(*sockets, **settings):
+    """`sockets`: they listen already."""
+    source = WebhookSource(WebhookSource.Settings(listen="127.0.0.1:0", **settings), secret=lambda ref: b"", sockets=sockets)
     source.update([Trigger("a", "webhook", WebhookSource.prepare({"path": "/a"}, key="a"), "flow")])
     wire = Wire(source)
     async with source.open(wire.emit):
