@@ -199,6 +199,13 @@ RESCUE = Hot(
     ('owner', 'now_'),
     fenced=False,
 )
+LAPSED = Hot(
+    90,
+    "SELECT runs.id FROM runs WHERE (runs.status = 'queued' OR runs.status = 'running' OR runs.status = 'waiting' OR runs.status = 'paused') AND runs.lease_until < ? LIMIT 1 OFFSET 0",
+    b"SELECT runs.id FROM runs WHERE (runs.status = 'queued' OR runs.status = 'running' OR runs.status = 'waiting' OR runs.status = 'paused') AND runs.lease_until < %s::BIGINT LIMIT 1 OFFSET 0",
+    ('now_',),
+    fenced=False,
+)
 LOAD_STATE = Hot(
     90,
     'SELECT source_state."key", source_state.value FROM source_state WHERE source_state.source = ? AND source_state.value IS NOT NULL',

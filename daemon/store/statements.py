@@ -249,6 +249,15 @@ RENEW_LEASE = _compile(
 )
 RECONCILE = _compile(90, lambda _: _take_over(or_(runs.c.lease_until.is_(None), runs.c.lease_until < bindparam("now_"))))
 RESCUE = _compile(90, lambda _: _take_over(runs.c.lease_until < bindparam("now_")))
+LAPSED = _compile(
+    90,
+    lambda _: (
+        select(runs.c.id)
+        .where(_is_live(), runs.c.lease_until < bindparam("now_"))
+        .limit(literal_column("1"))
+        .offset(literal_column("0"))
+    ),
+)
 LOAD_STATE = _compile(
     90,
     lambda _: select(source_state.c.key, source_state.c.value).where(

@@ -189,7 +189,7 @@ def test_no_row_of_an_event_makes_a_table_of_its_own():
     assert made == set()
 
 
-@pytest.mark.parametrize("name", ["RECONCILE", "RESCUE"])
+@pytest.mark.parametrize("name", ["RECONCILE", "RESCUE", "LAPSED"])
 def test_runs_that_have_not_ended_are_found_by_their_own_index(name):
     connection = sqlite3.connect(":memory:")
     for statement in compiled.SCHEMA:
