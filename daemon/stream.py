@@ -48,10 +48,11 @@ def _is_about(facts: Facts, name: str, value: str) -> bool:
 
 
 class Listener:
-    """One client: what it has still to read."""
+    """One client: what it has still to read. `gone`: whether its connection has ended, which no task of ours is told."""
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: Wanted, gone: Callable[[], bool] = lambda: False) -> None:
         self.wanted = wanted
+        self.gone = gone
         self._ended = False  # True: what waits is the last
         self._waiting: deque[bytes] = deque()
         self._bytes = 0
@@ -116,13 +117,15 @@ class Stream:
         self._closed = False
 
     @contextmanager
-    def listening(self, wanted: Wanted, last: str | None = None) -> Iterator[Listener]:
+    def listening(self, wanted: Wanted, last: str | None = None, gone: Callable[[], bool] = lambda: False) -> Iterator[Listener]:
         """Hear what fits, from now on or, where `last` is the id of a message, from the one after it. Raises Unavailable."""
         if self._closed:
             raise Unavailable("the daemon is stopping")
         if len(self._listeners) >= LISTENERS:
+            self._let_go()
+        if len(self._listeners) >= LISTENERS:
             raise Unavailable(f"{LISTENERS} listen already")
-        listener = Listener(wanted)
+        listener = Listener(wanted, gone)
         self._greet(listener, last)
         self._listeners.add(listener)
         self._begin()
@@ -142,7 +145,13 @@ class Stream:
 
     @property
     def listeners(self) -> int:
-        return len(self._listeners)
+        return sum(not listener.gone() for listener in self._listeners)
+
+    def _let_go(self) -> None:
+        """Of those that have gone: a connection that ended is else found when something is sent, up to a heartbeat later."""
+        for listener in [one for one in self._listeners if one.gone()]:
+            listener.end("gone")
+            self._listeners.discard(listener)
 
     def _greet(self, listener: Listener, last: str | None) -> None:
         """What it missed, or that it missed something; else where it begins."""

@@ -161,6 +161,18 @@ async def test_a_client_that_does_not_read_is_dropped_with_a_reason_and_the_daem
     assert await post(client, daemon, NO)
 
 
+async def test_watchers_that_have_gone_leave_their_places_before_anything_is_sent_to_them(daemon, client):
+    watching = [await listen(client, daemon, "?run=run_none") for _ in range(99)]
+    async with listen(client, daemon, "?run=run_none") as last, asyncio.timeout(5):  # a third of a heartbeat
+        for answer in watching:
+            answer.close()
+        while (again := await listen(client, daemon, "?run=run_none")).status == 503:
+            again.close()
+        again.close()
+
+    assert {answer.status for answer in [*watching, last, again]} == {200}
+
+
 async def test_a_daemon_that_stops_says_so_and_does_not_wait_for_listeners(daemon, client):
     async with listen(client, daemon) as response:
         stream = Listening(response)

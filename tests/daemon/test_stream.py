@@ -175,6 +175,23 @@ async def test_there_are_so_many_listeners_and_no_more():
         assert stream.listeners == 1
 
 
+async def test_who_has_gone_keeps_nobody_out():
+    stream = Stream()
+    gone = [stream.listening(Wanted(), gone=lambda: True) for _ in range(LISTENERS)]
+    for each in gone:
+        each.__enter__()
+
+    with stream.listening(Wanted()) as listener:
+        stream.tell("run", {"run": "run_1"})
+        heard = messages(await listener.take(1))
+        counted = stream.listeners
+    for each in gone:
+        each.__exit__(None, None, None)
+
+    assert [kind for kind, _ in heard] == ["open", "run"]
+    assert counted == 1
+
+
 async def test_text_that_is_half_a_character_is_told_all_the_same():
     stream = Stream()
     with stream.listening(Wanted()) as listener:

@@ -79,16 +79,17 @@ DESCRIPTION = (
 async def listen(asked: Asked) -> Reply | web.StreamResponse:
     about = {name: asked.query[name] for name in ABOUT if name in asked.query}
     last = asked.request.headers.get("Last-Event-ID") or None
-    with asked.behind.stream.listening(Wanted(asked.query["kinds"], about), last) as listener:
+    request = asked.request
+    with asked.behind.stream.listening(Wanted(asked.query["kinds"], about), last, lambda: request.transport is None) as listener:
         response = web.StreamResponse(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         response.content_type = "text/event-stream"
-        await response.prepare(asked.request)
+        await response.prepare(request)
         await response.write(f"retry: {RETRY_MS}\n\n".encode())
         try:
             await _send(response, listener)
         except (TimeoutError, ConnectionError):  # it has gone, or is stuck
-            if asked.request.transport is not None:
-                asked.request.transport.abort()
+            if request.transport is not None:
+                request.transport.abort()
     return response
 
 
