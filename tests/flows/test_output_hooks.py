@@ -19,6 +19,7 @@ from flows.errors import DefinitionError, StepError
 from flows.executor import World, execute
 from flows.steps import make_kinds
 from flows.summary import needs
+from tests.flows.servers import serving
 
 KEY = b"0123456789abcdef01234567"
 SECRETS = {"HOOK": f"whsec_{base64.b64encode(KEY).decode()}", "EMPTY": "whsec_", "NO_BASE64": "whsec_not base64!", "WORDS": "ünï"}
@@ -43,14 +44,8 @@ class Receiver:
 @pytest_asyncio.fixture
 async def receiver():
     receiver = Receiver()
-    app = web.Application()
-    app.router.add_route("*", "/{rest:.*}", receiver.handle)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    receiver.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield receiver
-    await runner.cleanup()
+    async with serving(receiver.handle) as (receiver.url, _):
+        yield receiver
 
 
 def secret_of(secrets):

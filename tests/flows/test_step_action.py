@@ -12,6 +12,7 @@ from flows.errors import DefinitionError, StepError
 from flows.executor import World, execute
 from flows.steps import make_kinds
 from flows.steps.action_api import ActionSettings
+from tests.flows.servers import serving
 
 KEY = 'key"with/marks'
 ACTIONS = {
@@ -64,14 +65,9 @@ class Api:
 @pytest_asyncio.fixture
 async def api():
     made = Api()
-    app = web.Application()
-    app.router.add_route("*", "/{rest:.*}", made.handle)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    yield made
-    await runner.cleanup()
+    async with serving(made.handle) as (url, _):
+        made.url = f"{url}/v1"
+        yield made
 
 
 @pytest_asyncio.fixture
