@@ -58,9 +58,10 @@ class Limits:
 class Connection(RequestHandler):
     """One client. Knows since when it owes the rest of a request's head."""
 
-    __slots__ = ("begun", "body", "ended", "owes_since", "shut")
+    __slots__ = ("begun", "body", "deaf_since", "ended", "owes_since", "shut")
 
     owes_since: float  # the loop's clock; 0: it owes nothing
+    deaf_since: float  # as owes_since: since when it has not read what it was answered
     begun: bool  # a part of a head has come
     shut: bool  # it was told that we are done: what it sends now has no answer, and it knows
     ended: bool  # it has told us that it is done, and waits for what it asked
@@ -68,6 +69,7 @@ class Connection(RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.owes_since = self._loop.time()
+        self.deaf_since = 0.0
         self.begun = self.shut = self.ended = False
         self.body = None
         super().connection_made(transport)
@@ -85,6 +87,14 @@ class Connection(RequestHandler):
             self.begun = True
             if not self.owes_since:
                 self.owes_since = self._loop.time()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.deaf_since = self._loop.time()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self.deaf_since = 0.0
 
     def eof_received(self) -> bool:  # type: ignore[override]  # aiohttp's says nothing, and so closes at once
         """The client sends no more. What came in full is answered all the same: `nc -N` and many a script end their side first."""
@@ -217,9 +227,13 @@ class Server(web.Server):
         self.lost.set()
 
     def sweep(self, now: float) -> None:
-        """Send away who has begun a request, or a connection, and does not get on with it."""
+        """Send away who has begun a request, or a connection, and does not get on with it, and who does not read its answers."""
         for connection in self.connections:
             assert isinstance(connection, Connection)
+            if connection.deaf_since and now - connection.deaf_since > self.limits.keepalive_timeout_s:
+                if connection.transport is not None:
+                    connection.transport.abort()  # what waits to be written would keep it open
+                continue
             if connection.idle and connection.owes_since and now - connection.owes_since > self.limits.header_timeout_s:
                 if connection.transport is not None:
                     connection.transport.write(TOO_SLOW.as_bytes())
