@@ -244,6 +244,15 @@ async def test_a_read_that_a_stranger_s_lock_holds_up_gives_its_thread_back(stor
             await store.load_state("schedule")
 
 
+async def test_a_read_that_gets_no_answer_at_all_is_cut_off(store, postgresql, monkeypatch):
+    monkeypatch.setattr(postgresql_database, "READ_S", 0.3)
+    monkeypatch.setattr(postgresql_database, "LOCK_TIMEOUT", "SET lock_timeout = 0")
+    with psycopg.connect(postgresql) as stranger:
+        stranger.execute("LOCK TABLE source_state")  # as good as a server that has stopped to answer
+        with pytest.raises(StoreError):
+            await store.load_state("schedule")
+
+
 async def test_a_schema_of_a_newer_program_and_one_of_others_are_refused_and_left_as_they_are(postgresql):
     async with open_store(PostgresqlUrl(postgresql), token="t"):
         pass

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import socket
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -40,6 +43,12 @@ def connect(location: PostgresqlUrl) -> psycopg.Connection[tuple[Any, ...]]:
     connection = psycopg.connect(conninfo(location), autocommit=True, prepare_threshold=PREPARED_AFTER)
     connection.adapters.register_dumper(int, Int8Dumper)  # one type for all: else each size is a statement of its own
     return connection
+
+
+def cut(connection: psycopg.Connection[Any]) -> None:
+    """Make what waits for an answer on it fail now. For another thread: closing a socket does not wake who reads from it."""
+    with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as line:
+        line.shutdown(socket.SHUT_RDWR)
 
 
 def describe(error: BaseException) -> str:

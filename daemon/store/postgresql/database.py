@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from functools import partial
+from threading import Timer
 from typing import Any
 
 import psycopg
@@ -15,13 +16,13 @@ from daemon.location import PostgresqlUrl
 from daemon.store.errors import StoreError
 from daemon.store.group import Done, Operation, Outcome, Row, Unsure
 from daemon.store.hot import Hot
-from daemon.store.postgresql.connecting import connect, describe, hint_for
+from daemon.store.postgresql.connecting import connect, cut, describe, hint_for
 from daemon.store.postgresql.session import InDoubt, Session
 
 STALL_S = 10.0  # without an answer the connection is taken for dead: less than most senders of webhooks wait
-LOCK_TIMEOUT = (
-    "SET lock_timeout = '5s'"  # a read that a stranger's lock holds up: its thread is one of few, and a stop waits for it
-)
+# A read's thread is one of few, and a stop waits for it: so it ends, also where a stranger's lock or a server that has frozen holds it.
+LOCK_TIMEOUT = "SET lock_timeout = '5s'"
+READ_S = 30.0  # it may look through a table
 SETTLE_AGAIN_S = (0.05, 0.2, 0.5, 1.0)  # between questions for a commit in doubt; then every second
 
 
@@ -88,7 +89,7 @@ class PostgresqlDatabase:
 
     def fetch(self, hot: Hot, row: Row = ()) -> list[tuple[Any, ...]]:
         try:
-            with closing(connect(self._location)) as connection:
+            with closing(connect(self._location)) as connection, _cut_after(READ_S, connection):
                 connection.execute(LOCK_TIMEOUT)
                 return connection.execute(hot.postgresql, row).fetchall()
         except psycopg.Error as error:
@@ -104,6 +105,17 @@ class PostgresqlDatabase:
         await closing_session
         stalled.cancel()
         self._thread.shutdown()
+
+
+@contextmanager
+def _cut_after(limit_s: float, connection: psycopg.Connection[Any]) -> Iterator[None]:
+    watch = Timer(limit_s, cut, (connection,))
+    watch.daemon = True
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.cancel()
 
 
 def _nothing() -> None:

@@ -7,8 +7,6 @@ the database is served under.
 
 from __future__ import annotations
 
-import os
-import socket
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -21,7 +19,7 @@ from daemon.location import PostgresqlUrl
 from daemon.store.errors import HomeInUse, Rejected, StoreError, StoreUnusable
 from daemon.store.group import Operation, Outcome, Row, write_rows
 from daemon.store.hot import Hot
-from daemon.store.postgresql.connecting import connect, describe, hint_for
+from daemon.store.postgresql.connecting import connect, cut, describe, hint_for
 from daemon.store.postgresql.schema import prepare
 
 LOCK_PATIENCE_S = 5.0  # a daemon that was killed a moment ago: its session ends within this
@@ -171,8 +169,7 @@ class Session:
         if connection is None:
             return
         self._stalled = True
-        with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as line:
-            line.shutdown(socket.SHUT_RDWR)
+        cut(connection)
 
     def close(self) -> None:
         if self._line is not None:
