@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 from daemon.home.scan import FLOW_FILES, FLOWS, TRIGGERS
 from flows.document import SUFFIXES
+from triggers.files.links import links_to
 
 Part = Literal["home", "definitions", "flow"] | frozenset[str]
 """What a watched folder holds: a home's own names, definitions, one flow among its files, or links of these names on the way."""
 
 Place = tuple[str, Part]
 Identity = tuple[int, int]  # device and inode
-
-MOST_LINKS = 40  # on the way to one place; the kernel follows no more
 
 
 def roots(home: Path) -> list[str]:
@@ -46,49 +45,13 @@ def folders(home: Path) -> Iterator[tuple[Place, Identity]]:
         for link in inner:
             places[os.path.dirname(os.path.realpath(link.path)), "definitions"] = None  # noqa: PTH120 - paths are text here
             led.append(link.path)
-    for folder, names in _links(led).items():
+    for folder, names in links_to(led).items():
         if (folder, "definitions") not in places:
             places[folder, frozenset(names)] = None
     for place in places:
         with suppress(OSError):
             status = os.stat(place[0])  # noqa: PTH116
             yield place, (status.st_dev, status.st_ino)
-
-
-def _links(paths: Iterable[str]) -> dict[str, set[str]]:
-    """The links that are followed on the way to where these paths lead: real folder → their names in it.
-
-    Whoever swaps one of them (a release that is rolled out, a volume of Kubernetes) touches nothing in the folders at its ends.
-    """
-    found: dict[str, set[str]] = {}
-    targets: dict[str, str | None] = {}  # None: no link; the way to ten thousand files is mostly one
-    for path in paths:
-        here, pending, followed = "/", path.split("/")[::-1], 0
-        while pending and followed < MOST_LINKS:
-            name = pending.pop()
-            if name == "..":
-                here = os.path.dirname(here)  # noqa: PTH120 - paths are text here
-            if name in {"", ".", ".."}:
-                continue
-            step = os.path.join(here, name)  # noqa: PTH118 - as above
-            if step not in targets:
-                targets[step] = _target(step)
-            target = targets[step]
-            if target is None:
-                here = step
-                continue
-            followed += 1
-            found.setdefault(here, set()).add(name)
-            here = "/" if target.startswith("/") else here
-            pending += target.split("/")[::-1]
-    return found
-
-
-def _target(path: str) -> str | None:
-    try:
-        return os.readlink(path)  # noqa: PTH115 - as above
-    except OSError:  # no link, or it is not there
-        return None
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from triggers.files.links import links_to
 from triggers.files.mounts import is_silent, mount_of
 from triggers.files.names import shown
 from triggers.files.notify import News, Notifier, Watched
@@ -32,6 +33,7 @@ class Root:
     identity: tuple[int, int] | None = None  # device and inode of the folder
     watched: Watched | None = None
     gate: Watched | None = None  # the nearest folder above: tells when the path comes, goes or is put in the place of another
+    links: list[Watched] = field(default_factory=list)  # the same for each link on the way that is not the gate's to tell of
     asked: set[str] = field(default_factory=set)  # where to look next
     next_look: float = 0.0  # monotonic seconds: when to look at everything again
     rest_until: float = 0.0  # monotonic seconds: a tree in which folders come all the time is not scanned all the time
@@ -70,6 +72,7 @@ def arm(root: Root, notifier: Notifier | None) -> None:
         return
     for _ in range(ARM_TRIES):
         _watch_gate(root, notifier)
+        _watch_links(root, notifier)
         before = root.identity
         _find(root)
         stale = root.watched is not None and (
@@ -86,10 +89,11 @@ def arm(root: Root, notifier: Notifier | None) -> None:
 
 def disarm(root: Root, notifier: Notifier | None) -> None:
     """Watch nothing any more."""
-    for watched in (root.watched, root.gate):
+    for watched in (root.watched, root.gate, *root.links):
         if notifier is not None and watched is not None:
             notifier.unwatch(watched)
     root.watched = root.gate = None
+    root.links = []
 
 
 def _find(root: Root) -> None:
@@ -140,6 +144,22 @@ def _watch_gate(root: Root, notifier: Notifier) -> None:
         try:
             gate = Gate(root, entrance)
             root.gate = notifier.watch(above, gate, recursive=False, names=gate.concerns)
+        except OSError as error:
+            fall_back(root, error.strerror or str(error))
+
+
+def _watch_links(root: Root, notifier: Notifier) -> None:
+    """Watch the names of the links that lead to the path: whoever swaps one puts another folder there without a word."""
+    told = None if root.gate is None else root.gate.receiver.entrance
+    wanted = {os.path.join(folder, name) for folder, names in links_to([root.path]).items() for name in names} - {told}  # noqa: PTH118
+    for link in list(root.links):
+        if link.receiver.entrance not in wanted or not link.alive:
+            notifier.unwatch(link)
+            root.links.remove(link)
+    for entrance in wanted - {link.receiver.entrance for link in root.links}:
+        gate = Gate(root, entrance)
+        try:
+            root.links.append(notifier.watch(os.path.dirname(entrance), gate, recursive=False, names=gate.concerns))  # noqa: PTH120
         except OSError as error:
             fall_back(root, error.strerror or str(error))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -189,6 +190,8 @@ class FileWatchSource:
                 watching.ask(root, path)
         elif root.area.wants(path):
             self._file_told(watching, watcher, root, path, news)
+        elif news.what in {"made", "closed"} and os.path.islink(news.path):  # noqa: PTH114 - for each event
+            watching.ask(root, os.path.dirname(path))  # noqa: PTH120 - files beside it may lead through it
 
     def _file_told(self, watching: Watching, watcher: Watcher, root: Root, path: str, news: News) -> None:
         patience_s = max(watcher.settle_s, self._settings.open_settle_s)

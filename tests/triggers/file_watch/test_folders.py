@@ -171,3 +171,43 @@ async def test_a_folder_watched_twice_is_told_of_to_both(world, disk, inbox):
 
         await world.quiet(watch)
     assert (above.address, below, left.address) == ("outer", {"outer", "inner"}, "outer")
+
+
+def swap(link, target):
+    """As deployments do it: there is no moment without the link."""
+    fresh = link.with_name("..fresh")
+    fresh.symlink_to(target)
+    fresh.replace(link)
+
+
+async def test_a_link_that_is_swapped_on_the_way_leads_to_another_folder_at_once(world, disk, tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name / "in").mkdir(parents=True)
+    (tmp_path / "current").symlink_to("one")
+    async with world.watching(world.trigger(tmp_path / "current/in")) as watch:
+        swap(tmp_path / "current", "two")
+        (tmp_path / "two/in/a").write_text("a")
+        first = await disk.next_file()
+        await world.quiet(watch)
+        swap(tmp_path / "current", "one")  # the new link is watched as the old one was
+        (tmp_path / "one/in/b").write_text("b")
+
+        then = await disk.next_file()
+
+    assert (first["path"], then["path"]) == (str(tmp_path / "current/in/a"), str(tmp_path / "current/in/b"))
+
+
+async def test_files_that_lead_through_a_link_are_looked_at_when_it_is_swapped(world, disk, inbox):
+    """A volume of Kubernetes: `settings` leads to `..data/settings`, and an update swaps `..data`."""
+    for name in ("one", "three"):
+        (inbox / f"..{name}").mkdir()
+        (inbox / f"..{name}/settings").write_text(name)
+    (inbox / "..data").symlink_to("..one")
+    (inbox / "settings").symlink_to("..data/settings")
+    async with world.watching(world.trigger(inbox, initial="ignore")):
+        await world.read()
+        swap(inbox / "..data", "..three")
+
+        event = await disk.next_file()
+
+    assert (event["path"], event["event"], event["size"]) == (str(inbox / "settings"), "modified", 5)
