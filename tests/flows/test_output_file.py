@@ -110,6 +110,16 @@ async def test_rows_are_appended_in_the_columns_of_the_heading_that_is_there(tmp
     assert (strange.code, strange.error) == ("FILE_COLUMNS", f"step «w»: the first line of {tmp_path}/a.csv has no column «c»")
 
 
+async def test_rows_of_two_that_begin_one_file_at_once_stand_in_the_same_columns(tmp_path):
+    rows = [{"a": "A", "b": "B"} if number % 2 else {"b": "B", "a": "A"} for number in range(12)]
+
+    await asyncio.gather(*(write(tmp_path, [row], path="a.csv", mode="append") for row in rows))
+
+    heading, *lines = read_csv(tmp_path / "a.csv")
+    assert sorted(heading) == ["a", "b"]
+    assert lines == [[name.upper() for name in heading]] * 12
+
+
 def test_many_that_append_to_a_new_file_at_once_write_one_heading_and_all_lines(tmp_path):
     file = tmp_path / "deep" / "a.csv"
     threads = [threading.Thread(target=partial(append_lines, file, b"%d\n" % n, first=b"n\n")) for n in range(20)]

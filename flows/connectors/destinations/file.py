@@ -12,9 +12,9 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
-from flows.connectors.destinations.columns import Columns, chunks, compile_columns, in_turns
+from flows.connectors.destinations.columns import Columns, Row, chunks, compile_columns, in_turns
 from flows.connectors.destinations.destination import Data, compile_data, json_of
-from flows.connectors.destinations.file_append import append_lines, csv_heading
+from flows.connectors.destinations.file_append import OtherHeading, append_lines, csv_heading
 from flows.connectors.destinations.spec import DestinationSpec
 from flows.errors import DefinitionError, Problem, StepError
 from flows.step import Load, Scope
@@ -86,6 +86,12 @@ class FileDestination:
 
     async def _write_csv(self, prepared: Filing, path: Path, value: Any, names: Mapping[str, Any]) -> dict[str, Any]:
         rows = [row async for chunk in chunks(value, prepared.columns, names, CHUNK_ROWS) for row in chunk]
+        try:
+            return await self._write_rows(prepared, path, rows)
+        except OtherHeading:  # another run began the file meanwhile: its columns are the file's
+            return await self._write_rows(prepared, path, rows)
+
+    async def _write_rows(self, prepared: Filing, path: Path, rows: Sequence[Row]) -> dict[str, Any]:
         columns = list(prepared.columns.names) or list(dict.fromkeys(name for row in rows for name in row))
         heading = await asyncio.to_thread(csv_heading, path) if prepared.append else None
         if heading is not None:

@@ -29,10 +29,14 @@ def csv_heading(path: Path) -> list[str] | None:
         raise file_error(error, path, "read") from error
 
 
+class OtherHeading(Exception):  # noqa: N818 - a fact about a file, and never leaves its destination
+    """Another writer was there first: the file is not empty any more, and does not begin with our heading."""
+
+
 def append_lines(path: Path, data: bytes, *, first: bytes = b"") -> None:
     """On return they are on disk. `first` goes before them where the file is empty. Blocks. Raises StepError.
 
-    One writer at a time: two runs that append to a new file write one heading.
+    One writer at a time: two runs that append to a new file write one heading. Raises OtherHeading where that is not `first`.
     """
     try:
         target = Path(os.path.realpath(path))
@@ -53,6 +57,8 @@ def _append(number: int, data: bytes, first: bytes) -> None:
     size = os.fstat(number).st_size
     if size == 0:
         data = first + data
+    elif os.pread(number, len(first), 0) != first:
+        raise OtherHeading
     elif os.pread(number, 1, size - 1) != b"\n":
         data = b"\n" + data
     left = memoryview(data)
