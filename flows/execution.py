@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -11,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from flows.body import run_body
 from flows.control import Cut, Limit, is_cut
 from flows.errors import StepError
-from flows.expression import UNDEFINED, to_json
+from flows.expression import UNDEFINED
 from flows.front import Front
 from flows.recovery import rebuilt_error
-from flows.results import Result, answer, answered, as_step_error, borrowed, last_output, restored, skipped
+from flows.results import Result, answer, answered, borrowed, output_of, restored, skipped
 from flows.step import Ended, Output
 from flows.trial import Trial
 from flows.view import Failure, StandIn, View
@@ -60,6 +61,7 @@ class Execution:
         self._front = Front(graph)
         self._data: list[Any] = [view.data] * len(graph.steps)  # what each settled step hands on
         self._stand_ins: dict[int, StandIn] = {}  # fallbacks that were called
+        self._handing: deque[tuple[int, StandIn]] = deque()  # those that have settled, and are being handed back
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake: asyncio.Future[None] | None = None
         self._broken: BaseException | None = None  # of a task: not a step's failure
@@ -114,17 +116,10 @@ class Execution:
     def _ended(self) -> Ended:
         if self.failure is None:
             try:
-                return Ended("completed", self.results, self._output())
-            except Exception as error:  # noqa: BLE001 - a value of the definition: what it raises is the flow's failure
-                reason = as_step_error(error, self.results)
-                self.failure = Failure(None, StepError(f"the flow's output: {reason}", code=reason.code, retryable=False))
+                return Ended("completed", self.results, output_of(self.graph, self._names, self.results))
+            except StepError as error:
+                self.failure = Failure(None, error)
         return Ended("failed", self.results, None, str(self.failure), self.failure.error.code)
-
-    def _output(self) -> Any:
-        graph = self.graph
-        if graph.output is not None:
-            return to_json(graph.output.needed(self._names))
-        return last_output((step.id for step in reversed(graph.steps)), self.results)
 
     def _advance(self) -> bool:
         """Start what is ready, as long as it is our turn. False: nothing is under way any more."""
@@ -310,8 +305,8 @@ class Execution:
             position, error = stand_in.callers[0]
         return self.graph.steps[position].id, error
 
-    def _hand_back(self, fallback: int, stand_in: StandIn) -> None:
-        """A fallback has settled: so do the steps it stood in for. They stay `failed`, with its output."""
+    def _hand_back_one(self, fallback: int, stand_in: StandIn) -> None:
+        """The steps it stood in for stay `failed`, with its output."""
         callers, stand_in.callers = stand_in.callers, []
         for position, error in callers:
             step = self.graph.steps[position]
@@ -366,6 +361,15 @@ class Execution:
         if stand_in is not None:
             stand_in.outcome = outcome
             self._hand_back(position, stand_in)
+
+    def _hand_back(self, fallback: int, stand_in: StandIn) -> None:
+        """A fallback has settled: so do the steps it stood in for, and those that one of these stood in for, however many there are."""
+        self._handing.append((fallback, stand_in))
+        if len(self._handing) > 1:
+            return  # the one that began goes on with it
+        while self._handing:
+            self._hand_back_one(*self._handing[0])
+            self._handing.popleft()
 
     def _put(self, name: str, result: Result) -> None:
         self.view.steps[name] = self.results[name] = result

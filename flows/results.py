@@ -6,12 +6,13 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from flows.errors import DefinitionError, ExpressionError, MissingPath, SelectorError, StepError, TemplateError
+from flows.expression import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from flows.attempt import Attempt
-    from flows.graph import Step
+    from flows.graph import Graph, Step
     from flows.step import Output
 
 Result = dict[
@@ -83,6 +84,17 @@ def borrowed(result: Result, stand_in: Result) -> Result:
 def last_output(names: Iterable[str], results: Mapping[str, Result]) -> Any:
     """Of the first of these steps that gave one. None: none of them did."""
     return next((found["output"] for name in names if "output" in (found := results.get(name, {}))), None)
+
+
+def output_of(graph: Graph, names: Mapping[str, Any], results: Mapping[str, Result]) -> Any:
+    """What the whole gave, where it says nothing else what the last step gave. Raises StepError."""
+    if graph.output is None:
+        return last_output((step.id for step in reversed(graph.steps)), results)
+    try:
+        return to_json(graph.output.needed(names))
+    except Exception as error:
+        reason = as_step_error(error, results)
+        raise StepError(f"the flow's output: {reason}", code=reason.code, retryable=False) from error
 
 
 def answer(value: Any) -> str | None:

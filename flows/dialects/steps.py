@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from flows.dialects.braces import braces_problems
 from flows.dialects.handlers import lower_handlers
 from flows.dialects.steps_edges import Draft, edges_by_needs, edges_in_a_row
+from flows.dialects.steps_fallbacks import with_fallbacks
 from flows.dialects.steps_spec import (
     LATER_FIELDS,
     LATER_KINDS,
@@ -192,7 +193,7 @@ class Lowering:
             return Graph((), (), self.folder)
         self.depth += 1
         lowered = [self._step(each, (*place, number)) for number, each in enumerate(written)]
-        drafts = self._with_fallbacks([draft for draft in lowered if draft and draft.step.place == self.places[draft.step.id]])
+        drafts = with_fallbacks(self, [draft for draft in lowered if draft and draft.step.place == self.places[draft.step.id]])
         self.depth -= 1
         by_needs = any(draft.needs is not None for draft in drafts)
         edges = edges_by_needs(drafts) if by_needs else edges_in_a_row(drafts)
@@ -323,57 +324,6 @@ class Lowering:
                 yield Requirement(text, compile_selector(text), (*place, number))
             except DefinitionError as error:
                 self.take(error, *place, number)
-
-    def _with_fallbacks(self, drafts: Sequence[Draft]) -> list[Draft]:
-        """Each step with what follows its failures: its own onError, else the flow's default."""
-        known = {draft.step.id: draft for draft in drafts}
-        done = []
-        for draft in drafts:
-            rule = draft.on_error or self.default
-            if rule is None:
-                done.append(draft)
-                continue
-            place = (*draft.step.place, "onError")
-            fallback = self._fallback(draft, rule, known, place)
-            if draft.on_error is not None and rule.strategy == "retry" and not rule.retries:
-                self.warn(place, "without retries the step is tried once", 'add "retries": 3')
-            on_error: Literal["fail", "continue"] = "continue" if rule.strategy == "continue" else "fail"
-            step = replace(draft.step, retry=rule.policy(), fallback=fallback, on_error=on_error)
-            done.append(replace(draft, step=step))
-        callers: dict[str, list[str]] = {}
-        for draft in done:
-            if draft.step.fallback is not None:
-                callers.setdefault(draft.step.fallback, []).append(draft.step.id)
-        for name, calling in callers.items():
-            self._check_stand_in(next(draft for draft in done if draft.step.id == name), calling)
-        return done
-
-    def _fallback(self, draft: Draft, rule: OnErrorSpec, known: Mapping[str, Draft], place: Place) -> str | None:
-        """The id of the step that stands in. A default names it for the steps of its list, and for itself there is none."""
-        wanted = rule.fallback_step_id
-        if rule.strategy != "fallback":
-            return None
-        if wanted is None:
-            if draft.on_error is not None:
-                self.warn(place, "a fallback without fallbackStepId is the same as fail", 'add "fallbackStepId"')
-            return None
-        if wanted in known and wanted != draft.step.id:
-            return wanted
-        place = (*place, "fallbackStepId")
-        if draft.on_error is not None and wanted in known:
-            self.refuse(place, "a step cannot stand in for itself", code="GRAPH_STEP")
-        elif draft.on_error is not None:
-            self.refuse(place, f"there is no step «{wanted}» in this list", did_you_mean(wanted, known), code="GRAPH_STEP")
-        return None
-
-    def _check_stand_in(self, draft: Draft, callers: Sequence[str]) -> None:
-        """A step that stands in for others runs when it is called: it cannot wait for anything else."""
-        for number, need in enumerate(draft.needs or ()):
-            if need not in callers:
-                place = (*draft.step.place, "needs", number)
-                self.refuse(
-                    place, f"«{draft.step.id}» runs when «{callers[0]}» failed, and waits for nothing else", "take it out"
-                )
 
 
 def _subject(place: Place) -> str:

@@ -104,6 +104,17 @@ async def test_one_fallback_serves_several_steps_and_runs_once():
     assert ended.steps["b"]["output"] == "f"
 
 
+async def test_a_thousand_fallbacks_in_a_row_hand_back_what_the_last_one_gave():
+    steps = [Step(f"s{number}", "call", fails(), fallback=f"s{number + 1}") for number in range(1000)]
+    last = Step("s1000", "call", gives("done"))
+    edges = [Edge(step.id, step.fallback, fallback=True) for step in steps]
+
+    ended, _ = await run(flow_of([*steps, last], edges))
+
+    assert ended.status == "completed"
+    assert ended.steps["s0"]["output"] == "done"
+
+
 async def test_a_fallback_can_have_a_fallback():
     a, f, g = Step("a", "call", fails(), fallback="f"), Step("f", "call", fails(), fallback="g"), Step("g", "call", gives("g"))
 
