@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 
 import aiohttp
 import pytest
 
+CONCURRENCY = 8
 SIZES = [pytest.param(100, 3, id="3 kills"), pytest.param(500, 10, id="10 kills", marks=pytest.mark.slow)]
 
 
 @pytest.fixture
 def home_with_effects(home, write):
-    """Each run appends its number to a file, through a shell: effects that can be counted."""
+    """With so many workers; each run appends its number to a file: effects that can be counted."""
+    write(home, "camshaft.toml", f"[worker]\nconcurrency = {CONCURRENCY}\n")
     write(
         home,
         "flows/deal-process.json",
@@ -77,6 +80,9 @@ async def test_webhooks_under_kills_lose_nothing_and_run_nothing_twice(home_with
     steps = daemon.rows("SELECT run, path, count(*) FROM attempts WHERE status = 'success' GROUP BY run, path")
     assert {count for _, _, count in steps} == {1}  # a recorded step never runs again
     assert len(steps) == 3 * len(runs)
+    noted = Counter((home_with_effects / "notes.txt").read_text().split())
+    assert set(noted) == {f"company-{number}" for number in range(events)}
+    assert len(runs) <= noted.total() <= len(runs) + kills * CONCURRENCY  # only what was in flight at a kill was done again
 
 
 async def test_a_run_goes_on_from_its_last_recorded_step(home, write, daemon_of, client):
