@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from daemon.cli.client import Client
+from daemon.cli.client import Client, part
 from daemon.cli.home_access import PAGE
 from daemon.cli.listen import listen
 from daemon.cli.options import Format, find_home
@@ -25,6 +25,8 @@ def follow_events(home: Path | None, which: Mapping[str, Any], *, most: int | No
     client = Client(find_home(home))
     shown: dict[str, None] = {}
     asked: dict[str, Any] = {name: value for name, value in which.items() if value not in (None, ())}
+    if "chain" in asked:
+        asked["chain"] = _whole(client, asked["chain"])  # the stream knows whole ids alone
     about: dict[str, Any] = {name: asked[name] for name in ("source", "trigger", "chain") if name in asked}
     for message in listen(client, {"kinds": "event", **about}):
         if message.kind == "again":
@@ -33,6 +35,12 @@ def follow_events(home: Path | None, which: Mapping[str, Any], *, most: int | No
             most = None  # from now on all that was missed
         elif message.kind == "event" and message.facts["event"] not in shown and _fits(message.facts, asked):
             _show({name: value for name, value in message.facts.items() if name not in {"verdicts", "runs"}}, shown, output)
+
+
+def _whole(client: Client, chain: str) -> str:
+    """The id of the event or run that begins so. Raises NotFound, BadRequest."""
+    noun = "event" if chain.startswith("evt_") else "run"
+    return str(client.ask("GET", f"/v1/{noun}s/{part(chain)}")[noun])
 
 
 def _missed(client: Client, asked: Mapping[str, Any], shown: dict[str, None], most: int | None) -> list[dict[str, Any]]:

@@ -34,7 +34,7 @@ def list_(  # noqa: PLR0913 - each is an option
     trigger: str | None = None,
     event: str | None = None,
     chain: Chain = None,
-    retry_of: Annotated[str | None, Parameter(name="--retry-of", help="Only runs that do this one again: its whole id.")] = None,
+    retry_of: Annotated[str | None, Parameter(name="--retry-of", help="Only runs that do this one again.")] = None,
     since: Since = None,
     until: Until = None,
     before: Before = None,

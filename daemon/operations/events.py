@@ -19,7 +19,7 @@ class Events(Given):
 
     async def list_events(self, **which: Any) -> Listed:
         """`source`, `address`, `subject`, `trigger`, `verdict`, `chain`, `since`, `until`, `before` narrow it; as list_runs otherwise."""
-        asked = limited(which)
+        asked = await self._whole(limited(which, "evt_"))
         if self.store is None:
             return Listed([])
         page = await self.store.events(**asked)

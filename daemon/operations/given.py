@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from daemon.advice import Advice
-from daemon.errors import BadRequest, Unreachable
+from daemon.errors import BadRequest, NotFound, Unreachable
 from daemon.home.definitions import Definitions, Holder
 from daemon.home.whole import Kinds
 from daemon.operations.seen import Seen
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from triggers.source import Accepted
 
 MAX_LISTED = 1000  # rows in one answer; `before` asks for the next
+IDS = frozenset({"event", "chain", "retry_of"})  # of what narrows a list: those that are ids
+WHOLE_ID = len("run_") + 26
 
 
 class Rows(Protocol):
@@ -151,6 +153,19 @@ class Given:
     keep_going: bool = False  # True: a broken file elsewhere in the home does not stop a change
     _changing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
+    async def _whole(self, which: Mapping[str, Any]) -> dict[str, Any]:
+        """What narrows a list, with the ids in it whole. Raises NotFound and Ambiguous for the beginning of none or of several."""
+        whole = dict(which)
+        for name in IDS & which.keys():
+            given = which[name]
+            if self.store is None or len(given) >= WHOLE_ID:
+                continue
+            found = await (self.store.event(given) if given.startswith("evt_") else self.store.run(given))
+            if found is None:
+                raise NotFound(f"{name} «{given}» is no id of an event or a run, nor the beginning of one")
+            whole[name] = found.id
+        return whole
+
     def _live(self) -> Live:
         if self.live is None:
             raise Unreachable("no daemon runs for this home", f"camshaft serve --home {self.home}")
@@ -165,9 +180,12 @@ class Listed:
     next: str | None = None
 
 
-def limited(which: Mapping[str, Any]) -> dict[str, Any]:
-    """What narrows a list, without what was not said. Raises BadRequest."""
+def limited(which: Mapping[str, Any], noun: str) -> dict[str, Any]:
+    """What narrows a list of ids that begin with `noun`, without what was not said. Raises BadRequest."""
     limit = which.get("limit", 50)
     if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= MAX_LISTED:
         raise BadRequest(f"limit is a number from 1 to {MAX_LISTED}")
+    before = which.get("before")
+    if before is not None and not before.startswith(noun):
+        raise BadRequest(f"before «{before:.60}» is no id of this list", f"its ids begin with {noun}")
     return {name: value for name, value in which.items() if value is not None}

@@ -23,7 +23,7 @@ class Runs(Given):
         """The newest first. `flow`, `status` (several), `trigger`, `event`, `chain`, `since`, `until` (seconds since the epoch) and `before`
         narrow it; `limit` is at most MAX_LISTED.
         """
-        asked = limited(which)
+        asked = await self._whole(limited(which, "run_"))
         if self.store is None:
             return Listed([])
         statuses = frozenset(asked.get("status", ()))

@@ -18,7 +18,7 @@ from daemon.admin import Behind, open_admin
 from daemon.advice import Advice
 from daemon.cli.client import Client
 from daemon.config import Address
-from daemon.errors import BadRequest
+from daemon.errors import BadRequest, DaemonError
 from daemon.home.definitions import Holder
 from daemon.home.whole import read_home
 from daemon.moment import read_moment
@@ -256,6 +256,27 @@ async def test_a_command_goes_on_from_page_to_page(served):
     assert [run["run"] for run in everything] == list(reversed(ids))
     assert len(many) == 1100
     assert len(rare) == 1
+
+
+async def test_an_id_that_narrows_a_list_may_be_cut_and_one_of_none_or_of_several_is_refused(served):
+    home, _, ids = served
+    event = ids[7].replace("run_", "evt_")
+
+    def ask(which, **query):
+        try:
+            return [row["run"] for row in Client(home).page(f"/v1/{which}", query)[0]]
+        except DaemonError as error:
+            return error.message
+
+    of_event = await asyncio.to_thread(ask, "runs", event=event[:20])
+    none = await asyncio.to_thread(ask, "runs", event="evt_none")
+    several = await asyncio.to_thread(ask, "events", chain="evt_0")
+    elsewhere = await asyncio.to_thread(ask, "runs", before=event)
+
+    assert of_event == [ids[7]]
+    assert none == "event «evt_none» is no id of an event or a run, nor the beginning of one"
+    assert "is the beginning of several ids" in several
+    assert elsewhere == f"before «{event}» is no id of this list"
 
 
 @pytest.mark.slow

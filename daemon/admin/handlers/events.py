@@ -65,7 +65,7 @@ ROUTES = (
             Parameter("chain", "only events of this chain"),
             *PAGE,
         ),
-        refuses=("STORE",),
+        refuses=("NOT_FOUND", "AMBIGUOUS", "STORE"),
         description=SCANNED,
     ),
     Route(

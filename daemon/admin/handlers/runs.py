@@ -277,10 +277,10 @@ ROUTES = (
             Parameter("trigger", "only runs that this trigger started"),
             Parameter("event", "only runs that this event started"),
             Parameter("chain", "only runs of this chain"),
-            Parameter("retry_of", "only runs that do this one again, by its whole id"),
+            Parameter("retry_of", "only runs that do this one again"),
             *PAGE,
         ),
-        refuses=("STORE",),
+        refuses=("NOT_FOUND", "AMBIGUOUS", "STORE"),
         description=SCANNED,
     ),
     Route(
