@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from flows.dialects.nodes_edges import in_order
+from flows.dialects.steps_spec import MAX_NESTING
 from flows.flow import Repeats
 from flows.graph import Edge, Graph, Place, Step
 from flows.retry import ONCE
@@ -42,11 +43,20 @@ class Loops:
         root = self._repeat()
         goals = {name: back.target_node for name, back in self.backs.items()}
         sizes = {name: len(self._between(goal, name)) for name, goal in goals.items() if name != root}
+        depths: dict[str, int] = {}  # of loops, those inside them counted
         for name in sorted(sizes, key=sizes.__getitem__):  # those inside before those around
             target = goals.pop(name)
             body = self._between(target, name)
             if self._crosses(name, target, body, goals) or not self._is_entered_once(name, target, body):
                 continue
+            depths[name] = 1 + max((depths[inner] for inner in depths.keys() & body), default=0)
+            if depths[name] > MAX_NESTING:
+                self._refuse(
+                    self._place(name),
+                    f"loops are nested more than {MAX_NESTING} deep",
+                    "move the inner ones to a flow of their own",
+                )
+                return
             out = self._ways_out(name, target, body)
             if out is not None:
                 self._enclose(name, target, body, out)

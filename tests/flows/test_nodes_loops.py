@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from flows.dialects import load_flow
+from flows.errors import DefinitionError
 from flows.flow import Repeats
 from flows.steps import make_kinds
 from tests.flows.test_dialect_nodes import ask, calc, edge, flow, refused
@@ -285,3 +286,18 @@ async def test_the_loop_node_of_a_continuous_workflow_is_come_to_or_not(tmp_path
     ended = await run({"nodes": nodes, "settings": {"executionMode": "continuous"}}, tmp_path, inputs=inputs)
 
     assert ended.steps["loop_back"].get("response") == (None if again is None else {"again": True})
+
+
+@pytest.mark.parametrize(("depth", "said"), [(32, []), (33, ["loops are nested more than 32 deep"])])
+def test_loops_are_nested_as_deep_as_lists_of_steps_may_be(depth, said):
+    inner = [calc(f"a{number}") for number in range(depth)]
+    backs = [back(f"l{number}", f"a{number}") for number in reversed(range(depth))]
+    definition = {"key": "k", "nodes": [*inner, *backs], "edges": row(*(node["id"] for node in (*inner, *backs)))}
+
+    told = []
+    try:
+        load_flow(definition, key=None, folder=Path(), kinds=KINDS)
+    except DefinitionError as error:
+        told = [problem.problem for problem in error.problems]
+
+    assert told == said
