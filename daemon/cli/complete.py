@@ -24,8 +24,9 @@ SHOWN = 50  # the newest runs and events
 
 # What an argument names, by the name of its command or of its option.
 KEYS = {"trigger": "triggers", "flow": "flows", "run": "runs", "event": "events"}
+NO_KEYS = {"list", "send"}  # of these nouns: commands whose first argument is none
 OPTIONS = {"--trigger": "triggers", "--flow": "flows", "--event": "events", "--run": "runs", "--home": "folders"}
-OF_FILES = {"add", "validate", "eval", "edit", "--input", "--data"}
+OF_FILES = {"add", "validate", "--input", "--data", "--form", "--mock", "--output-file", "--file"}
 OF_FOLDERS = {"init", "--destdir", "--watch"}
 
 
@@ -45,7 +46,9 @@ def _found(before: list[str], current: str) -> Iterator[Word]:
     path, option, given = _taken(before)
     home = _home(before)
     command, rest = _command(path)
-    if option in OPTIONS or option in OF_FILES or option in OF_FOLDERS:
+    if option == "--event" and path[:1] == ["trigger"]:
+        yield from FILES  # of an event that is made, and not of what is listed
+    elif option in OPTIONS or option in OF_FILES or option in OF_FOLDERS:
         yield from _named(option, home)
     elif command is None:
         yield from () if path else GLOBAL if current.startswith("-") else _of_app(None)
@@ -138,7 +141,7 @@ def _positional(path: list[str], number: int, home: Path) -> Iterable[Word]:
         return _settings()
     if path == ["schema"] and number == 0:
         return [("trigger", "a trigger's file"), ("flow", "a flow's file"), ("config", "camshaft.toml")]
-    if len(path) == 2 and path[0] in KEYS and name != "list" and number == 0:
+    if len(path) == 2 and path[0] in KEYS and name not in NO_KEYS and number == 0:
         found = list(_of_home(KEYS[path[0]], home))
         return found or (FILES if path == ["flow", "execute"] else [])
     return []
@@ -155,7 +158,7 @@ def _of_home(kind: str, home: Path) -> Iterator[Word]:
     """Keys and ids: of the daemon where one runs, else by the names of files."""
     limit = {"limit": SHOWN} if kind in {"runs", "events"} else None
     try:
-        rows = Client(home).ask("GET", f"/v1/{kind}", limit, answer_s=ANSWER_S)
+        rows = Client(home, patience_s=0).ask("GET", f"/v1/{kind}", limit, answer_s=ANSWER_S)
     except DaemonError:
         yield from sorted({(_key_of(file), "") for file in _files(home / kind)})
         return

@@ -108,12 +108,28 @@ def _table(rows: list[list[str]], columns: Sequence[str]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    console = Console(color_system="auto" if colours else None, no_color=not colours, highlight=False)
+    least = max(len(row[0]) for row in [columns, *rows]) + sum(len(name) + 2 for name in columns[1:])
+    if console.width < least:  # a table would leave columns out
+        _blocks(rows, columns)
+        return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in columns:
         table.add_column(name.upper(), overflow="fold", no_wrap=name == columns[0])  # an id stays in one piece, to be copied
     for row in rows:
         table.add_row(*(Text(text) for text in row))
-    Console(color_system="auto" if colours else None, no_color=not colours, highlight=False).print(table)
+    console.print(table)
+
+
+def _blocks(rows: list[list[str]], columns: Sequence[str]) -> None:
+    """Each row for itself, a column a line."""
+    width = max(map(len, columns))
+    for number, row in enumerate(rows):
+        if number:
+            write("")
+        for name, text in zip(columns, row, strict=True):
+            if text:
+                write(f"{name.upper().ljust(width)}  {text}")
 
 
 def _fields(value: dict[str, Any]) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
 from daemon.cli.complete import candidates
+from daemon.store.home_lock import hold_home
 
 
 @pytest.fixture
@@ -41,6 +43,13 @@ def words(*given):
         (["systemd", "install", "--no"], ["--no-socket"]),
         (["--ho"], ["--home"]),
         (["schedule", "next", ""], []),
+        (["trigger", "edit", ""], ["auto-process-deal"]),
+        (["trigger", "test", "auto-process-deal", "--event", ""], [":files"]),
+        (["trigger", "test", "--file", ""], [":files"]),
+        (["flow", "execute", "deal-process", "--mock", ""], [":files"]),
+        (["flow", "execute", "deal-process", "--output-file", ""], [":files"]),
+        (["run", "approve", "run_1", "--form", ""], [":files"]),
+        (["eval", ""], []),
         (["schema", "f"], ["flow"]),
         ([], None),
     ],
@@ -57,3 +66,13 @@ def test_a_home_that_is_broken_or_not_there_offers_the_names_of_its_files_or_not
 
     assert words("--home", str(home), "trigger", "rm", "") == ["auto-process-deal", "broken", "hostile\x1b[31m"]
     assert words("--home", str(tmp_path / "none"), "trigger", "rm", "") == []
+
+
+def test_a_tab_does_not_wait_for_a_daemon_that_starts_or_stops(home):
+    with hold_home(home / "state/lock"):
+        began = time.monotonic()
+        found = words("flow", "show", "")
+        took_s = time.monotonic() - began
+
+    assert found == ["deal-process", "nested"]
+    assert took_s < 3  # else it is the patience of a change: five seconds

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import re
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -117,3 +120,23 @@ def test_a_failure_is_one_line_that_steers_no_terminal(run, tmp_path):
 
     assert (status, told) == (4, "")
     assert said == "camshaft: there is no trigger «a b�[2J» (camshaft trigger list)\n"
+
+
+@pytest.mark.parametrize(
+    ("columns", "first"),
+    [(20, "KEY    auto-process-deal"), (200, "KEY                   TYPE        FLOW              STATE    NEXT")],
+)
+def test_a_terminal_that_is_too_narrow_for_a_table_has_a_line_for_each_column(columns, first):
+    reader, writer = pty.openpty()
+    command = [CAMSHAFT, "trigger", "list", "--home", str(EXAMPLE)]
+    environment = {**os.environ, "COLUMNS": str(columns), "NO_COLOR": "1"}
+    with os.fdopen(reader, "rb", buffering=0) as read, subprocess.Popen(command, stdout=writer, env=environment) as asked:
+        os.close(writer)
+        told = b""
+        with suppress(OSError):  # what a terminal says whose other side has gone
+            while part := read.read(65536):
+                told += part
+
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", told.decode()).splitlines()
+    assert (asked.returncode, lines[0].rstrip()) == (0, first)
+    assert all(word in told.decode() for word in ("note-failures", "file-watch", "count-words"))
