@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -41,6 +41,7 @@ class Writer:
         self._probe = probe
         self._loop = asyncio.get_running_loop()
         self._pending: deque[Operation] = deque()
+        self._group: Sequence[Operation] = ()  # that is being written, or of which it is not known whether it was
         self._flushing = False
         self._timer: asyncio.TimerHandle | None = None  # set while only patient operations wait
         self._failures = 0
@@ -108,19 +109,26 @@ class Writer:
         await self._idle.wait()
 
     async def close(self) -> None:
-        """Commit what is queued, then let go of the database. What it does not take within CLOSE_S of failing is given up."""
-        while not self._idle.is_set():
+        """Commit what is queued, then let go of the database. What it does not take within CLOSE_S of failing is given up.
+
+        While nothing can be written and nothing waits that must not be dropped, there is nothing to wait for.
+        """
+        while not self._idle.is_set() and (self._left() or not self.failing):
             failures = self._failures
             with suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_S):
                     await self.drained()
             if failures and self.failing:
-                log.error("store.given_up", error=str(self._gone or "no answer"), operations=len(self._pending))
+                log.error("store.given_up", error=str(self._gone or "no answer"), operations=self._left())
                 break
         self._closed = True
         if self._spills is not None:
             self._spills.shutdown(wait=False)
         await self._database.close()
+
+    def _left(self) -> int:
+        """Operations that must not be dropped and are not known to be on disk."""
+        return sum(operation.keep for operation in (*self._group, *self._pending))
 
     def _begin(self) -> None:
         """Flush at the end of this tick, so that what else this tick submits joins."""
@@ -134,7 +142,7 @@ class Writer:
     def _flush(self) -> None:
         if self._closed:
             return
-        group = self._take()
+        self._group = group = self._take()
         self._begun = self._loop.time()
         if any(operation.large for operation in group):
             self._spill_first(group)
@@ -160,6 +168,7 @@ class Writer:
 
     def _written(self, group: list[Operation], outcome: Outcome) -> None:
         """The database is done with a group, one way or the other."""
+        self._group = ()
         if outcome.rejected:
             rejected = {id(operation) for operation, _ in outcome.rejected}
             group = [operation for operation in group if id(operation) not in rejected]
@@ -179,6 +188,7 @@ class Writer:
 
     def _failed(self, group: list[Operation], error: BaseException) -> None:
         """The commit did not happen: nothing of the group is on disk. What nobody else could write again stays queued."""
+        self._group = ()
         self._pending.extendleft(reversed(_kept(group, error)))
         if self._failures or self._loop.time() - self._begun > PROMPT_S:
             self._refuse(error)

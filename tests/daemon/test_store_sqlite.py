@@ -119,6 +119,19 @@ async def test_a_store_that_is_closed_while_it_cannot_write_says_what_it_gives_u
     assert [(line["operations"], line["error"]) for line in given_up] == [(1, f"{store.location}: database or disk is full")]
 
 
+async def test_a_store_that_cannot_write_and_has_nothing_left_to_write_is_closed_at_once(tmp_path):
+    with structlog.testing.capture_logs() as lines:
+        async with open_store(tmp_path / "camshaft.db", token="t") as store:
+            store._database._connection = Full(store._database._connection.connection)
+            with pytest.raises(Unavailable):
+                await store.accept(an_event(), [])
+            began = asyncio.get_running_loop().time()
+        took_s = asyncio.get_running_loop().time() - began
+
+    assert took_s < 2.0  # it would be waited for CLOSE_S
+    assert [line["event"] for line in lines] == ["store.unavailable"]
+
+
 async def test_a_database_that_was_removed_is_told_with_a_way_out_and_made_anew_by_nobody(store):
     event = an_event()
     await store.accept(event, [])
