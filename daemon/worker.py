@@ -334,6 +334,8 @@ class Worker:
         """Submit how it ended; the store holds on to it until it is on disk."""
         del self._recorders[run.id]
         if self._waits is not None:
+            for attempt in self._waits.given_up(run.id):
+                recorder(attempt)
             self._waits.ended(run.id)
             self._at_rest.ended(run.id)
         if run.cancel_asked is not None and ended.status != "cancelled":  # it came to its end before it heard of it

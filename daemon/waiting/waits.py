@@ -7,8 +7,10 @@ before its run hears of it, so that a run which was told goes on the same way in
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -17,10 +19,16 @@ import structlog
 from daemon.store.waits import WaitRow
 from daemon.waiting.timer import Timer
 from flows.attempt import Attempt
+from flows.results import milliseconds
 from flows.waiting import Place, Resolution, Wait
 
 log = structlog.get_logger()
 
+WAITING_KINDS = {
+    "timer": "wait",
+    "approval": "approval",
+    "event": "wait_for_event",
+}  # what is waited for → which kind of step does
 SOON_S = 2.0  # a run is not left for a wait that is over sooner: to leave it and come back costs a few milliseconds
 
 
@@ -104,6 +112,10 @@ class Waits:
         entry.gone = True
         if entry.row.how is None:
             self._kept.close(entry.row).add_done_callback(partial(_heard, entry.row))
+
+    def given_up(self, run: str) -> list[Attempt]:
+        """Of a run that has ended: the attempts that still wait, as it was at rest. Nobody else tells that they were cut off."""
+        return [_cut_off(entry.row, self._clock()) for entry in self.of(run)]
 
     def ended(self, run: str) -> None:
         """The run has ended: an answer that comes later is told so by the run."""
@@ -202,6 +214,12 @@ class Waits:
 def _heard(row: WaitRow, saved: asyncio.Future[None]) -> None:
     if not saved.cancelled() and (error := saved.exception()) is not None:
         log.error("wait.not_recorded", run_id=row.run, step=row.path, error=str(error))
+
+
+def _cut_off(row: WaitRow, now: float) -> Attempt:
+    step = re.split(r"[./]", row.path)[-1]
+    attempt = Attempt(row.path, step, WAITING_KINDS[row.kind], row.number, "cancelled", row.created_at)
+    return replace(attempt, duration_ms=milliseconds(now - row.created_at), container=row.kind == "approval")
 
 
 def _is_open(entry: Entry | str) -> bool:

@@ -267,6 +267,10 @@ async def test_several_waits_of_one_run_end_each_by_itself_and_inside_loops_and_
     assert {a.number for a in ended.attempts} == {1}
 
 
+def told(run):
+    return [(attempt.path, attempt.kind, attempt.number, attempt.status) for attempt in run.attempts]
+
+
 async def test_a_waiting_run_can_be_cancelled_at_rest_and_while_it_is_being_left(open_bench, tmp_path):
     flow = a_flow(tmp_path, pause(), note("after"))
     bench = await open_bench(flow)
@@ -282,6 +286,7 @@ async def test_a_waiting_run_can_be_cancelled_at_rest_and_while_it_is_being_left
 
     assert cancelled == [resting, leaving]
     assert [(run.status, run.code) for run in ends] == [("cancelled", "CANCELLED")] * 2
+    assert [told(run) for run in ends] == [[("wait", "wait", 1, "cancelled")]] * 2
     assert len(bench.waits) == 0
     assert await bench.store.waits.live() == []
     assert not (tmp_path / "notes.txt").exists()
@@ -297,6 +302,7 @@ async def test_a_run_at_rest_fails_when_the_time_of_its_flow_is_over(open_bench,
     ended = await bench.ended(run)
 
     assert (ended.status, ended.code) == ("failed", "FLOW_TIMEOUT")
+    assert told(ended) == [("wait", "wait", 1, "cancelled")]
     assert not (tmp_path / "notes.txt").exists()
 
 
