@@ -7,8 +7,6 @@ import importlib
 import json
 import re
 from dataclasses import replace
-from functools import cache
-from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -29,63 +27,18 @@ from flows.connectors.destinations import DESTINATIONS, destination_class
 from flows.connectors.settings import SETTINGS as CONNECTOR_SETTINGS
 from flows.connectors.settings import settings_class
 from flows.connectors.sources import CONNECTORS, connector_class
-from flows.dialects import load_flow
 from flows.dialects.steps_spec import LATER_FIELDS, LATER_KINDS, FlowSpec, MetricsSpec, OnErrorSpec, StepSpec, fields_of
-from flows.document import read_document
 from flows.expression.arrays import ARRAYS
 from flows.expression.library import GLOBALS
 from flows.expression.strings import STRINGS
 from flows.inputs import TYPES
-from flows.steps import SETTINGS_OF, STEP_KINDS, make_kinds
+from flows.steps import SETTINGS_OF, STEP_KINDS
 from flows.template import PIPES
 from flows.usage import Usage
-from triggers.load import LATER_FIELDS as LATER_TRIGGER_FIELDS
-from triggers.load import load_trigger
-from triggers.signatures import SIGNATURES
+from tests.daemon.documents import ROOT, code_words, rows, section, sources_of, text, words
 from triggers.sources import SOURCES, source_class
-from triggers.spec import TriggerSpec
-from triggers.verdict import VERDICTS
 
-ROOT = Path(__file__).parents[2]
-DOCUMENTS = sorted((*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")))
 LEVELS = {"exception": "error"}
-
-
-@cache
-def text(name):
-    return (ROOT / name).read_text(encoding="utf-8")
-
-
-def section(name, heading):
-    """What stands under a heading, up to the next one of its level."""
-    level = heading.partition(" ")[0]
-    found = re.search(rf"^{re.escape(heading)}\n(.*?)(?=^{level} |\Z)", text(name), re.MULTILINE | re.DOTALL)
-    assert found, f"{name} has no {heading}"
-    return found[1]
-
-
-def rows(markdown):
-    """The cells of tables: the first cell's code words, and the other cells."""
-    for line in re.findall(r"^\| (.+) \|$", markdown, re.MULTILINE):
-        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)]
-        yield re.findall(r"`([^`]+)`", cells[0]), cells[1:]
-
-
-def words(markdown):
-    return {word for names, _ in rows(markdown) for word in names}
-
-
-def code_words(markdown):
-    """Every word in code marks, also where several stand in one."""
-    return {word for code in re.findall(r"`([^`\n]+)`", markdown) for word in re.findall(r"[\w$.-]+", code)}
-
-
-def sources_of(*places):
-    """The syntax trees of all files there."""
-    for place in places:
-        base = ROOT / place
-        for file in [base] if base.is_file() else sorted(base.rglob("*.py")):
-            yield file, ast.parse(file.read_text())
 
 
 # -- settings
@@ -219,57 +172,6 @@ def test_the_log_events_that_readme_names_are_there():
     named = words(section("README.md", "## Logs"))
 
     assert named <= {event for event, _ in log_calls()}
-
-
-# -- triggers
-
-
-def test_every_verdict_is_explained():
-    named = code_words(section("docs/triggers.md", "## Verdicts"))
-
-    assert set(VERDICTS) <= named
-
-
-def test_the_verdicts_that_readme_names_are_there():
-    assert words(section("README.md", "## States")) <= set(VERDICTS)
-
-
-def test_the_fields_of_triggers_are_named():
-    named = code_words(text("docs/triggers.md"))
-    wanted = {field.alias or name for name, field in TriggerSpec.model_fields.items()} | {
-        *LATER_TRIGGER_FIELDS,
-        *SOURCES,
-        *SIGNATURES,
-    }
-
-    assert wanted <= named
-
-
-@pytest.mark.parametrize("name", SIGNATURES)
-def test_the_fields_of_a_signature_are_named(name):
-    part = re.search(
-        rf"\n`{name}`(?: \(.*\))?: .*?(?=\n\n`|\n\nA secret never|\Z)", section("docs/triggers.md", "### auth"), re.DOTALL
-    )
-
-    assert set(SIGNATURES[name].Spec.model_fields) - {"type"} == words(part[0])
-
-
-def test_every_way_in_which_a_request_is_refused_is_in_the_table():
-    refused = {
-        (node.args[0].value, node.args[1].value)
-        for _, tree in sources_of("triggers/http_listener.py", "triggers/sources", "triggers/bodies", "triggers/cloud_events")
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "error_answer"
-    }
-    said = {
-        (int(status), code)
-        for line in re.findall(r"^\| (\d{3}.*) \|$", section("docs/triggers.md", "### What comes back"), re.MULTILINE)
-        for status in re.findall(r"\b\d{3}\b", line.split("|")[0])
-        for code in re.findall(r"`([A-Z_]+)`", line.split("|")[1])
-    }
-
-    assert refused <= said
-    assert {code for _, code in said} == {code for _, code in refused}
 
 
 # -- flows
@@ -495,48 +397,3 @@ def test_every_field_of_metrics_is_named():
 
     assert fields <= words(text("docs/metrics.md"))
     assert fields <= {word.rpartition(".")[2] for word in words(section("README.md", "## Metrics"))} | {"steps"}
-
-
-# -- the documents themselves
-
-
-def anchors(document):
-    """As forges make them of headings: in lower case, without marks, with hyphens for blanks."""
-    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", document, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: file.name)
-def test_every_link_to_a_file_leads_somewhere(document):
-    for target in re.findall(r"\]\(([^)\s]+)\)", document.read_text(encoding="utf-8")):
-        if "://" in target:
-            continue
-        name, _, anchor = target.partition("#")
-        file = document.parent / name if name else document
-
-        assert file.exists(), target
-        assert not anchor or anchor in anchors(file.read_text(encoding="utf-8")), target
-
-
-SNIPPETS = [
-    (file.name, language, kind, snippet)
-    for file in DOCUMENTS
-    for language, kind, snippet in re.findall(
-        r"^```(\w+) (\w+)\n(.*?)^```$", file.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
-    )
-    if language in {"json", "yaml"} and kind != "answer"
-]
-
-
-@pytest.mark.parametrize(
-    ("file", "language", "kind", "snippet"), SNIPPETS, ids=[f"{file}-{kind}" for file, _, kind, _ in SNIPPETS]
-)
-def test_the_definitions_in_the_documents_load(file, language, kind, snippet, tmp_path):
-    value = read_document(snippet.encode(), suffix=f".{language}").value
-
-    if kind == "trigger":
-        assert load_trigger(value, key=None, file=None).key == value["key"]
-    elif kind == "flow":
-        assert load_flow(value, key=None, folder=tmp_path, kinds=make_kinds()).key == value["key"]
-    else:
-        assert isinstance(value, dict)
