@@ -32,6 +32,8 @@ def b64(data):
         ("text/plain; charset=utf-16", '{"a": 1}'.encode("utf-16-le"), {"a": 1}, "json"),
         ("application/octet-stream", b'{"a": 1}', {"a": 1}, "json"),
         # JSON values one after the other
+        ("application/json", b'{"a": 1, "a": 2}', {"a": 2}, "json"),
+        ("application/json", b'{"a": 12345678901234567890123, "a": 2}', {"a": 2}, "json"),
         ("application/x-ndjson", b'{"a": 1}\n\n{"a": 2}\r\n', [{"a": 1}, {"a": 2}], "json-lines"),
         ("application/jsonl", b'1\n"\xe2\x80\xa8"\nnull', [1, "\u2028", None], "json-lines"),
         ("application/json-seq", b'\x1e{"a":\n1}\n\x1e2\n', [{"a": 1}, 2], "json-lines"),

@@ -129,16 +129,15 @@ async def test_requests_of_every_form_in_one_go_are_answered_in_order(listening)
     assert [event.document["body"] for event in world.intake.events] == [{"a": "1"}, [1], "AA=="]
 
 
-@pytest.mark.parametrize("cut", range(0, 240, 17))
-async def test_a_request_that_is_cut_anywhere_makes_no_event(listening, cut):
+async def test_a_request_that_is_cut_anywhere_makes_no_event(listening):
     world = await listening(body_timeout_s=0.2, header_timeout_s=0.2)
     body = b'--X\r\nContent-Disposition: form-data; name="a"\r\n\r\nvalue\r\n--X--\r\n'
     whole = HEAD + b"Content-Type: multipart/form-data; boundary=X\r\nContent-Length: %d\r\n\r\n" % len(body) + body
 
-    answered = await world.raw(whole[: min(cut, len(whole) - 1)])
+    answers = await asyncio.gather(*(world.raw(whole[:cut]) for cut in range(len(whole))))
 
     assert world.intake.events == []
-    assert b"HTTP/1.1 500" not in answered
+    assert {answer[:12] for answer in answers} == {b"HTTP/1.1 408"}
 
 
 async def test_the_listener_answers_no_500_to_random_requests_with_bodies(listening):
@@ -175,7 +174,7 @@ async def test_the_listener_answers_no_500_to_random_requests_with_bodies(listen
             return await world.raw(request())
         return b""
 
-    answers = [answer for _ in range(4) for answer in await asyncio.gather(*(throw() for _ in range(50)))]
+    answers = await asyncio.gather(*(throw() for _ in range(200)))
 
     assert not [answer for answer in answers if b"HTTP/1.1 500" in answer]
     assert {answer[9:12] for answer in answers} >= {b"202", b"400"}
