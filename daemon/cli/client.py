@@ -70,9 +70,17 @@ class Client:
 
     def run_ended(self, run: str) -> dict[str, Any]:
         """A run, when it has ended. Raises as ask()."""
-        while (shown := self.ask("GET", f"/v1/runs/{part(run)}", {"wait": WAIT_S}))["status"] not in ENDED:
+        while (shown := self.run_later(run))["status"] not in ENDED:
             pass
-        return shown  # type: ignore[no-any-return]  # the JSON of an answer
+        return shown
+
+    def run_later(self, run: str) -> dict[str, Any]:
+        """A run, when it has ended or after half a minute. Raises as ask(), with the way to go on where the daemon went."""
+        try:
+            shown: dict[str, Any] = self.ask("GET", f"/v1/runs/{part(run)}", {"wait": WAIT_S})
+        except Unreachable as error:
+            raise Unreachable(error.message, f"the run goes on with its daemon: camshaft run watch {run}") from error
+        return shown
 
     @contextmanager
     def stream(self, path: str, query: Mapping[str, Any], last: str | None) -> Iterator[HTTPResponse]:

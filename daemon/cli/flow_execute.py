@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from daemon.cli.agent import AgentLines
-from daemon.cli.client import ENDED, WAIT_S, Client, NoDaemon, part
+from daemon.cli.client import ENDED, Client, NoDaemon, part
 from daemon.cli.options import Home, Inputs, Output, find_home
 from daemon.cli.output import clean, compact, pretty, say, show_value, write
 from daemon.cli.run_text import show_run
@@ -161,14 +161,14 @@ def _by_daemon(
 
             run = followed(heard, client, run["run"], step=lines.step, so_far=lambda shown: lines.so_far(shown["steps"]))
         while wait and run["status"] not in ENDED:
-            run = client.ask("GET", f"/v1/runs/{run['run']}", {"wait": WAIT_S})
+            run = client.run_later(run["run"])
             if run["status"] == "waiting" and not told:
                 told = True
                 say(f"{run['run']} waits (camshaft run show {run['run']}); Ctrl-C cancels it")
     except KeyboardInterrupt:
         interrupted = True
         client.ask("POST", f"/v1/runs/{run['run']}/cancel")
-        run = client.ask("GET", f"/v1/runs/{run['run']}", {"wait": WAIT_S})
+        run = client.run_later(run["run"])
     if lines is not None:
         lines.so_far(run["steps"])
     return run, interrupted
