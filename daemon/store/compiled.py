@@ -271,9 +271,9 @@ ENDED_EVENTS = Hot(
 )
 EVENTS_DONE_AGAIN = Hot(
     90,
-    "SELECT runs.event FROM runs WHERE runs.retry_of IS NOT NULL AND (runs.status = 'queued' OR runs.status = 'running' OR runs.status = 'waiting' OR runs.status = 'paused') AND runs.event IS NOT NULL",
-    b"SELECT runs.event FROM runs WHERE runs.retry_of IS NOT NULL AND (runs.status = 'queued' OR runs.status = 'running' OR runs.status = 'waiting' OR runs.status = 'paused') AND runs.event IS NOT NULL",
-    (),
+    "SELECT runs.event FROM runs WHERE runs.retry_of IS NOT NULL AND (runs.status = 'queued' OR runs.status = 'running' OR runs.status = 'waiting' OR runs.status = 'paused') AND runs.event IS NOT NULL AND runs.id > ?",
+    b'SELECT runs.event FROM runs WHERE runs.retry_of IS NOT NULL AND (runs.status = \'queued\' OR runs.status = \'running\' OR runs.status = \'waiting\' OR runs.status = \'paused\') AND runs.event IS NOT NULL AND runs.id > %s::VARCHAR COLLATE "C"',
+    ('since_',),
     fenced=False,
 )
 EVENT_BEYOND = Hot(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
-from time import perf_counter
+from time import perf_counter, time
 from typing import Any
 
 from daemon.store import compiled as sql
@@ -24,6 +24,7 @@ DAY_S = 86_400.0
 LOOK = 5000  # rows found at once
 AT_ONCE = 50  # rows deleted between two looks at the clock: 2 to 4 ms with documents of 2 KB
 BITE_S = 0.005  # what one transaction may take: SQLite's rows go on the loop
+BEFORE_S = 5.0  # a run that does another again has its id before it is written, by as long as its version takes to be kept
 
 EVENTS = (  # runs before verdicts, which say whose they are
     sql.PRUNE_ATTEMPTS,
@@ -78,13 +79,14 @@ class Pruning:
     async def _delete(
         self, found_by: Hot, values: Row, statements: Sequence[Hot], *, more: Row = (), spared: Hot | None = None
     ) -> int:
-        """Of each row that is found, with `more` values, all that these statements delete; but not what `spared` finds then."""
+        """Of each row that is found, with `more` values, all that these statements delete; but not what `spared` finds of since."""
         deleted = 0
         while True:
+            since = first_id("run", time() - BEFORE_S)
             found = await self._fetch(found_by, (*values, LOOK))
             left = [(*row, *more) for row in found]
             while left:
-                seen, gone = await self._inside(partial(_bite, left, statements, spared))
+                seen, gone = await self._inside(partial(_bite, left, statements, spared, since))
                 left = left[seen:]
                 deleted += gone
             if len(found) < LOOK:
@@ -97,9 +99,11 @@ class Pruning:
             raise Unavailable(f"what is to be pruned cannot be found: {error}") from error
 
 
-def _bite(rows: Sequence[Row], statements: Sequence[Hot], spared: Hot | None, connection: Connection) -> tuple[int, int]:
+def _bite(
+    rows: Sequence[Row], statements: Sequence[Hot], spared: Hot | None, since: str, connection: Connection
+) -> tuple[int, int]:
     """Delete the first of them, for BITE_S, and AT_ONCE in any case. Returns how many were dealt with, and how many of these went."""
-    kept = set() if spared is None else set(connection.execute(spared).fetchall())
+    kept = set() if spared is None else set(connection.execute(spared, (since,)).fetchall())
     until = perf_counter() + BITE_S
     gone = 0
     for first in range(0, len(rows), AT_ONCE):

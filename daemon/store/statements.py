@@ -302,7 +302,7 @@ ENDED_EVENTS = _compile_each(
     ),
     _ended_events(events.c.id.not_in(select(runs.c.event).where(_is_live(), runs.c.event.is_not(None)))),
 )
-EVENTS_DONE_AGAIN = _compile(90, lambda _: _LIVE_AGAIN)
+EVENTS_DONE_AGAIN = _compile(90, lambda _: _LIVE_AGAIN.where(runs.c.id > bindparam("since_")))
 EVENT_BEYOND = _compile(
     90,
     lambda _: select(events.c.id).order_by(events.c.id.desc()).limit(literal_column("1")).offset(bindparam("rows")),

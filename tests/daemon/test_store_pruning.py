@@ -11,7 +11,7 @@ import pytest
 
 from daemon.store import compiled, open_store
 from daemon.store.hot import Hot
-from daemon.store.pruning import EVENTS, RUNS
+from daemon.store.pruning import EVENTS, RUNS, Pruning
 from tests.daemon.store_rows import a_run, an_attempt, an_event, dispatched, finish
 from triggers.event import Cause
 from triggers.ids import first_id, new_id
@@ -79,6 +79,33 @@ async def test_an_event_whose_run_is_being_done_again_stays(store):
 
     assert (kept, there.id, pruned) == (0, event.id, 2)
     assert await store.runs() == []
+
+
+class Between:
+    """The database, where somebody does a run again between the look and the bite."""
+
+    def __init__(self, store, again):
+        self.loop, self.store, self.again = asyncio.get_running_loop(), store, again
+
+    def fetch(self, hot, row=()):
+        found = self.store._database.fetch(hot, row)
+        if hot is compiled.ENDED_EVENTS:
+            asyncio.run_coroutine_threadsafe(self.store.enqueue(self.again), self.loop).result(30)
+        return found
+
+
+async def test_an_event_whose_run_is_done_again_between_the_look_and_the_bite_stays(store):
+    first, other = an_event(), an_event()
+    run, gone = a_run(first), a_run(other)
+    for event, each in ((first, run), (other, gone)):
+        await store.accept(event, [dispatched(each)])
+        await finish(store, replace(each, status="failed", finished_at=1000.0), [])
+    between = Between(store, replace(run, id=new_id("run"), retry_of=run.id))
+
+    pruned = await Pruning(between, store._inside).prune(None, 0, 2000.0)
+
+    assert pruned == 1
+    assert [event.id for event in await store.events()] == [first.id]
 
 
 async def test_pruning_goes_by_bites_with_turns_for_events_between_them(store, monkeypatch):
