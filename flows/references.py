@@ -83,9 +83,20 @@ def _check_whole(graph: Graph, known: Known) -> Iterator[Problem]:
     """Handlers see all steps of the flow, and those of the handlers before them."""
     yield from _check_graph(graph, frozenset(), known)
     seen = _all_names(graph)
+    yield from _check_output(graph, seen, known)
     for handler in graph.following():
         yield from _check_graph(handler, seen, known)
         seen |= _all_names(handler)
+
+
+def _check_output(graph: Graph, seen: frozenset[str], known: Known) -> Iterator[Problem]:
+    """The flow's output is made when its steps have ended, and before what follows them."""
+    if graph.output is None:
+        return
+    whole = Step("", "", graph.output, section=("output", graph.output.source))
+    after = _Seen(graph, 0, 0, [], seen)
+    for reference, place in references_of(whole):
+        yield from _check_one(whole, reference, place, after, known)
 
 
 def _all_names(graph: Graph) -> frozenset[str]:
@@ -252,6 +263,8 @@ def _check_one(step: Step, reference: Reference, place: Place, seen: _Seen, know
 
 def _too_early(step: Step, name: str, place: Place, seen: _Seen) -> Problem:
     """The step it names is there, and cannot have run."""
+    if not step.id:
+        return Problem(place, f"step «{name}» runs when the flow's output has been made", code="REFERENCE_ORDER")
     graph, other = seen.graph, seen.graph.index.get(name)
     if name == step.id:
         return Problem(place, f"step «{name}» refers to itself", "its result is there when it has ended", code="REFERENCE_ORDER")

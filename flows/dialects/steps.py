@@ -31,6 +31,7 @@ from flows.inputs import Input, Inputs
 from flows.output_schema import schema_problems
 from flows.outside import names_outside
 from flows.references import Words, check_references, unused_inputs
+from flows.script.question import ASSIGNS, assigns
 from flows.selector import compile_selector
 from flows.step import Load
 from flows.suggest import did_you_mean, nearest, shown, validation_problems
@@ -306,10 +307,13 @@ class Lowering:
         if not text:
             return None
         try:
-            return self._question(text)
+            compiled = self._question(text)
         except DefinitionError as error:
             self.take(error, *place)
             return None
+        if assigns(compiled):
+            self.warn(place, *ASSIGNS)
+        return compiled
 
     def value(self, written: Any, place: Place) -> Value | None:
         try:

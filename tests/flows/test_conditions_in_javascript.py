@@ -144,3 +144,21 @@ async def test_which_steps_ask_the_engine_is_shown_and_a_dry_run_looks_at_them()
     assert [each["references"] for each in looked if each["stepId"] == "c"] == [
         [{"selector": "$.input.list", "value": [1, 2, 3], "status": "resolved"}]
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "warned"),
+    [
+        ("$.input.list = 5", True),
+        ("$.input.a === 1 && ($.input.b, $.input.b) === 2 || !$.input.c", False),
+        ("[...$.input.list].length >= 2", False),
+        ("$.input.list.some(one => { let x = one; return [...'ab'].includes(x) })", False),
+    ],
+)
+def test_a_condition_that_assigns_is_warned_of(text, warned):
+    steps = [calc("a", **{"if": text}), condition("c", text), calc("b")]
+    flow = load_flow({"key": "k", "steps": steps}, key=None, folder=Path(), kinds=make_kinds())
+
+    told = [problem.path for problem in flow.warnings if "assigns" in problem.problem]
+
+    assert told == ([("steps", 0, "if"), ("steps", 1, "condition", "expression")] if warned else [])

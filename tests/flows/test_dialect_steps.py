@@ -312,3 +312,26 @@ def test_a_name_that_is_none_is_told_where_it_may_lead(flow, hint):
 
     assert raised.value.problems[0].code == "EXPRESSION_NAME"
     assert hint in raised.value.problems[0].hint
+
+
+@pytest.mark.parametrize(
+    ("output", "problem"),
+    [
+        ("$.steps.fecth.output", "output: there is no step «fecth» (did you mean «fetch»?)"),
+        ({"a": ["{{$.steps.inner.output}} {{$.input.qq}}"]}, "output.a[0]: the flow has no input «qq»"),
+        ({"a": "$.steps.last.output"}, "output.a: step «last» runs when the flow's output has been made"),
+        ({"a": "$.steps.inner.output", "b": "$.steps.fetch.output", "c": "$.input.q"}, None),
+    ],
+)
+def test_what_a_flows_output_names_is_there_when_it_is_made(output, problem):
+    inner = {"id": "inner", "type": "transform", "transform": {"expression": "1"}}
+    definition = {
+        "inputs": {"q": {"type": "string"}},
+        "steps": [{"id": "fetch", "type": "loop", "loop": {"over": [1], "steps": [inner]}}],
+        "finally": [{"id": "last", "type": "transform", "transform": {"expression": "1"}}],
+        "output": output,
+    }
+
+    told = refused(definition) if problem else list(load(definition).warnings)
+
+    assert told == ([problem] if problem else [])
