@@ -261,6 +261,9 @@ async def test_watch_survives_a_restart_of_the_daemon(daemon, daemon_of, run, co
 async def test_a_command_whose_daemon_dies_while_it_waits_names_the_run_that_it_waited_for(daemon, command):
     waiting = await command("flow", "execute", "slow")
     ((run_id,),) = await daemon.until("SELECT id FROM runs WHERE flow = 'slow'")
+    async with asyncio.timeout(30):
+        while not (daemon.home / "begun").exists():  # a command of the run runs: the run's id was answered before
+            await asyncio.sleep(0.02)
 
     await daemon.kill()
     async with asyncio.timeout(30):
