@@ -40,6 +40,7 @@ LAST_CALL_S = 0.1  # how long who is idle may still send, once nobody new is let
 NOTICE_S = 1.0  # how long before that, where somebody else holds the socket and our successor goes on with it, answers say so
 LOOK_S = 0.1  # how often those are looked at who have become idle without being lost
 SHUT_S = 0.5  # how long who was told of the end has to hang up
+SHOWN_CHARACTERS = 40  # of one part of an address in the log
 SHUTDOWN_S = 0.1  # what is left to a request whose time to drain is over, before its task is cancelled
 
 
@@ -151,7 +152,7 @@ class Connection(RequestHandler):
             self._manager.answered[4 if status != 500 else 5] += 1  # type: ignore[attr-defined]  # it is our Server
         if status != 500:
             return self._malformed(exc)
-        log.error("http.request_failed", method=request.method, path=request.raw_path.partition("?")[0][:200], exc_info=exc)
+        log.error("http.request_failed", method=request.method, path=_shown(request.raw_path), exc_info=exc)
         return error_answer(500, "INTERNAL", "this request met a fault of camshaft", "its log says more", close=True)
 
     def _malformed(self, exc: BaseException | None) -> Answer:
@@ -338,6 +339,12 @@ class Listener:
             one.close()
         if self._sweeping is not None:
             self._sweeping.cancel()
+
+
+def _shown(target: str) -> str:
+    """An address for the log: without its query, and without parts that are long: they may be a right, as in an approval's link."""
+    parts = target.partition("?")[0][:200].split("/")
+    return "/".join(part if len(part) <= SHOWN_CHARACTERS else "…" for part in parts)
 
 
 def _waiting_bytes(transport: asyncio.BaseTransport | None) -> int:

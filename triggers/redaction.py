@@ -12,8 +12,8 @@ SHOWN_CHARACTERS = 200  # a verdict is read by people; the whole value is in the
 _KEPT_CHARACTERS = 128  # of a name in the cache: headers of 16 KiB would make it 64 MB
 _READ_CHARACTERS = 1024  # of a name; a hundred headers that are nothing but names took the loop 0.2 s
 _SECRET = re.compile(
-    r"authori[sz]ation|passw(or)?d|passphrase|secret|token|cookie|signature|credential|session[-_]?id"
-    r"|(api|access|private|signing|auth)[-_]?key|^(auth|pwd|pin|otp)$",
+    r"authori[sz]ation|passw(or)?d|passphrase|passcode|secret|token|cookie|signature|credential|session[-_]?id|jwt"
+    r"|(api|access|private|signing|auth|subscription|functions|master|shared|account|encryption)[-_]?key|^(auth|pwd|pin|otp)$",
     re.IGNORECASE,
 )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from daemon.waiting.page import HEADERS, MAX_BODY_BYTES, UNKNOWN, ApprovalPages, Page
+from triggers.bodies.arriving import well_formed
 from triggers.http_answer import Answer, error_answer
 
 if TYPE_CHECKING:
@@ -42,10 +43,11 @@ class PublicPages:
 
 
 async def _body(request: BaseRequest) -> bytes:
-    """What was sent, and a little more than is taken."""
+    """What was sent, and a little more than is taken. Raises Refused."""
     raw = b""
-    while len(raw) <= MAX_BODY_BYTES and (more := await request.content.read(MAX_BODY_BYTES + 1 - len(raw))):
-        raw += more
+    with well_formed():
+        while len(raw) <= MAX_BODY_BYTES and (more := await request.content.read(MAX_BODY_BYTES + 1 - len(raw))):
+            raw += more
     return raw
 
 

@@ -12,6 +12,7 @@ from triggers.redaction import REDACTED, _known, cleaned, looks_secret
     [
         *("Authorization", "Proxy-Authorisation", "X-API-Key", "apikey", "private_key", "signing-key", "auth-key", "auth", "pin"),
         *("password", "passwd", "db_passphrase", "client_secret", "csrf-token", "Set-Cookie", "x-hub-signature", "credentials"),
+        *("Ocp-Apim-Subscription-Key", "x-functions-key", "x-master-key", "sharedKey", "passcode", "X-JWT-Assertion"),
         *("sessionid", "session-id", "$.body.user.token", "a" * 200 + ".token"),
     ],
 )

@@ -60,15 +60,22 @@ async def read_body(request: BaseRequest, *, max_bytes: int, timeout_s: float, h
             raise Refused(too_large(max_bytes))
         return raw
     try:
-        async with asyncio.timeout(timeout_s):
-            return await _gather(content, max_bytes, held)
+        with well_formed():
+            async with asyncio.timeout(timeout_s):
+                return await _gather(content, max_bytes, held)
     except TimeoutError:
         raise Refused(error_answer(408, "TOO_SLOW", f"the body did not come within {timeout_s:g} s", close=True)) from None
-    except (ConnectionError, Refused):
+
+
+@contextmanager
+def well_formed() -> Iterator[None]:
+    """Around reads of a body. Raises Refused 400 for chunks that are none: aiohttp raises what its parser met, of several trees."""
+    try:
+        yield
+    except (ConnectionError, TimeoutError, Refused):
         raise
-    except Exception as error:  # aiohttp raises what its parser met, of several trees
-        answer = error_answer(400, "BAD_REQUEST", "the body is not well-formed HTTP/1.1", close=True)
-        raise Refused(answer) from error
+    except Exception as error:
+        raise Refused(error_answer(400, "BAD_REQUEST", "the body is not well-formed HTTP/1.1", close=True)) from error
 
 
 async def _gather(content: StreamReader, max_bytes: int, held: Held) -> bytes:

@@ -1,0 +1,69 @@
+"""The pages of approvals on the public listener: what comes of a form that does not come in one piece."""
+
+import asyncio
+
+import pytest
+from structlog.testing import capture_logs
+
+from daemon.waiting.aside import PublicPages
+from daemon.waiting.page import Page
+from triggers.sources.webhook import WebhookSource
+
+TOKEN = "right-" + "x" * 60
+HEAD = f"POST /approvals/{TOKEN} HTTP/1.1\r\nHost: x\r\n".encode()
+
+
+class Pages:
+    """Knows one token, and keeps what was decided."""
+
+    def __init__(self):
+        self.decided = []
+
+    def knows(self, token):
+        return token == TOKEN
+
+    async def show(self, token):
+        return Page(200, f"shown {self.knows(token)}")
+
+    async def decide(self, _token, body):
+        self.decided.append(body)
+        return Page(200, "thank you") if body != b"fault" else 1 / 0
+
+
+async def answer_to(pages, data):
+    """The answer's status, and what was logged meanwhile."""
+    source = WebhookSource(WebhookSource.Settings(listen="127.0.0.1:0"), secret=lambda ref: b"", aside=PublicPages(pages))
+    with capture_logs() as logged:
+        async with source.open(None):
+            host, port = source.url.removeprefix("http://").removesuffix("/hooks").split(":")
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(data)
+            writer.write_eof()
+            answered = await asyncio.wait_for(reader.read(), 10)
+            writer.close()
+    return int(answered.split(b" ")[1]), logged
+
+
+async def test_a_form_in_chunks_is_put_together():
+    pages = Pages()
+
+    status, _ = await answer_to(pages, HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n2\r\n=b\r\n0\r\n\r\n")
+
+    assert (status, pages.decided) == (200, [b"a=b"])
+
+
+@pytest.mark.parametrize("chunks", [b"zz\r\na", b"1\r\nab\r\n0\r\n\r\n", b"-1\r\n\r\n"])
+async def test_a_form_whose_chunks_are_none_is_refused_and_is_no_fault_of_ours(chunks):
+    pages = Pages()
+
+    status, logged = await answer_to(pages, HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunks)
+
+    assert (status, pages.decided, logged) == (400, [], [])
+
+
+async def test_a_fault_of_ours_is_logged_without_the_right_that_the_address_is():
+    status, logged = await answer_to(Pages(), HEAD + b"Content-Length: 5\r\n\r\nfault")
+
+    (line,) = logged
+    assert (status, line["event"], line["path"]) == (500, "http.request_failed", "/approvals/…")
+    assert TOKEN not in repr(line)
