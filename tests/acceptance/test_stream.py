@@ -258,22 +258,6 @@ async def test_watch_survives_a_restart_of_the_daemon(daemon, daemon_of, run, co
     assert status == 0
 
 
-async def test_a_command_whose_daemon_dies_while_it_waits_names_the_run_that_it_waited_for(daemon, command):
-    waiting = await command("flow", "execute", "slow")
-    ((run_id,),) = await daemon.until("SELECT id FROM runs WHERE flow = 'slow'")
-    async with asyncio.timeout(30):
-        while not (daemon.home / "begun").exists():  # a command of the run runs: the run's id was answered before
-            await asyncio.sleep(0.02)
-
-    await daemon.kill()
-    async with asyncio.timeout(30):
-        said = (await waiting.stderr.read()).decode()
-        status = await waiting.wait()
-
-    assert status == 5
-    assert said.endswith(f"(the run goes on with its daemon: camshaft run watch {run_id})\n")
-
-
 @pytest.mark.parametrize(("flow", "status"), [("deal-process", 0), ("failing", 7)])
 async def test_watch_of_a_run_that_has_ended_shows_it_and_exits_with_its_status(daemon, run, flow, status):
     run("flow", "execute", flow, "-i", "companyName=Acme", home=daemon.home)

@@ -20,6 +20,8 @@ from daemon.store.home_lock import hold_home
 
 class _Answers(BaseHTTPRequestHandler):
     def do_GET(self):
+        if self.path == "/v1/runs/run_1?wait=30":
+            return  # the connection ends, as that of a daemon that was killed
         self.send_response(200)
         self.end_headers()
         self.wfile.write(b'{"answered": true}')
@@ -89,6 +91,14 @@ def test_a_daemon_that_takes_nobody_does_not_answer_and_is_not_absent(tmp_path, 
         Client(tmp_path).ask("GET", "/v1/status")
 
     assert not isinstance(refused.value, NoDaemon)
+
+
+def test_who_waits_for_a_run_whose_daemon_goes_is_told_how_to_go_on(tmp_path):
+    with listening(tmp_path) as working:
+        working.start()
+
+        with pytest.raises(Unreachable, match=r"broke off.*the run goes on with its daemon: camshaft run watch run_1"):
+            Client(tmp_path).run_ended("run_1")
 
 
 def test_a_home_that_nobody_holds_has_no_daemon(tmp_path):
