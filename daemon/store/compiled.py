@@ -50,42 +50,36 @@ SAVE_DEFINITION = Hot(
     'INSERT INTO definitions (digest, noun, "key", definition, folder, saved_at, subflows) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING',
     b'INSERT INTO definitions (digest, noun, key, definition, folder, saved_at, subflows) VALUES (%s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR, %s::VARCHAR, %s::BIGINT, %s::VARCHAR) ON CONFLICT (digest) DO NOTHING',
     ('digest', 'noun', 'key', 'definition', 'folder', 'saved_at', 'subflows'),
-    fenced=False,
 )
 CLAIM_CAUSE = Hot(
     5,
     'INSERT INTO causes (scope, "key", event, expires_at) VALUES (?, ?, ?, ?) ON CONFLICT (scope, "key") DO UPDATE SET event = excluded.event, expires_at = excluded.expires_at WHERE causes.expires_at IS NOT NULL AND causes.expires_at <= ?',
     b'INSERT INTO causes (scope, key, event, expires_at) VALUES (%s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::BIGINT) ON CONFLICT (scope, key) DO UPDATE SET event = excluded.event, expires_at = excluded.expires_at WHERE causes.expires_at IS NOT NULL AND causes.expires_at <= %s::BIGINT',
     ('scope', 'key', 'event', 'expires_at', 'now_'),
-    fenced=False,
 )
 INSERT_EVENT = Hot(
     10,
     'INSERT INTO events (id, source, address, subject, time, document) VALUES (?, ?, ?, ?, ?, ?)',
     b'INSERT INTO events (id, source, address, subject, time, document) VALUES (%s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::BIGINT, %s::VARCHAR)',
     ('id', 'source', 'address', 'subject', 'time', 'document'),
-    fenced=False,
 )
 INSERT_VERDICT = Hot(
     20,
     'INSERT INTO verdicts (event, "trigger", trigger_digest, verdict, reason, detail, run) VALUES (?, ?, ?, ?, ?, ?, ?)',
     b'INSERT INTO verdicts (event, trigger, trigger_digest, verdict, reason, detail, run) VALUES (%s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR, %s::VARCHAR, %s::VARCHAR COLLATE "C")',
     ('event', 'trigger', 'trigger_digest', 'verdict', 'reason', 'detail', 'run'),
-    fenced=False,
 )
 INSERT_RUN = Hot(
     30,
     'INSERT INTO runs (id, event, "trigger", trigger_digest, flow, flow_digest, status, priority, epoch, owner, lease_until, created_at, inputs, chain, depth) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     b'INSERT INTO runs (id, event, trigger, trigger_digest, flow, flow_digest, status, priority, epoch, owner, lease_until, created_at, inputs, chain, depth) VALUES (%s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::SMALLINT, %s::INTEGER, %s::VARCHAR COLLATE "C", %s::BIGINT, %s::BIGINT, %s::VARCHAR, %s::VARCHAR COLLATE "C", %s::INTEGER)',
     ('id', 'event', 'trigger', 'trigger_digest', 'flow', 'flow_digest', 'status', 'priority', 'epoch', 'owner', 'lease_until', 'created_at', 'inputs', 'chain', 'depth'),
-    fenced=False,
 )
 LIMIT_RUN = Hot(
     31,
     'UPDATE runs SET not_before=?, start_by=?, finish_within=?, retry_of=? WHERE runs.id = ?',
     b'UPDATE runs SET not_before=%s::BIGINT, start_by=%s::BIGINT, finish_within=%s::BIGINT, retry_of=%s::VARCHAR COLLATE "C" WHERE runs.id = %s::VARCHAR COLLATE "C"',
     ('not_before', 'start_by', 'finish_within', 'retry_of', 'id_'),
-    fenced=False,
 )
 RECORD_ATTEMPT = Hot(
     40,
@@ -99,35 +93,30 @@ RECORD_PLAIN = Hot(
     'INSERT INTO attempts (run, path, number, position, step, kind, status, started_at, duration_ms, output, flags) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run, path, number) DO NOTHING',
     b'INSERT INTO attempts (run, path, number, position, step, kind, status, started_at, duration_ms, output, flags) VALUES (%s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::INTEGER, %s::BIGINT, %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::BIGINT, %s::BIGINT, %s::VARCHAR, %s::SMALLINT) ON CONFLICT (run, path, number) DO NOTHING',
     ('run', 'path', 'number', 'position', 'step', 'kind', 'status', 'started_at', 'duration_ms', 'output', 'flags'),
-    fenced=False,
 )
 SAVE_SPILLED = Hot(
     45,
     'INSERT INTO spilled (run, digest) VALUES (?, ?) ON CONFLICT (run, digest) DO NOTHING',
     b'INSERT INTO spilled (run, digest) VALUES (%s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C") ON CONFLICT (run, digest) DO NOTHING',
     ('run', 'digest'),
-    fenced=False,
 )
 ASK_CANCEL = Hot(
     48,
     "UPDATE runs SET cancel_asked=?, cancel_reason=? WHERE runs.id = ? AND (runs.status = 'queued' OR runs.status = 'running' OR runs.status = 'waiting' OR runs.status = 'paused') AND runs.cancel_asked IS NULL",
     b'UPDATE runs SET cancel_asked=%s::BIGINT, cancel_reason=%s::VARCHAR WHERE runs.id = %s::VARCHAR COLLATE "C" AND (runs.status = \'queued\' OR runs.status = \'running\' OR runs.status = \'waiting\' OR runs.status = \'paused\') AND runs.cancel_asked IS NULL',
     ('cancel_asked', 'cancel_reason', 'id_'),
-    fenced=False,
 )
 STOP_ASKED = Hot(
     90,
     'SELECT runs.cancel_asked, runs.cancel_reason FROM runs WHERE runs.id = ? AND runs.cancel_asked IS NOT NULL',
     b'SELECT runs.cancel_asked, runs.cancel_reason FROM runs WHERE runs.id = %s::VARCHAR COLLATE "C" AND runs.cancel_asked IS NOT NULL',
     ('id_',),
-    fenced=False,
 )
 START_RUN = Hot(
     50,
     "UPDATE runs SET status=?, started_at=? WHERE runs.id = ? AND runs.owner = ? AND (runs.status = 'queued' OR runs.status = 'running' OR runs.status = 'waiting' OR runs.status = 'paused')",
     b'UPDATE runs SET status=%s::VARCHAR COLLATE "C", started_at=%s::BIGINT WHERE runs.id = %s::VARCHAR COLLATE "C" AND runs.owner = %s::VARCHAR COLLATE "C" AND (runs.status = \'queued\' OR runs.status = \'running\' OR runs.status = \'waiting\' OR runs.status = \'paused\')',
     ('status', 'started_at', 'id_', 'owner_'),
-    fenced=False,
 )
 SAVE_ENDING = Hot(
     55,
@@ -148,250 +137,220 @@ OPEN_WAIT = Hot(
     'INSERT INTO waits (run, path, number, kind, created_at, due_at, limit_at, detail) SELECT ? AS anon_1, ? AS anon_2, ? AS anon_3, ? AS anon_4, ? AS anon_5, ? AS anon_6, ? AS anon_7, ? AS anon_8 WHERE EXISTS (SELECT 1 FROM runs WHERE runs.id = ? AND runs.owner = ?) ON CONFLICT (run, path, number) DO NOTHING',
     b'INSERT INTO waits (run, path, number, kind, created_at, due_at, limit_at, detail) SELECT %s::VARCHAR COLLATE "C" AS anon_1, %s::VARCHAR COLLATE "C" AS anon_2, %s::INTEGER AS anon_3, %s::VARCHAR COLLATE "C" AS anon_4, %s::BIGINT AS anon_5, %s::BIGINT AS anon_6, %s::BIGINT AS anon_7, %s::VARCHAR AS anon_8 WHERE EXISTS (SELECT 1 FROM runs WHERE runs.id = %s::VARCHAR COLLATE "C" AND runs.owner = %s::VARCHAR COLLATE "C") ON CONFLICT (run, path, number) DO NOTHING',
     ('run', 'path', 'number', 'kind', 'created_at', 'due_at', 'limit_at', 'detail', 'run_', 'owner_'),
-    fenced=False,
 )
 RESOLVE_WAIT = Hot(
     66,
     'UPDATE waits SET how=?, resolved_at=?, resolved_by=?, resolution=? WHERE waits.run = ? AND waits.path = ? AND waits.number = ? AND waits.resolved_at IS NULL',
     b'UPDATE waits SET how=%s::VARCHAR COLLATE "C", resolved_at=%s::BIGINT, resolved_by=%s::VARCHAR COLLATE "C", resolution=%s::VARCHAR WHERE waits.run = %s::VARCHAR COLLATE "C" AND waits.path = %s::VARCHAR COLLATE "C" AND waits.number = %s::INTEGER AND waits.resolved_at IS NULL',
     ('how', 'resolved_at', 'resolved_by', 'resolution', 'run_', 'path_', 'number_'),
-    fenced=False,
 )
 CLOSE_WAIT = Hot(
     68,
     'DELETE FROM waits WHERE waits.run = ? AND waits.path = ? AND waits.number = ? AND waits.resolved_at IS NULL',
     b'DELETE FROM waits WHERE waits.run = %s::VARCHAR COLLATE "C" AND waits.path = %s::VARCHAR COLLATE "C" AND waits.number = %s::INTEGER AND waits.resolved_at IS NULL',
     ('run_', 'path_', 'number_'),
-    fenced=False,
 )
 LIVE_WAITS = Hot(
     90,
     "SELECT waits.run, waits.path, waits.number, waits.kind, waits.created_at, waits.due_at, waits.limit_at, waits.detail, waits.how, waits.resolved_at, waits.resolved_by, waits.resolution FROM waits WHERE waits.run IN (SELECT runs.id FROM runs WHERE runs.status = 'queued' OR runs.status = 'running' OR runs.status = 'waiting' OR runs.status = 'paused') AND NOT (EXISTS (SELECT 1 FROM attempts WHERE attempts.run = waits.run AND attempts.path = waits.path AND attempts.number = waits.number))",
     b"SELECT waits.run, waits.path, waits.number, waits.kind, waits.created_at, waits.due_at, waits.limit_at, waits.detail, waits.how, waits.resolved_at, waits.resolved_by, waits.resolution FROM waits WHERE waits.run IN (SELECT runs.id FROM runs WHERE runs.status = 'queued' OR runs.status = 'running' OR runs.status = 'waiting' OR runs.status = 'paused') AND NOT (EXISTS (SELECT 1 FROM attempts WHERE attempts.run = waits.run AND attempts.path = waits.path AND attempts.number = waits.number))",
     (),
-    fenced=False,
 )
 SAVE_STATE = Hot(
     70,
     'INSERT INTO source_state (source, "key", value) VALUES (?, ?, ?) ON CONFLICT (source, "key") DO UPDATE SET value = excluded.value',
     b'INSERT INTO source_state (source, key, value) VALUES (%s::VARCHAR COLLATE "C", %s::VARCHAR COLLATE "C", %s::VARCHAR) ON CONFLICT (source, key) DO UPDATE SET value = excluded.value',
     ('source', 'key', 'value'),
-    fenced=False,
 )
 RENEW_LEASE = Hot(
     80,
     "UPDATE runs SET lease_until=? WHERE runs.owner = ? AND (runs.status = 'queued' OR runs.status = 'running' OR runs.status = 'waiting' OR runs.status = 'paused')",
     b'UPDATE runs SET lease_until=%s::BIGINT WHERE runs.owner = %s::VARCHAR COLLATE "C" AND (runs.status = \'queued\' OR runs.status = \'running\' OR runs.status = \'waiting\' OR runs.status = \'paused\')',
     ('lease_until', 'owner_'),
-    fenced=False,
 )
 RECONCILE = Hot(
     90,
     'UPDATE runs SET epoch=(runs.epoch + 1), owner=?, lease_until=NULL WHERE (runs.status = \'queued\' OR runs.status = \'running\' OR runs.status = \'waiting\' OR runs.status = \'paused\') AND (runs.lease_until IS NULL OR runs.lease_until < ?) RETURNING id, epoch, priority, "trigger", not_before, start_by, cancel_asked, status, started_at, finish_within, flow',
     b'UPDATE runs SET epoch=(runs.epoch + 1), owner=%s::VARCHAR COLLATE "C", lease_until=NULL WHERE (runs.status = \'queued\' OR runs.status = \'running\' OR runs.status = \'waiting\' OR runs.status = \'paused\') AND (runs.lease_until IS NULL OR runs.lease_until < %s::BIGINT) RETURNING runs.id, runs.epoch, runs.priority, runs.trigger, runs.not_before, runs.start_by, runs.cancel_asked, runs.status, runs.started_at, runs.finish_within, runs.flow',
     ('owner', 'now_'),
-    fenced=False,
 )
 RESCUE = Hot(
     90,
     'UPDATE runs SET epoch=(runs.epoch + 1), owner=?, lease_until=NULL WHERE (runs.status = \'queued\' OR runs.status = \'running\' OR runs.status = \'waiting\' OR runs.status = \'paused\') AND runs.lease_until < ? RETURNING id, epoch, priority, "trigger", not_before, start_by, cancel_asked, status, started_at, finish_within, flow',
     b'UPDATE runs SET epoch=(runs.epoch + 1), owner=%s::VARCHAR COLLATE "C", lease_until=NULL WHERE (runs.status = \'queued\' OR runs.status = \'running\' OR runs.status = \'waiting\' OR runs.status = \'paused\') AND runs.lease_until < %s::BIGINT RETURNING runs.id, runs.epoch, runs.priority, runs.trigger, runs.not_before, runs.start_by, runs.cancel_asked, runs.status, runs.started_at, runs.finish_within, runs.flow',
     ('owner', 'now_'),
-    fenced=False,
 )
 LAPSED = Hot(
     90,
     "SELECT runs.id FROM runs WHERE (runs.status = 'queued' OR runs.status = 'running' OR runs.status = 'waiting' OR runs.status = 'paused') AND runs.lease_until < ? LIMIT 1 OFFSET 0",
     b"SELECT runs.id FROM runs WHERE (runs.status = 'queued' OR runs.status = 'running' OR runs.status = 'waiting' OR runs.status = 'paused') AND runs.lease_until < %s::BIGINT LIMIT 1 OFFSET 0",
     ('now_',),
-    fenced=False,
+)
+LAST_POSITION = Hot(
+    90,
+    "SELECT max(attempts.position) AS max_1 FROM attempts WHERE attempts.run IN (SELECT runs.id FROM runs WHERE runs.status = 'queued' OR runs.status = 'running' OR runs.status = 'waiting' OR runs.status = 'paused')",
+    b"SELECT max(attempts.position) AS max_1 FROM attempts WHERE attempts.run IN (SELECT runs.id FROM runs WHERE runs.status = 'queued' OR runs.status = 'running' OR runs.status = 'waiting' OR runs.status = 'paused')",
+    (),
 )
 LOAD_STATE = Hot(
     90,
     'SELECT source_state."key", source_state.value FROM source_state WHERE source_state.source = ? AND source_state.value IS NOT NULL',
     b'SELECT source_state.key, source_state.value FROM source_state WHERE source_state.source = %s::VARCHAR COLLATE "C" AND source_state.value IS NOT NULL',
     ('source',),
-    fenced=False,
 )
 SPILLED_DIGESTS = Hot(
     90,
     'SELECT DISTINCT spilled.digest FROM spilled',
     b'SELECT DISTINCT spilled.digest FROM spilled',
     (),
-    fenced=False,
 )
 KEPT_DIGESTS = Hot(
     90,
     'SELECT definitions.digest FROM definitions',
     b'SELECT definitions.digest FROM definitions',
     (),
-    fenced=False,
 )
 MANY_VERSIONS = Hot(
     90,
     'SELECT definitions."key" FROM definitions GROUP BY definitions.noun, definitions."key" HAVING count(*) > ?',
     b'SELECT definitions.key FROM definitions GROUP BY definitions.noun, definitions.key HAVING count(*) > %s::INTEGER',
     ('most_',),
-    fenced=False,
 )
 VERSIONS_BY_AGE = Hot(
     90,
     'SELECT definitions.digest, definitions.noun, definitions."key", definitions.subflows FROM definitions ORDER BY definitions.noun, definitions."key", definitions.saved_at DESC, definitions.digest',
     b'SELECT definitions.digest, definitions.noun, definitions.key, definitions.subflows FROM definitions ORDER BY definitions.noun, definitions.key, definitions.saved_at DESC, definitions.digest',
     (),
-    fenced=False,
 )
 PINNED_VERSIONS = Hot(
     90,
     'SELECT runs.flow_digest FROM runs UNION SELECT runs.trigger_digest FROM runs WHERE runs.trigger_digest IS NOT NULL',
     b'SELECT runs.flow_digest FROM runs UNION SELECT runs.trigger_digest FROM runs WHERE runs.trigger_digest IS NOT NULL',
     (),
-    fenced=False,
 )
 FORGET_VERSION = Hot(
     90,
     'DELETE FROM definitions WHERE definitions.digest = ?',
     b'DELETE FROM definitions WHERE definitions.digest = %s::VARCHAR COLLATE "C"',
     ('digest_',),
-    fenced=False,
 )
 CAUSE_EVENT = Hot(
     90,
     'SELECT causes.event FROM causes WHERE causes.scope = ? AND causes."key" = ?',
     b'SELECT causes.event FROM causes WHERE causes.scope = %s::VARCHAR COLLATE "C" AND causes.key = %s::VARCHAR COLLATE "C"',
     ('scope', 'key'),
-    fenced=False,
 )
 ENDED_EVENTS = Hot(
     90,
     "SELECT events.id FROM events WHERE events.id <= ? AND NOT (EXISTS (SELECT 1 FROM verdicts JOIN runs ON runs.id = verdicts.run WHERE verdicts.event = events.id AND (runs.status = 'queued' OR runs.status = 'running' OR runs.status = 'waiting' OR runs.status = 'paused'))) AND (events.id NOT IN (SELECT runs.event FROM runs WHERE runs.retry_of IS NOT NULL AND (runs.status = 'queued' OR runs.status = 'running' OR runs.status = 'waiting' OR runs.status = 'paused') AND runs.event IS NOT NULL)) ORDER BY events.id LIMIT ? OFFSET 0",
     b'SELECT events.id FROM events WHERE events.id <= %s::VARCHAR COLLATE "C" AND (events.id NOT IN (SELECT runs.event FROM runs WHERE (runs.status = \'queued\' OR runs.status = \'running\' OR runs.status = \'waiting\' OR runs.status = \'paused\') AND runs.event IS NOT NULL)) ORDER BY events.id LIMIT %s OFFSET 0',
     ('last_', 'limit'),
-    fenced=False,
 )
 EVENTS_DONE_AGAIN = Hot(
     90,
     "SELECT runs.event FROM runs WHERE runs.retry_of IS NOT NULL AND (runs.status = 'queued' OR runs.status = 'running' OR runs.status = 'waiting' OR runs.status = 'paused') AND runs.event IS NOT NULL AND runs.id > ?",
     b'SELECT runs.event FROM runs WHERE runs.retry_of IS NOT NULL AND (runs.status = \'queued\' OR runs.status = \'running\' OR runs.status = \'waiting\' OR runs.status = \'paused\') AND runs.event IS NOT NULL AND runs.id > %s::VARCHAR COLLATE "C"',
     ('since_',),
-    fenced=False,
 )
 EVENT_BEYOND = Hot(
     90,
     'SELECT events.id FROM events ORDER BY events.id DESC LIMIT 1 OFFSET ?',
     b'SELECT events.id FROM events ORDER BY events.id DESC LIMIT 1 OFFSET %s',
     ('rows',),
-    fenced=False,
 )
 PRUNE_ATTEMPTS = Hot(
     90,
     'DELETE FROM attempts WHERE attempts.run IN (SELECT verdicts.run FROM verdicts WHERE verdicts.event = ?)',
     b'DELETE FROM attempts WHERE attempts.run IN (SELECT verdicts.run FROM verdicts WHERE verdicts.event = %s::VARCHAR COLLATE "C")',
     ('event_',),
-    fenced=False,
 )
 PRUNE_SPILLED = Hot(
     90,
     'DELETE FROM spilled WHERE spilled.run IN (SELECT verdicts.run FROM verdicts WHERE verdicts.event = ?)',
     b'DELETE FROM spilled WHERE spilled.run IN (SELECT verdicts.run FROM verdicts WHERE verdicts.event = %s::VARCHAR COLLATE "C")',
     ('event_',),
-    fenced=False,
 )
 PRUNE_WAITS = Hot(
     90,
     'DELETE FROM waits WHERE waits.run IN (SELECT verdicts.run FROM verdicts WHERE verdicts.event = ?)',
     b'DELETE FROM waits WHERE waits.run IN (SELECT verdicts.run FROM verdicts WHERE verdicts.event = %s::VARCHAR COLLATE "C")',
     ('event_',),
-    fenced=False,
 )
 PRUNE_RUNS = Hot(
     90,
     'DELETE FROM runs WHERE runs.id IN (SELECT verdicts.run FROM verdicts WHERE verdicts.event = ?)',
     b'DELETE FROM runs WHERE runs.id IN (SELECT verdicts.run FROM verdicts WHERE verdicts.event = %s::VARCHAR COLLATE "C")',
     ('event_',),
-    fenced=False,
 )
 PRUNE_VERDICTS = Hot(
     90,
     'DELETE FROM verdicts WHERE verdicts.event = ?',
     b'DELETE FROM verdicts WHERE verdicts.event = %s::VARCHAR COLLATE "C"',
     ('event_',),
-    fenced=False,
 )
 PRUNE_CAUSES = Hot(
     90,
     'DELETE FROM causes WHERE causes.event = ? AND causes.expires_at IS NULL',
     b'DELETE FROM causes WHERE causes.event = %s::VARCHAR COLLATE "C" AND causes.expires_at IS NULL',
     ('event_',),
-    fenced=False,
 )
 PRUNE_EVENTS = Hot(
     90,
     'DELETE FROM events WHERE events.id = ?',
     b'DELETE FROM events WHERE events.id = %s::VARCHAR COLLATE "C"',
     ('event_',),
-    fenced=False,
 )
 RUNS_BY_HAND = Hot(
     90,
     'SELECT runs.id FROM runs WHERE (runs.event IS NULL OR runs.retry_of IS NOT NULL) AND runs.finished_at < ? AND runs.id < ? ORDER BY runs.id LIMIT ? OFFSET 0',
     b'SELECT runs.id FROM runs WHERE (runs.event IS NULL OR runs.retry_of IS NOT NULL) AND runs.finished_at < %s::BIGINT AND runs.id < %s::VARCHAR COLLATE "C" ORDER BY runs.id LIMIT %s OFFSET 0',
     ('before', 'last_', 'limit'),
-    fenced=False,
 )
 PRUNE_ATTEMPTS_OF_RUN = Hot(
     90,
     'DELETE FROM attempts WHERE attempts.run = ?',
     b'DELETE FROM attempts WHERE attempts.run = %s::VARCHAR COLLATE "C"',
     ('run_',),
-    fenced=False,
 )
 PRUNE_SPILLED_OF_RUN = Hot(
     90,
     'DELETE FROM spilled WHERE spilled.run = ?',
     b'DELETE FROM spilled WHERE spilled.run = %s::VARCHAR COLLATE "C"',
     ('run_',),
-    fenced=False,
 )
 PRUNE_WAITS_OF_RUN = Hot(
     90,
     'DELETE FROM waits WHERE waits.run = ?',
     b'DELETE FROM waits WHERE waits.run = %s::VARCHAR COLLATE "C"',
     ('run_',),
-    fenced=False,
 )
 PRUNE_RUN = Hot(
     90,
     'DELETE FROM runs WHERE runs.id = ?',
     b'DELETE FROM runs WHERE runs.id = %s::VARCHAR COLLATE "C"',
     ('run_',),
-    fenced=False,
 )
 EXPIRED_CAUSES = Hot(
     90,
     'SELECT causes.scope, causes."key" FROM causes WHERE causes.expires_at IS NOT NULL AND causes.expires_at <= ? LIMIT ? OFFSET 0',
     b'SELECT causes.scope, causes.key FROM causes WHERE causes.expires_at IS NOT NULL AND causes.expires_at <= %s::BIGINT LIMIT %s OFFSET 0',
     ('now_', 'limit'),
-    fenced=False,
 )
 FORGET_CAUSE = Hot(
     90,
     'DELETE FROM causes WHERE causes.scope = ? AND causes."key" = ? AND causes.expires_at IS NOT NULL AND causes.expires_at <= ?',
     b'DELETE FROM causes WHERE causes.scope = %s::VARCHAR COLLATE "C" AND causes.key = %s::VARCHAR COLLATE "C" AND causes.expires_at IS NOT NULL AND causes.expires_at <= %s::BIGINT',
     ('scope_', 'key_', 'now_'),
-    fenced=False,
 )
 DELETED_STATE = Hot(
     90,
     'SELECT source_state.source, source_state."key" FROM source_state WHERE source_state.value IS NULL LIMIT ? OFFSET 0',
     b'SELECT source_state.source, source_state.key FROM source_state WHERE source_state.value IS NULL LIMIT %s OFFSET 0',
     ('limit',),
-    fenced=False,
 )
 FORGET_STATE = Hot(
     90,
     'DELETE FROM source_state WHERE source_state.source = ? AND source_state."key" = ? AND source_state.value IS NULL',
     b'DELETE FROM source_state WHERE source_state.source = %s::VARCHAR COLLATE "C" AND source_state.key = %s::VARCHAR COLLATE "C" AND source_state.value IS NULL',
     ('source_', 'key_'),
-    fenced=False,
 )

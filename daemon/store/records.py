@@ -115,6 +115,10 @@ class Records:
         self._over = over
         self._position = time.time_ns() // 1000
 
+    def go_on_after(self, position: int) -> None:
+        """Of runs that are taken over: what is recorded now comes later, also where the clock was set back meanwhile."""
+        self._position = max(self._position, position)
+
     def end(self, run: Run, attempts: Iterable[Attempt]) -> tuple[list[tuple[Hot, Row]], bool]:
         """With whether something in them is large, as attempts() says."""
         rows: list[tuple[Hot, Row]] = []

@@ -258,6 +258,9 @@ LAPSED = _compile(
         .offset(literal_column("0"))
     ),
 )
+LAST_POSITION = _compile(
+    90, lambda _: select(func.max(attempts.c.position)).where(attempts.c.run.in_(select(runs.c.id).where(_is_live())))
+)
 LOAD_STATE = _compile(
     90,
     lambda _: select(source_state.c.key, source_state.c.value).where(
@@ -380,7 +383,7 @@ def source_of_compiled() -> str:
             f"    {hot.sqlite!r},",
             f"    {hot.postgresql!r},",
             f"    {hot.names!r},",
-            f"    fenced={hot.fenced},",
+            *(["    fenced=True,"] if hot.fenced else []),
             ")",
         ]
     return "\n".join(lines) + "\n"

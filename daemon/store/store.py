@@ -21,7 +21,7 @@ from daemon.store.causes import unless_taken
 from daemon.store.codec import encode
 from daemon.store.database import Database
 from daemon.store.errors import StoreError
-from daemon.store.group import Connection
+from daemon.store.group import Connection, Row
 from daemon.store.hot import Hot
 from daemon.store.incoming import Decided, Incoming
 from daemon.store.kept_versions import NO_SUBFLOWS, KeptVersions
@@ -232,7 +232,13 @@ class Store:
     async def _take_over(self, hot: Hot, now: float, *, keep: bool = False) -> list[Due]:
         """`keep`: where it is not known whether they were taken over, that is waited for, or nobody would work on them."""
         row = (self.token, micros(now))
-        rows = await self._inside(lambda connection: connection.execute(hot, row).fetchall(), keep=keep)
+
+        def take(connection: Connection) -> tuple[list[Row], int | None]:
+            taken = connection.execute(hot, row).fetchall()
+            return taken, connection.execute(sql.LAST_POSITION).fetchone()[0] if taken else None
+
+        rows, position = await self._inside(take, keep=keep)
+        self._records.go_on_after(position or 0)
         return sorted((due_from(row) for row in rows), key=lambda due: due.run)
 
     def renew(self) -> asyncio.Future[None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from time import time
 
 import pytest
 
@@ -192,6 +193,20 @@ async def test_reconcile_takes_over_what_a_dead_daemon_left_and_nothing_that_end
     assert [(found.run, found.epoch, found.priority, found.trigger) for found in due] == [(waiting.id, 1, 2, "auto")]
     assert (claimed.owner, claimed.epoch) == ("daemon-2", 1)
     assert leased.id not in {found.run for found in due}
+
+
+async def test_what_a_later_process_records_comes_later_also_where_the_clock_was_set_back_meanwhile(location):
+    async with open_store(location, token="daemon-1") as store:
+        store._records.go_on_after((int(time()) + 10 * 86_400) * 1_000_000)  # its clock was ten days fast
+        run = await accepted_run(store)
+        await store.record(run.id, [an_attempt(status="interrupted"), an_attempt("other")])
+
+    async with open_store(location, token="daemon-2") as store:
+        await store.reconcile(now=2000.0)
+        await store.record(run.id, [an_attempt(number=2)])
+        found = await store.run(run.id)
+
+    assert [(attempt.path, attempt.number) for attempt in found.attempts] == [("fetch", 1), ("other", 1), ("fetch", 2)]
 
 
 async def test_a_lease_that_ran_out_is_taken_over_and_its_owner_is_fenced(location):
