@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
-    Dialect,
     Executable,
     Integer,
     Select,
@@ -27,67 +26,21 @@ from sqlalchemy import (
     union,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.dialects.postgresql import psycopg
-from sqlalchemy.schema import CreateIndex, CreateTable
 
+from daemon.store.compiling import Insert, for_both, for_each, insert_into, source_of, upsert, upserted
 from daemon.store.hot import Hot
 from daemon.store.tables import (
-    HEAD,
     LIVE,
     attempts,
     causes,
     definitions,
     events,
-    metadata,
     runs,
     source_state,
     spilled,
     verdicts,
     waits,
 )
-
-SQLITE = sqlite.dialect(paramstyle="qmark")
-POSTGRESQL = psycopg.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
-
-Insert = Callable[[Table], Any]
-"""A dialect's own insert(), which knows ON CONFLICT."""
-
-
-def _compile(rank: int, make: Callable[[Insert], Executable], *, fenced: bool = False) -> Hot:
-    return _compile_each(rank, make(sqlite.insert), make(postgresql.insert), fenced=fenced)
-
-
-def _compile_each(rank: int, for_sqlite: Executable, for_postgresql: Executable, *, fenced: bool = False) -> Hot:
-    ours, theirs = _compiled(for_sqlite, SQLITE), _compiled(for_postgresql, POSTGRESQL)
-    assert ours.positiontup == theirs.positiontup  # one row fits both
-    return Hot(rank, _one_line(str(ours)), _one_line(str(theirs)).encode(), tuple(ours.positiontup), fenced)
-
-
-def _compiled(statement: Any, dialect: Dialect) -> Any:
-    return statement.compile(dialect=dialect)
-
-
-def _one_line(statement: str) -> str:
-    return " ".join(statement.split())
-
-
-def _insert(rank: int, table: Table) -> Hot:
-    return _compile(rank, lambda insert: insert(table))
-
-
-def _upsert(rank: int, table: Table, *changed: str) -> Hot:
-    def make(insert: Insert) -> Executable:
-        added = insert(table)
-        keys = [column.name for column in table.primary_key]
-        return _upserted(added, keys, {name: added.excluded[name] for name in changed})
-
-    return _compile(rank, make)
-
-
-def _upserted(added: Any, keys: list[str], changed: dict[str, Any], where: Any = None) -> Executable:
-    upserted: Executable = added.on_conflict_do_update(index_elements=keys, set_=changed, where=where)
-    return upserted
 
 
 def _record_attempt(insert: Insert) -> Executable:
@@ -98,7 +51,7 @@ def _record_attempt(insert: Insert) -> Executable:
     added = insert(attempts).from_select([column.name for column in attempts.c], row)
     kept = {"run", "path", "number", "position"}
     changed = {column.name: added.excluded[column.name] for column in attempts.c if column.name not in kept}
-    return _upserted(added, ["run", "path", "number"], changed)
+    return upserted(added, ["run", "path", "number"], changed)
 
 
 def _open_wait(insert: Insert) -> Executable:
@@ -139,9 +92,7 @@ def _is_live() -> Any:
 def _claim_cause(insert: Insert) -> Executable:
     """Take a cause that is free or expired: changes one row, or none where it is taken."""
     added = insert(causes)
-    return _upserted(
-        added, ["scope", "key"], {"event": added.excluded.event, "expires_at": added.excluded.expires_at}, _expired()
-    )
+    return upserted(added, ["scope", "key"], {"event": added.excluded.event, "expires_at": added.excluded.expires_at}, _expired())
 
 
 def _expired() -> Any:
@@ -194,10 +145,10 @@ def _of_event(column: Any) -> Any:
     return column.in_(select(verdicts.c.run).where(verdicts.c.event == bindparam("event_")))
 
 
-SAVE_DEFINITION = _compile(0, lambda insert: insert(definitions).on_conflict_do_nothing(index_elements=["digest"]))
-CLAIM_CAUSE = _compile(5, _claim_cause)
-INSERT_EVENT = _insert(10, events)
-INSERT_VERDICT = _insert(20, verdicts)
+SAVE_DEFINITION = for_both(0, lambda insert: insert(definitions).on_conflict_do_nothing(index_elements=["digest"]))
+CLAIM_CAUSE = for_both(5, _claim_cause)
+INSERT_EVENT = insert_into(10, events)
+INSERT_VERDICT = insert_into(20, verdicts)
 QUEUED_RUN = (
     "id",
     "event",
@@ -215,41 +166,41 @@ QUEUED_RUN = (
     "chain",
     "depth",
 )
-INSERT_RUN = _compile(30, _insert_some(runs, QUEUED_RUN))
+INSERT_RUN = for_both(30, _insert_some(runs, QUEUED_RUN))
 LIMITED_RUN = ("not_before", "start_by", "finish_within", "retry_of")
-LIMIT_RUN = _compile(
+LIMIT_RUN = for_both(
     31, lambda _: update(runs).where(runs.c.id == bindparam("id_")).values({name: bindparam(name) for name in LIMITED_RUN})
 )
-RECORD_ATTEMPT = _compile(40, _record_attempt, fenced=True)
+RECORD_ATTEMPT = for_both(40, _record_attempt, fenced=True)
 PLAIN_ATTEMPT = ("run", "path", "number", "position", "step", "kind", "status", "started_at", "duration_ms", "output", "flags")
-RECORD_PLAIN = _compile(
+RECORD_PLAIN = for_both(
     40,
     lambda insert: _insert_some(attempts, PLAIN_ATTEMPT)(insert).on_conflict_do_nothing(index_elements=["run", "path", "number"]),
 )
-SAVE_SPILLED = _compile(45, lambda insert: insert(spilled).on_conflict_do_nothing(index_elements=["run", "digest"]))
-ASK_CANCEL = _compile(48, lambda _: _ask_cancel())
-STOP_ASKED = _compile(
+SAVE_SPILLED = for_both(45, lambda insert: insert(spilled).on_conflict_do_nothing(index_elements=["run", "digest"]))
+ASK_CANCEL = for_both(48, lambda _: _ask_cancel())
+STOP_ASKED = for_both(
     90,
     lambda _: select(runs.c.cancel_asked, runs.c.cancel_reason).where(
         runs.c.id == bindparam("id_"), runs.c.cancel_asked.is_not(None)
     ),
 )
-START_RUN = _compile(50, lambda _: _owned("status", "started_at"))
-SAVE_ENDING = _compile(55, lambda _: _owned("ending"), fenced=True)
-FINISH_RUN = _compile(60, lambda _: _owned("status", "started_at", "finished_at", "output", "error", "code"), fenced=True)
+START_RUN = for_both(50, lambda _: _owned("status", "started_at"))
+SAVE_ENDING = for_both(55, lambda _: _owned("ending"), fenced=True)
+FINISH_RUN = for_both(60, lambda _: _owned("status", "started_at", "finished_at", "output", "error", "code"), fenced=True)
 OPENED_WAIT = ["run", "path", "number", "kind", "created_at", "due_at", "limit_at", "detail"]
-OPEN_WAIT = _compile(64, _open_wait)
+OPEN_WAIT = for_both(64, _open_wait)
 RESOLVED_WAIT = ("how", "resolved_at", "resolved_by", "resolution")
-RESOLVE_WAIT = _compile(66, lambda _: _of_wait(update(waits)).values({name: bindparam(name) for name in RESOLVED_WAIT}))
-CLOSE_WAIT = _compile(68, lambda _: _of_wait(delete(waits)))
-LIVE_WAITS = _compile(90, lambda _: _live_waits())
-SAVE_STATE = _upsert(70, source_state, "value")
-RENEW_LEASE = _compile(
+RESOLVE_WAIT = for_both(66, lambda _: _of_wait(update(waits)).values({name: bindparam(name) for name in RESOLVED_WAIT}))
+CLOSE_WAIT = for_both(68, lambda _: _of_wait(delete(waits)))
+LIVE_WAITS = for_both(90, lambda _: _live_waits())
+SAVE_STATE = upsert(70, source_state, "value")
+RENEW_LEASE = for_both(
     80, lambda _: update(runs).where(runs.c.owner == bindparam("owner_"), _is_live()).values(lease_until=bindparam("lease_until"))
 )
-RECONCILE = _compile(90, lambda _: _take_over(or_(runs.c.lease_until.is_(None), runs.c.lease_until < bindparam("now_"))))
-RESCUE = _compile(90, lambda _: _take_over(runs.c.lease_until < bindparam("now_")))
-LAPSED = _compile(
+RECONCILE = for_both(90, lambda _: _take_over(or_(runs.c.lease_until.is_(None), runs.c.lease_until < bindparam("now_"))))
+RESCUE = for_both(90, lambda _: _take_over(runs.c.lease_until < bindparam("now_")))
+LAPSED = for_both(
     90,
     lambda _: (
         select(runs.c.id)
@@ -258,18 +209,18 @@ LAPSED = _compile(
         .offset(literal_column("0"))
     ),
 )
-LAST_POSITION = _compile(
+LAST_POSITION = for_both(
     90, lambda _: select(func.max(attempts.c.position)).where(attempts.c.run.in_(select(runs.c.id).where(_is_live())))
 )
-LOAD_STATE = _compile(
+LOAD_STATE = for_both(
     90,
     lambda _: select(source_state.c.key, source_state.c.value).where(
         source_state.c.source == bindparam("source"), source_state.c.value.is_not(None)
     ),
 )
-SPILLED_DIGESTS = _compile(90, lambda _: select(spilled.c.digest).distinct())
-KEPT_DIGESTS = _compile(90, lambda _: select(definitions.c.digest))
-MANY_VERSIONS = _compile(
+SPILLED_DIGESTS = for_both(90, lambda _: select(spilled.c.digest).distinct())
+KEPT_DIGESTS = for_both(90, lambda _: select(definitions.c.digest))
+MANY_VERSIONS = for_both(
     90,
     lambda _: (
         select(definitions.c.key)
@@ -277,17 +228,17 @@ MANY_VERSIONS = _compile(
         .having(func.count() > bindparam("most_", type_=Integer))
     ),
 )
-VERSIONS_BY_AGE = _compile(
+VERSIONS_BY_AGE = for_both(
     90,
     lambda _: select(definitions.c.digest, definitions.c.noun, definitions.c.key, definitions.c.subflows).order_by(
         definitions.c.noun, definitions.c.key, definitions.c.saved_at.desc(), definitions.c.digest
     ),
 )
-PINNED_VERSIONS = _compile(
+PINNED_VERSIONS = for_both(
     90, lambda _: union(select(runs.c.flow_digest), select(runs.c.trigger_digest).where(runs.c.trigger_digest.is_not(None)))
 )
-FORGET_VERSION = _compile(90, lambda _: delete(definitions).where(definitions.c.digest == bindparam("digest_")))
-CAUSE_EVENT = _compile(
+FORGET_VERSION = for_both(90, lambda _: delete(definitions).where(definitions.c.digest == bindparam("digest_")))
+CAUSE_EVENT = for_both(
     90, lambda _: select(causes.c.event).where(causes.c.scope == bindparam("scope"), causes.c.key == bindparam("key"))
 )
 
@@ -297,7 +248,7 @@ _LIVE_OF_EVENT = verdicts.join(runs, runs.c.id == verdicts.c.run)
 _LIVE_AGAIN = select(runs.c.event).where(
     runs.c.retry_of.is_not(None), _is_live(), runs.c.event.is_not(None)
 )  # no verdict has them
-ENDED_EVENTS = _compile_each(
+ENDED_EVENTS = for_each(
     90,
     _ended_events(
         ~select(literal_column("1")).select_from(_LIVE_OF_EVENT).where(verdicts.c.event == events.c.id, _is_live()).exists(),
@@ -305,21 +256,21 @@ ENDED_EVENTS = _compile_each(
     ),
     _ended_events(events.c.id.not_in(select(runs.c.event).where(_is_live(), runs.c.event.is_not(None)))),
 )
-EVENTS_DONE_AGAIN = _compile(90, lambda _: _LIVE_AGAIN.where(runs.c.id > bindparam("since_")))
-EVENT_BEYOND = _compile(
+EVENTS_DONE_AGAIN = for_both(90, lambda _: _LIVE_AGAIN.where(runs.c.id > bindparam("since_")))
+EVENT_BEYOND = for_both(
     90,
     lambda _: select(events.c.id).order_by(events.c.id.desc()).limit(literal_column("1")).offset(bindparam("rows")),
 )
-PRUNE_ATTEMPTS = _compile(90, lambda _: delete(attempts).where(_of_event(attempts.c.run)))
-PRUNE_SPILLED = _compile(90, lambda _: delete(spilled).where(_of_event(spilled.c.run)))
-PRUNE_WAITS = _compile(90, lambda _: delete(waits).where(_of_event(waits.c.run)))
-PRUNE_RUNS = _compile(90, lambda _: delete(runs).where(_of_event(runs.c.id)))
-PRUNE_VERDICTS = _compile(90, lambda _: delete(verdicts).where(verdicts.c.event == bindparam("event_")))
-PRUNE_CAUSES = _compile(  # one with a time of its own is known for as long as that, whatever becomes of its event
+PRUNE_ATTEMPTS = for_both(90, lambda _: delete(attempts).where(_of_event(attempts.c.run)))
+PRUNE_SPILLED = for_both(90, lambda _: delete(spilled).where(_of_event(spilled.c.run)))
+PRUNE_WAITS = for_both(90, lambda _: delete(waits).where(_of_event(waits.c.run)))
+PRUNE_RUNS = for_both(90, lambda _: delete(runs).where(_of_event(runs.c.id)))
+PRUNE_VERDICTS = for_both(90, lambda _: delete(verdicts).where(verdicts.c.event == bindparam("event_")))
+PRUNE_CAUSES = for_both(  # one with a time of its own is known for as long as that, whatever becomes of its event
     90, lambda _: delete(causes).where(causes.c.event == bindparam("event_"), causes.c.expires_at.is_(None))
 )
-PRUNE_EVENTS = _compile(90, lambda _: delete(events).where(events.c.id == bindparam("event_")))
-RUNS_BY_HAND = _compile(
+PRUNE_EVENTS = for_both(90, lambda _: delete(events).where(events.c.id == bindparam("event_")))
+RUNS_BY_HAND = for_both(
     90,
     lambda _: _first(
         # those that do another one again as well: no verdict of the event has them
@@ -329,33 +280,23 @@ RUNS_BY_HAND = _compile(
         .order_by(runs.c.id)
     ),
 )
-PRUNE_ATTEMPTS_OF_RUN = _compile(90, lambda _: delete(attempts).where(attempts.c.run == bindparam("run_")))
-PRUNE_SPILLED_OF_RUN = _compile(90, lambda _: delete(spilled).where(spilled.c.run == bindparam("run_")))
-PRUNE_WAITS_OF_RUN = _compile(90, lambda _: delete(waits).where(waits.c.run == bindparam("run_")))
-PRUNE_RUN = _compile(90, lambda _: delete(runs).where(runs.c.id == bindparam("run_")))
-EXPIRED_CAUSES = _compile(90, lambda _: _first(select(causes.c.scope, causes.c.key).where(_expired())))
-FORGET_CAUSE = _compile(
+PRUNE_ATTEMPTS_OF_RUN = for_both(90, lambda _: delete(attempts).where(attempts.c.run == bindparam("run_")))
+PRUNE_SPILLED_OF_RUN = for_both(90, lambda _: delete(spilled).where(spilled.c.run == bindparam("run_")))
+PRUNE_WAITS_OF_RUN = for_both(90, lambda _: delete(waits).where(waits.c.run == bindparam("run_")))
+PRUNE_RUN = for_both(90, lambda _: delete(runs).where(runs.c.id == bindparam("run_")))
+EXPIRED_CAUSES = for_both(90, lambda _: _first(select(causes.c.scope, causes.c.key).where(_expired())))
+FORGET_CAUSE = for_both(
     90, lambda _: delete(causes).where(causes.c.scope == bindparam("scope_"), causes.c.key == bindparam("key_"), _expired())
 )
-DELETED_STATE = _compile(
+DELETED_STATE = for_both(
     90, lambda _: _first(select(source_state.c.source, source_state.c.key).where(source_state.c.value.is_(None)))
 )
-FORGET_STATE = _compile(
+FORGET_STATE = for_both(
     90,
     lambda _: delete(source_state).where(
         source_state.c.source == bindparam("source_"), source_state.c.key == bindparam("key_"), source_state.c.value.is_(None)
     ),
 )
-
-
-def schema(dialect: Dialect) -> tuple[str, ...]:
-    """What makes a new database, in order."""
-    made = []
-    for table in metadata.sorted_tables:
-        made.append(_one_line(str(CreateTable(table).compile(dialect=dialect))))
-        indexes = sorted(table.indexes, key=lambda index: str(index.name))  # a set: in no order of its own
-        made += [_one_line(str(CreateIndex(index).compile(dialect=dialect))) for index in indexes]
-    return tuple(made)
 
 
 def hot_statements() -> dict[str, Hot]:
@@ -365,28 +306,7 @@ def hot_statements() -> dict[str, Hot]:
 
 def source_of_compiled() -> str:
     """The text of compiled.py."""
-    lines = [
-        '"""The hot statements and the schema as SQL for both databases. Made by `python -m daemon.store.statements`; do not edit."""',
-        "",
-        "from daemon.store.hot import Hot",
-        "",
-        f"HEAD = {HEAD!r}",
-        f"LIVE = {LIVE!r}",
-        "",
-    ]
-    for name, dialect in (("SCHEMA", SQLITE), ("SCHEMA_POSTGRESQL", POSTGRESQL)):
-        lines += [f"{name} = (", *(f"    {statement!r}," for statement in schema(dialect)), ")", ""]
-    for name, hot in hot_statements().items():
-        lines += [
-            f"{name} = Hot(",
-            f"    {hot.rank},",
-            f"    {hot.sqlite!r},",
-            f"    {hot.postgresql!r},",
-            f"    {hot.names!r},",
-            *(["    fenced=True,"] if hot.fenced else []),
-            ")",
-        ]
-    return "\n".join(lines) + "\n"
+    return source_of(hot_statements())
 
 
 if __name__ == "__main__":
