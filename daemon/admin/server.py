@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ from secrets import token_urlsafe
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from daemon.admin.guard import check, from_here, read_token
 from daemon.admin.refusal import json_response, refusal, refused
@@ -59,6 +61,7 @@ async def open_admin(
         runner = web.AppRunner(
             _application(behind, secret),
             access_log=None,
+            logger=_library_log(),
             shutdown_timeout=CLOSE_S,
             handle_signals=False,
         )
@@ -109,6 +112,18 @@ async def _bind(runner: web.AppRunner, tcp: Address) -> Address:
     assert site._server is not None  # noqa: SLF001 - start() made it; runner.addresses has those of other sites too
     host, port = site._server.sockets[0].getsockname()[:2]  # type: ignore[attr-defined]  # noqa: SLF001 - as above
     return Address(host, port)
+
+
+def _library_log() -> logging.Logger:
+    """Where aiohttp tells what went wrong around our handlers."""
+    logger = logging.getLogger("aiohttp.server.admin")
+    logger.addFilter(_says_nothing_of_strangers)
+    return logger
+
+
+def _says_nothing_of_strangers(record: logging.LogRecord) -> bool:
+    """What is no HTTP is answered 400, and its line would quote the header that was wrong: a token, it may be."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
 def _tcp_of(inherited: Sequence[socket.socket]) -> Address | None:

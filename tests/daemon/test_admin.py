@@ -316,3 +316,22 @@ def test_the_process_keeps_no_descriptor_of_a_socket_it_closed(tmp_path):
             pass
 
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Authorization: Bearer sesame\x01", f"Authorization: Bearer {'sesame' * 2000}", "Authorization Bearer sesame"],
+    ids=["control", "long", "none"],
+)
+async def test_a_request_that_is_no_http_is_answered_and_leaves_no_header_in_the_log(tmp_path, caplog, header):
+    async with served(tmp_path, tcp=True) as where:
+        reader, writer = await asyncio.open_connection(where.tcp.host, where.tcp.port)
+        writer.write(f"GET /v1/status HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n".encode())
+        answer = await reader.readline()
+        writer.close()
+        await writer.wait_closed()
+        after, _ = await get(where, "/healthz")
+
+    assert answer == b"HTTP/1.0 400 Bad Request\r\n"
+    assert "sesame" not in caplog.text
+    assert after == 200
