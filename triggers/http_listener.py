@@ -21,8 +21,9 @@ from typing import Any
 
 import structlog
 from aiohttp import StreamReader, web
+from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
-from aiohttp.web_protocol import RequestHandler
+from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 
 from triggers.http_answer import Answer, error_answer
 from triggers.source import SourceError
@@ -80,7 +81,11 @@ class Connection(RequestHandler):
             return
         super().data_received(data)
         if self._messages:
-            self.body = self._messages[-1][1]
+            newest, body = self._messages[-1]
+            if not isinstance(newest, RawRequestMessage) and self.body is not None and not self.body.is_eof():
+                # The parser met what is no chunk. It tells us, and not who reads that body: he would wait until his time is over.
+                self.body.set_exception(RequestPayloadError("the body is malformed"))
+            self.body = body
         if self._messages or self._current_request is not None:
             self.owes_since = 0.0
             self.begun = False

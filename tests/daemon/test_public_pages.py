@@ -18,8 +18,10 @@ class Pages:
 
     def __init__(self):
         self.decided = []
+        self.asked = asyncio.Event()  # its body is read now
 
     def knows(self, token):
+        self.asked.set()
         return token == TOKEN
 
     async def show(self, token):
@@ -30,14 +32,16 @@ class Pages:
         return Page(200, "thank you") if body != b"fault" else 1 / 0
 
 
-async def answer_to(pages, data):
-    """The answer's status, and what was logged meanwhile."""
+async def answer_to(pages, data, later=b""):
+    """The answer's status, and what was logged meanwhile. `later` is sent once the body is being read."""
     source = WebhookSource(WebhookSource.Settings(listen="127.0.0.1:0"), secret=lambda ref: b"", aside=PublicPages(pages))
     with capture_logs() as logged:
         async with source.open(None):
             host, port = source.url.removeprefix("http://").removesuffix("/hooks").split(":")
             reader, writer = await asyncio.open_connection(host, int(port))
             writer.write(data)
+            await pages.asked.wait()
+            writer.write(later)
             writer.write_eof()
             answered = await asyncio.wait_for(reader.read(), 10)
             writer.close()
@@ -52,11 +56,11 @@ async def test_a_form_in_chunks_is_put_together():
     assert (status, pages.decided) == (200, [b"a=b"])
 
 
-@pytest.mark.parametrize("chunks", [b"zz\r\na", b"1\r\nab\r\n0\r\n\r\n", b"-1\r\n\r\n"])
+@pytest.mark.parametrize("chunks", [b"zz\r\na", b"1\r\nab\r\n0\r\n\r\n", b"-1\r\n\r\n", b"0\r\nbad trailer\r\n\r\n"])
 async def test_a_form_whose_chunks_are_none_is_refused_and_is_no_fault_of_ours(chunks):
     pages = Pages()
 
-    status, logged = await answer_to(pages, HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunks)
+    status, logged = await answer_to(pages, HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n", chunks)
 
     assert (status, pages.decided, logged) == (400, [], [])
 

@@ -67,6 +67,22 @@ async def test_a_chunked_body_that_grows_too_large_is_answered_413_while_it_come
         assert (status, said["error"]["code"], wire.events) == (413, "BODY_TOO_LARGE", [])
 
 
+@pytest.mark.parametrize("rest", [b"zz\r\na", b"-1\r\n\r\n", b"1\r\nab\r\n0\r\n\r\n", b"0\r\nno trailer\r\n\r\n"])
+async def test_a_chunk_that_is_none_is_answered_at_once_also_where_it_comes_later(rest):
+    async with wired(body_timeout_s=60) as wire:
+        reader, writer = await wire.connect()
+        writer.write(HEAD + b"Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")  # the body is read now
+        writer.write(b"1\r\n{\r\n" + rest)
+
+        status, head, said = await one_answer(reader)
+        after = await asyncio.wait_for(reader.read(), 10)
+        writer.close()
+
+        assert (status, said["error"]["code"], after, wire.events) == (400, "BAD_REQUEST", b"", [])
+        assert b"Connection: close" in head
+
+
 async def test_a_client_that_sends_a_huge_body_reads_the_413_and_not_a_reset():
     async with wired() as wire:
         reader, writer = await wire.connect()
