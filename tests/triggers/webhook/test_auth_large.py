@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import hmac
 import threading
+from dataclasses import replace
 from time import time
 
 import pytest
@@ -69,6 +70,28 @@ async def test_a_large_body_is_verified_off_the_loop_and_let_in(listening):
     off, on = threads
     assert off is not threading.main_thread()
     assert on is threading.main_thread()
+
+
+async def test_hooks_that_are_swapped_while_a_large_body_is_verified_judge_it_again(listening):
+    verifying, swapped = threading.Event(), threading.Event()
+
+    def find(_ref):
+        verifying.set()
+        swapped.wait(20)
+        return b"key"
+
+    world = await listening({"auth": {"type": "github", "secret": {"env": "KEY"}}}, find_secret=find)
+    body = b"[" + b" " * MAX_ON_LOOP_BYTES + b"]"
+
+    asked = asyncio.create_task(world.send(body, x_hub_signature_256="sha256=" + "0" * 64))
+    await asyncio.to_thread(verifying.wait, 20)
+    world.source.update([replace(trigger, spec=prepare({"path": "/a"})) for trigger in world.triggers])
+    swapped.set()
+    status, said, _ = await asked
+
+    assert status == 202, said  # the hook has no auth any more
+    (event,) = world.intake.events
+    assert event.failed_auth == {}
 
 
 def test_a_guard_that_is_asked_from_several_threads_lets_in_whom_it_should():
