@@ -49,7 +49,7 @@ def list_(  # noqa: PLR0913 - each is an option
     if follow:
         from daemon.cli.event_follow import follow_events  # the stream: not for the other commands here
 
-        follow_events(home, which, most=None if all_ else limit, output=output)
+        follow_events(home, which, most=None if all_ else limit, fields=fields, output=output)
         return
     found = rows(home, "/v1/events", lambda here, asked: here.list_events(**asked), which, most=None if all_ else limit)
     show_rows(found, ("event", "source", "address", "time", "subject"), output, fields)

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 from io import TextIOWrapper
+from itertools import pairwise
 
 from cyclopts import App, CycloptsError
 
@@ -137,7 +138,11 @@ def _application() -> App:
 
 
 def _known(arguments: list[str]) -> None:
-    """Raise for a word that is no command: the parser would import every command to say so."""
+    """Raise for a home without a name, and for a word that is no command: the parser would import every command to say so."""
+    if "--home=" in arguments or ("--home", "") in pairwise(
+        arguments
+    ):  # a variable that is not set: the current folder is not meant
+        raise BadRequest("--home is empty", "name the home's folder")
     names = [name for name, _, _ in COMMANDS]
     if arguments and not arguments[0].startswith("-") and arguments[0] not in names:
         near = get_close_matches(arguments[0], names, n=1)

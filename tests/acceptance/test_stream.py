@@ -353,6 +353,25 @@ async def test_events_are_followed_without_a_gap_and_none_twice_over_a_restart(d
     assert told[22:] == late
 
 
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [
+        ("jsonl", ['{"address":"/deal-created","source":"webhook"}']),
+        ("table", ["ADDRESS                   SOURCE", "/deal-created             webhook"]),
+    ],
+)
+async def test_events_are_followed_with_the_fields_that_are_asked_for(daemon, client, command, form, expected):
+    await post(client, daemon, NO)
+    following = await command("event", "list", "--follow", "--fields", "address,source", "-o", form)
+    heard = lines_of(following)
+    listed = [await anext(heard) for _ in expected]
+    await post(client, daemon, NO)
+    come = await anext(heard)
+
+    assert listed == expected
+    assert come == expected[-1]
+
+
 @pytest.mark.parametrize("arguments", [("event", "list", "--follow"), ("run", "cancel", "run_0")])
 def test_without_a_daemon_there_is_nothing_to_follow(home, run, arguments):
     done = run(*arguments, home=home)

@@ -140,3 +140,10 @@ def test_a_terminal_that_is_too_narrow_for_a_table_has_a_line_for_each_column(co
     lines = re.sub(r"\x1b\[[0-9;]*m", "", told.decode()).splitlines()
     assert (asked.returncode, lines[0].rstrip()) == (0, first)
     assert all(word in told.decode() for word in ("note-failures", "file-watch", "count-words"))
+
+
+@pytest.mark.parametrize("home", [["--home", ""], ["--home="]])
+def test_a_home_whose_name_is_empty_is_not_the_current_folder(run, home):
+    before, after = run(*home, "trigger", "list"), run("trigger", "list", *home)
+
+    assert before == after == (2, "", "camshaft: --home is empty (name the home's folder)\n")
