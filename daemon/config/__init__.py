@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -53,6 +53,7 @@ def read_config(home: Path, flags: Mapping[str, Any] | None = None) -> Config:
     except ValidationError as error:
         said = [problem for problem in validation_problems(error, _known(Config), code=CODE) if not _told(problem, problems)]
         problems += [_placed(problem, layers) for problem in said]
+    problems += [_placed(problem, layers) for problem in _not_numbers(Config, layers.merged())]
     if problems:
         raise DefinitionError(*dict.fromkeys(problems))
     config._layers = layers  # noqa: SLF001 - its own reader
@@ -70,11 +71,24 @@ def read_section(model: type[SettingsModel], config: Config, *path: str) -> Sett
     values: Any = config
     for name in path:
         values = values.get(name, {}) if isinstance(values, Mapping) else getattr(values, name)
+    problems = list(_not_numbers(model, values))
     try:
-        return model.model_validate(values)
+        read = model.model_validate(values)
     except ValidationError as error:
-        problems = validation_problems(error, _known(model), document=values, code=CODE)
-        raise DefinitionError(*(_placed(problem.under(*path), config.layers) for problem in problems)) from error
+        problems = [*validation_problems(error, _known(model), document=values, code=CODE), *problems]
+    if problems:
+        raise DefinitionError(*(_placed(problem.under(*path), config.layers) for problem in problems))
+    return read
+
+
+def _not_numbers(model: type[BaseModel], values: Any) -> Iterator[Problem]:
+    """A true or false in the place of a number, which pydantic reads as 1 or 0: in TOML it is a slip, and never meant."""
+    for name, value in _table(values).items():
+        kind = model.model_fields[name].annotation if name in model.model_fields else None
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from (problem.under(name) for problem in _not_numbers(kind, value))
+        elif isinstance(value, bool) and {int, float} & {kind, *get_args(kind)} and bool not in get_args(kind):
+            yield Problem((name,), f"{name} is {str(value).lower()}, and must be a number", code=CODE)
 
 
 def hidden(text: str) -> str:

@@ -118,6 +118,8 @@ def test_nothing_in_it_changes(home):
         ("[htp]\nlisten = 'a'\n", "camshaft.toml:1 htp: htp is not known here (did you mean «http»?)"),
         ("\n[worker]\nconcurrency = 0\n", "camshaft.toml:3 worker.concurrency: concurrency is 0, and must be at least 1"),
         ("[worker]\ndrain_s = 'soon'\n", "camshaft.toml:2 worker.drain_s: drain_s is «soon», and must be a number"),
+        ("[worker]\nconcurrency = true\n", "camshaft.toml:2 worker.concurrency: concurrency is true, and must be a number"),
+        ("[worker]\ndrain_s = true\n", "camshaft.toml:2 worker.drain_s: drain_s is true, and must be a number"),
         (
             "[sources.webhok]\na = 1\n",
             "camshaft.toml:1 sources.webhok: there is no section «sources.webhok» (did you mean «webhook»?)",
@@ -306,8 +308,10 @@ def test_a_part_checks_its_own_section_at_its_line(home):
     class Settings(BaseModel):
         model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
         max_body_bytes: int = 1
+        most_s: float | None = None
+        open: bool = False
 
-    write(home, "[sources.webhook]\nmax_body_bytes = 'x'\nmax_bdy_bytes = 1\n")
+    write(home, "[sources.webhook]\nmax_body_bytes = 'x'\nmax_bdy_bytes = 1\nmost_s = true\nopen = true\n")
     config = read_config(home)
 
     with pytest.raises(DefinitionError) as refused:
@@ -316,6 +320,7 @@ def test_a_part_checks_its_own_section_at_its_line(home):
     assert [(problem.line, problem.path) for problem in refused.value.problems] == [
         (2, ("sources", "webhook", "max_body_bytes")),
         (3, ("sources", "webhook", "max_bdy_bytes")),
+        (4, ("sources", "webhook", "most_s")),
     ]
 
 
