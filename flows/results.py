@@ -19,7 +19,6 @@ Result = dict[
     str, Any
 ]  # status, output, response, error, errorCode, durationMs, attempts, retries; what is not there is undefined
 
-MAX_DEPTH = 200  # of an output: what stores and shows values recurses, and containers put theirs around it
 
 STEP_IN_PATH = re.compile(r"(?:\A|[^\w$])steps(?:\.(?P<name>[\w$]+)|\[\s*(?P<quote>['\"])(?P<quoted>.*?)(?P=quote)\s*\])")
 
@@ -113,21 +112,6 @@ def answered(step: Step, attempt: Attempt) -> str | None:
     """What a step answered in a try that went well, as it was recorded: some prepared ones tell by the whole of what they gave."""
     branch_of = getattr(step.prepared, "branch_of", None)
     return answer(attempt.output) if branch_of is None else branch_of(attempt.response)
-
-
-def is_too_deep(value: Any) -> bool:
-    """Whether lists and objects stand inside each other more than MAX_DEPTH deep."""
-    level = [value]
-    for _ in range(MAX_DEPTH):
-        level = [
-            inner
-            for outer in level
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-            if isinstance(inner, (dict, list))
-        ]
-        if not level:
-            return False
-    return True
 
 
 def milliseconds(seconds: float) -> int:

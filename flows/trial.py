@@ -10,9 +10,10 @@ from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
 from flows.attempt import Attempt, AttemptStatus
+from flows.depth import MAX_OUTPUT_DEPTH, deeper_than
 from flows.errors import StepError
 from flows.expression import Expression
-from flows.results import MAX_DEPTH, Result, as_step_error, failed, is_too_deep, milliseconds, succeeded, why_missing
+from flows.results import Result, as_step_error, failed, milliseconds, succeeded, why_missing
 from flows.script.question import answer
 from flows.step import Output, Scope
 from flows.waiting import Place, Resolution, Wait
@@ -74,7 +75,7 @@ class Trial:
             return self._failed(error)
         if not isinstance(output, Output):  # a plain function that gives an awaitable is a mistake of its kind
             return self._failed(self._no_output(output))
-        if isinstance(output.value, (dict, list)) and is_too_deep(output.value):
+        if deeper_than(output.value, MAX_OUTPUT_DEPTH):
             return self._failed(_too_deep(output))
         self.note("success", output)
         return output
@@ -201,7 +202,7 @@ class Trial:
         output = await given if isawaitable(given) else given
         if not isinstance(output, Output):
             raise self._no_output(output)
-        if isinstance(output.value, (dict, list)) and not self.kind.container and is_too_deep(output.value):
+        if not self.kind.container and deeper_than(output.value, MAX_OUTPUT_DEPTH):
             raise _too_deep(output)
         return output
 
@@ -308,7 +309,7 @@ def _for_retries(error: StepError) -> dict[str, Any] | None:
 
 def _too_deep(output: Output) -> StepError:
     """It could be neither stored nor shown, and a run that is resumed would go on without it."""
-    said = f"its output is nested more than {MAX_DEPTH} deep"
+    said = f"its output is nested more than {MAX_OUTPUT_DEPTH} deep"
     return StepError(said, code="OUTPUT_DEPTH", retryable=False, usage=output.usage)
 
 

@@ -28,6 +28,7 @@ SHARED_LANGUAGE = (
     "suggest",
     "emission",
     "written",
+    "depth",
     "published",
 )
 """What triggers may use of flows: the small language of definitions, and how their mistakes are told."""

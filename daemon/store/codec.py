@@ -8,6 +8,10 @@ from typing import Any
 
 import orjson
 
+from flows.depth import MAX_STORED_DEPTH, deeper_than
+
+_NOT_STORED = '{"$notStored":"the value was too deep, or held a number of thousands of digits"}'
+
 
 def encode(value: Any) -> str:
     """JSON text of any JSON value. What orjson refuses or loses (lone surrogates, integers over 64 bits, NaN) goes the slow way.
@@ -38,9 +42,11 @@ def decode(text: str | None) -> Any:
 
 def _encode_slowly(value: Any) -> str:
     try:
+        if deeper_than(value, MAX_STORED_DEPTH):
+            return _NOT_STORED
         return json.dumps(value, separators=(",", ":"))
     except (RecursionError, ValueError):
-        return '{"$notStored":"the value was too deep, or held a number of thousands of digits"}'
+        return _NOT_STORED
 
 
 def plain(text: str | None) -> str | None:

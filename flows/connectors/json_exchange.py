@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from flows.depth import MAX_OUTPUT_DEPTH, deeper_than
 from flows.errors import StepError
 from flows.steps.http_exchange import Client, Request
 from flows.steps.http_request import refused
@@ -63,10 +64,9 @@ async def ask(
 
 def cleaned(rows: Sequence[Any], secrets: Sequence[str]) -> list[Any]:
     """Rows without the secrets of their request. Raises StepError SOURCE_ROWS where they are nested too deep to look at."""
-    try:
-        return [without(row, secrets) for row in rows]
-    except RecursionError:
-        raise StepError("a row is nested too deep", code="SOURCE_ROWS", retryable=False) from None
+    if deeper_than(rows, MAX_OUTPUT_DEPTH):
+        raise StepError("a row is nested too deep", code="SOURCE_ROWS", retryable=False)
+    return [without(row, secrets) for row in rows]
 
 
 def unexpected(request: Request, what: str) -> StepError:

@@ -48,6 +48,9 @@ def parse_json(text: str) -> Any:
 
 def _refuse_syntax(text: str, error: json.JSONDecodeError) -> NoReturn:
     at = min(error.pos, len(text))
+    before = text[:at].rstrip()
+    if text[at : at + 1] in ("}", "]", ",") and before.endswith(","):
+        refuse("there is a comma too many", "no comma after the last one", text, len(before) - 1)  # where Python 3.13 is already
     said, hint = _seen(text, at) or next(
         (better for begin, better in _BETTER.items() if error.msg.startswith(begin)),
         (error.msg[:1].lower() + error.msg[1:], None),
@@ -62,8 +65,6 @@ def _seen(text: str, at: int) -> tuple[str, str | None] | None:
         return "JSON has no comments", "delete it, or write the definition in YAML"
     if here == "'":
         return "JSON texts stand in double quotes", 'write "…"'
-    if here in ("}", "]", ",") and text[:at].rstrip()[-1:] == ",":
-        return "there is a comma too many", "no comma after the last one"
     return None if here else ("the text ends too early", "a bracket or quote is not closed")
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Final
 
+from flows.depth import MAX_HANDED_DEPTH, deeper_than
 from flows.errors import ExpressionError
 from flows.expression.convert import fail
 from flows.expression.fuel import Fuel, limit
@@ -27,14 +28,21 @@ _ESCAPES: Final = {
 
 
 def parse(text: str, fuel: Fuel) -> Any:
-    """JSON.parse. Raises ExpressionError where it is not JSON, or where it is nested too deeply for this parser."""
+    """JSON.parse. Raises ExpressionError where it is not JSON, or where it is nested too deeply."""
     fuel.burn(len(text) >> 3)
     try:
-        return json.loads(text, parse_int=_integer, parse_float=decimal, parse_constant=_refuse)
+        value = json.loads(text, parse_int=_integer, parse_float=decimal, parse_constant=_refuse)
     except RecursionError:
-        raise limit("JSON.parse: the text is nested too deeply", "about 900 levels") from None
+        raise _too_deep() from None
     except ValueError as error:
         raise fail(f"JSON.parse: this is not JSON: {str(error)[:80]}") from None
+    if text.count("[") + text.count("{") > MAX_HANDED_DEPTH and deeper_than(value, MAX_HANDED_DEPTH):
+        raise _too_deep()
+    return value
+
+
+def _too_deep() -> ExpressionError:
+    return limit("JSON.parse: the text is nested too deeply", f"more than {MAX_HANDED_DEPTH} levels")
 
 
 def _integer(text: str) -> float:

@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from flows.depth import MAX_HANDED_DEPTH, deeper_than
 from flows.errors import ExpressionError, StepError
 from flows.expression import UNDEFINED, to_json
 from flows.script.children import Answer, Children
@@ -140,10 +141,10 @@ def _encoded(names: dict[str, Any]) -> bytes:
         return orjson.dumps(names)
     except TypeError:  # large integers, half characters, undefined inside, a deep value
         pass
+    if deeper_than(names, MAX_HANDED_DEPTH):
+        raise StepError("the data are nested too deeply for a script", code="SCRIPT_INPUT", retryable=False)
     try:
         return json.dumps(to_json(names), separators=(",", ":")).encode("ascii")
-    except RecursionError as error:
-        raise StepError("the data are nested too deeply for a script", code="SCRIPT_INPUT", retryable=False) from error
     except ExpressionError as error:
         raise StepError(f"the data are too large for a script: {error}", code="SCRIPT_INPUT", retryable=False) from error
 
@@ -162,9 +163,13 @@ def _decoded(body: bytes) -> Any:
 def _decoded_slowly(body: bytes) -> Any:
     """With half characters."""
     try:
-        return json.loads(body)
+        value = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise StepError(f"the script's value cannot be kept: {error}", code="SCRIPT_OUTPUT", retryable=False) from error
+    if deeper_than(value, MAX_HANDED_DEPTH):
+        said = f"the script's value cannot be kept: it is nested more than {MAX_HANDED_DEPTH} deep"
+        raise StepError(said, code="SCRIPT_OUTPUT", retryable=False)
+    return value
 
 
 def _failure(script: Script, answer: Answer) -> StepError:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from flows.depth import MAX_OUTPUT_DEPTH
 from flows.dialects import load_flow
 from flows.executor import World, execute
-from flows.results import MAX_DEPTH
 from flows.steps import make_kinds
 
 
@@ -43,7 +43,7 @@ async def run(folder, step, inputs):
     ],
     ids=lambda step: step["type"],
 )
-@pytest.mark.parametrize(("depth", "code"), [(MAX_DEPTH, None), (MAX_DEPTH + 1, "OUTPUT_DEPTH")])
+@pytest.mark.parametrize(("depth", "code"), [(MAX_OUTPUT_DEPTH, None), (MAX_OUTPUT_DEPTH + 1, "OUTPUT_DEPTH")])
 async def test_an_output_is_nested_as_deep_as_it_may_be_and_no_deeper(tmp_path: Path, step, depth, code):
     (tmp_path / "x.json").write_text("[" * depth + "]" * depth)
 

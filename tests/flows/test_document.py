@@ -42,7 +42,7 @@ def test_json_is_read(text, value):
         ("", (1, 1), "the file is empty"),
         ("  \n ", (1, 1), "the file is empty"),
         ('{"a": 1', (1, 8), "the text ends too early"),
-        ('{"a": 1,}', (1, 9), "a comma too many"),
+        ('{"a": 1,}', (1, 8), "a comma too many"),
         ('{\n  "a": 1\n  "b": 2}', (3, 3), 'a comma is missing before "b"'),
         ("{'a': 1}", (1, 2), "double quotes"),
         ("{a: 1}", (1, 2), "a key must stand here"),

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from flows.depth import deeper_than
 from triggers.bodies.charset import decode_text
 from triggers.bodies.content import Content
 from triggers.bodies.refused import Limits, NotJson, Refused
@@ -88,17 +89,6 @@ def _finite(text: str) -> float:
     if math.isinf(value):
         raise _NumberError("a number is larger than a double can hold")
     return value
-
-
-def deeper_than(value: Any, limit: int) -> bool:
-    """Whether objects and lists stand inside each other more than `limit` times; without recursion."""
-    level = [value] if isinstance(value, (dict, list)) else []
-    for _ in range(limit):
-        if not level:
-            return False
-        inner = (item for each in level for item in (each.values() if type(each) is dict else each))
-        level = [item for item in inner if type(item) is dict or type(item) is list]
-    return bool(level)
 
 
 def _too_deep(limit: int | None) -> Answer:

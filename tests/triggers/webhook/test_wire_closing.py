@@ -70,7 +70,7 @@ async def test_a_client_that_ends_its_side_with_its_last_byte_has_an_answer_to_a
         writer.close()
 
         assert len(wire.events) == answered.count(b"HTTP/1.1 202 ") == 300
-        assert answered.count(b"Connection: close") == 1
+        assert answered.count(b"Connection: close") <= 1  # none where all had been answered when the end came
 
 
 @pytest.mark.parametrize("sent", [b"", GOOD[:20], GOOD[:-1], HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"])
