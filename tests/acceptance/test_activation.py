@@ -16,6 +16,8 @@ import pytest
 
 from tests.acceptance.database import rows
 
+pytestmark = pytest.mark.long
+
 CAMSHAFT = Path(sys.executable).parent / "camshaft"
 PATIENCE_S = 30.0
 DEAL = {"source": "email", "company": "Acme", "email": "a@b.c"}

@@ -9,6 +9,8 @@ from itertools import pairwise
 import aiohttp
 import pytest
 
+pytestmark = pytest.mark.long
+
 SIZES = [pytest.param(20, 2, id="2 kills"), pytest.param(60, 8, id="8 kills", marks=pytest.mark.slow)]
 
 

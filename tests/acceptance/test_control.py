@@ -7,6 +7,8 @@ import json
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 
 def sh(name, command, **more):
     return {"id": name, "type": "bash", "bash": {"command": command, "timeout": 120_000}, **more}

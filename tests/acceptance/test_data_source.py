@@ -11,6 +11,8 @@ import pytest
 from tests.flows.google import EMAIL, Google, key_pair, service_account
 from tests.flows.servers import serving
 
+pytestmark = pytest.mark.long
+
 SOURCE = json.loads((Path(__file__).parents[1] / "definitions" / "example-workflow.json").read_text())["nodes"][0]
 CUSTOMERS = [["customer_name", "product"], ["Ada", "wool"], ["Bea", "silk"]]
 ONCE = "[ -e again ] || { touch again; sleep 60; }; echo {{$.steps.source_1.output[1].product | shell}}"

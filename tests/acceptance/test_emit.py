@@ -9,6 +9,8 @@ import pytest
 
 from tests.acceptance.database import change
 
+pytestmark = pytest.mark.long
+
 
 def emit(event="deal.enriched", step="tell", **section) -> dict:
     return {"id": step, "type": "emit", "emit": {"event": event, **section}}

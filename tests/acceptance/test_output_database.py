@@ -10,6 +10,8 @@ import pytest
 from tests.acceptance.conftest import PATIENCE_S
 from tests.line import a_line
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize(
     ("section", "rows"),

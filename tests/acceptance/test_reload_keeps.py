@@ -12,6 +12,8 @@ import pytest
 
 from tests.acceptance.asking import PATIENCE_S, Asking, deal, hook
 
+pytestmark = pytest.mark.long
+
 
 async def test_a_run_goes_on_with_the_flow_and_the_sub_flow_it_began_with(home, daemon_of, client, write, run_json):
     gate = home.parent / "gate"

@@ -11,6 +11,8 @@ import pytest
 
 from tests.acceptance.conftest import CAMSHAFT
 
+pytestmark = pytest.mark.long
+
 LATER = {
     "key": "later",
     "steps": [
