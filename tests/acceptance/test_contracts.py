@@ -127,7 +127,7 @@ async def test_flow_execute_means_the_same_with_and_without_a_daemon(home, daemo
 
 MISTAKES = {
     # file: (text, where, what the problem or its hint says)
-    "triggers/comma.json": ('{"trigger": {"type": "webhook", "path": "/x",}, "flow": "f"}', (1, 46), "comma"),
+    "triggers/comma.json": ('{"trigger": {"type": "webhook", "path": "/x",}, "flow": "f"}', (1, 45), "comma"),
     "triggers/field.json": (
         '{\n  "trigger": {"type": "webhook", "path": "/x", "fliter": "true"},\n  "flow": "f"\n}',
         (2, 48),

@@ -274,14 +274,16 @@ async def test_watch_of_a_run_that_has_ended_shows_it_and_exits_with_its_status(
 async def test_a_watcher_that_is_interrupted_lets_the_run_go_on(daemon, run, command):
     run_id = detached(run, daemon.home, "slow")
     watching = await command("run", "watch", run_id)
+    told = []
     async for line in lines_of(watching):
-        if line.startswith("wait"):
+        told.append(line)
+        if line.split()[:2] == ["wait", "running"]:
             break
     watching.send_signal(signal.SIGINT)
     status = await watching.wait()
     shown = await asyncio.to_thread(run, "run", "list", "--status", "running", home=daemon.home)
 
-    assert status == 130
+    assert status == 130, told
     assert run_id in shown.stdout
 
 
