@@ -29,6 +29,12 @@ from tests.postgresql_server import Server, Unusable, fresh_schema
 OWN = "CAMSHAFT_TEST_POSTGRESQL"
 
 
+def pytest_configure():
+    """A shell has what it puts in the background ignore SIGINT, and so would every command that a test interrupts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def _shared_folder(config) -> Path:
     """Where the run's server is: the same for the workers of pytest-xdist and for what started them."""
     base = config._tmp_path_factory.getbasetemp()
