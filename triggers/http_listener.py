@@ -94,6 +94,11 @@ class Connection(RequestHandler):
             if not self.owes_since:
                 self.owes_since = self._loop.time()
 
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """The library reads on what is left of a body; where that is malformed it is a stranger's fault, and was answered."""
+        if not isinstance(kw.get("exc_info"), RequestPayloadError):
+            super().log_exception(*args, **kw)
+
     def pause_writing(self) -> None:
         super().pause_writing()
         self.deaf_since = self._loop.time()

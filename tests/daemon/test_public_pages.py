@@ -57,12 +57,13 @@ async def test_a_form_in_chunks_is_put_together():
 
 
 @pytest.mark.parametrize("chunks", [b"zz\r\na", b"1\r\nab\r\n0\r\n\r\n", b"-1\r\n\r\n", b"0\r\nbad trailer\r\n\r\n"])
-async def test_a_form_whose_chunks_are_none_is_refused_and_is_no_fault_of_ours(chunks):
+async def test_a_form_whose_chunks_are_none_is_refused_and_is_no_fault_of_ours(chunks, caplog):
     pages = Pages()
 
     status, logged = await answer_to(pages, HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n", chunks)
 
     assert (status, pages.decided, logged) == (400, [], [])
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 async def test_a_fault_of_ours_is_logged_without_the_right_that_the_address_is():
