@@ -84,14 +84,14 @@ def _loads(files: Sequence[tuple[Path, Stamp]], known: Mapping[Path, Loaded], lo
     again before the daemon's loop, which waits for it, is awake. Between two batches a thread that computes gives way as asked.
     """
     for start in range(0, len(files), BATCH):
-        batch = [(file, stamp, known.get(file)) for file, stamp in files[start : start + BATCH]]
-        contents = [None if _untouched(old, stamp) else _content(file) for file, stamp, old in batch]
-        for (file, stamp, old), content in zip(batch, contents, strict=True):
-            yield old if content is None and old is not None else _load(file, stamp, old, content or b"", load)
+        batch = files[start : start + BATCH]
+        found = [_untouched(known.get(file), stamp) or _content(file) for file, stamp in batch]
+        for (file, stamp), each in zip(batch, found, strict=True):
+            yield each if isinstance(each, Loaded) else _load(file, stamp, known.get(file), each, load)
 
 
-def _untouched(old: Loaded | None, stamp: Stamp) -> bool:
-    return old is not None and bool(stamp) and old.stamp == stamp
+def _untouched(old: Loaded | None, stamp: Stamp) -> Loaded | None:
+    return old if old is not None and stamp and old.stamp == stamp else None
 
 
 def _content(file: Path) -> bytes | DefinitionError:
