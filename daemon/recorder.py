@@ -122,6 +122,10 @@ class Recorder:
             self._timer = asyncio.get_running_loop().call_later(BEGUN_S, self.write)
         return _Begun(self)
 
+    def let_go(self) -> None:
+        """Nobody executes the run any more. What leads back here is cut: else all that it held would wait for the collector."""
+        self.task = self.control = self.gate.tell = None
+
     def rest(self) -> list[Attempt]:
         """What is not written yet, for who writes it with the run's end."""
         if self._timer is not None:

@@ -269,6 +269,8 @@ class Worker:
     async def _see_through(self, run: Run, recorder: Recorder, work: Awaitable[Ended]) -> None:
         """Await the execution, and finish the run however it ends."""
         recorder.task = asyncio.current_task()
+        if self._waits is not None:
+            recorder.gate.heed(partial(self._rests, recorder))
         try:
             ended = await work
         except asyncio.CancelledError:
@@ -297,7 +299,7 @@ class Worker:
         recorder.task.cancel()
 
     def _left(self, run: Run, recorder: Recorder) -> None:
-        del self._recorders[run.id]
+        self._let_go(recorder)
         recorder.rests(False, 0, self._leave)
         if recorder.waiting:
             recorder.write()
@@ -326,13 +328,15 @@ class Worker:
         recorder = self._recorders[run.id] = Recorder(
             self._store, run, self._is_stopping, self._stream, self._counters.attempts, self._waits
         )
-        if self._waits is not None:
-            recorder.gate.tell = partial(self._rests, recorder)
         return recorder
+
+    def _let_go(self, recorder: Recorder) -> None:
+        del self._recorders[recorder.of.id]
+        recorder.let_go()
 
     def _finish(self, run: Run, ended: Ended, recorder: Recorder) -> None:
         """Submit how it ended; the store holds on to it until it is on disk."""
-        del self._recorders[run.id]
+        self._let_go(recorder)
         if self._waits is not None:
             for attempt in self._waits.given_up(run.id):
                 recorder(attempt)

@@ -148,6 +148,11 @@ class StepError(FlowsError):
         self.usage = usage
         super().__init__(message)
 
+    def kept(self) -> StepError:
+        """The same without the frames it came through: who keeps it would keep them, and they all that they knew."""
+        self.__cause__ = self.__context__ = None
+        return self.with_traceback(None)
+
     def of_container(self, message: str, output: Any = None) -> StepError:
         """What the step around the one that failed fails with: all that retry rules go by is the same. Its usage stays where it is."""
         return StepError(message, code=self.code, status=self.status, retry_after_s=self.retry_after_s, output=output)

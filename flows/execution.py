@@ -118,7 +118,7 @@ class Execution:
             try:
                 return Ended("completed", self.results, output_of(self.graph, self._names, self.results))
             except StepError as error:
-                self.failure = Failure(None, error)
+                self.failure = Failure(None, error.kept())
         return Ended("failed", self.results, None, str(self.failure), self.failure.error.code)
 
     def _advance(self) -> bool:
@@ -187,7 +187,7 @@ class Execution:
             names["data"] = names["output"] = data if stand_in is None else stand_in.data
         trial = Trial(self._run, step, self._prefix + step.id, names, self.graph.folder)
         if trial.kind.container:
-            trial.run_body = partial(run_body, self, trial)
+            trial.run_body = partial(run_body, self)
             trial.show = partial(self._show, step.id)
             trial.find_flow = self._find_flow
         elif trial.kind.effects and stand_in is None and not self._prefix and self._leads_nowhere(position):

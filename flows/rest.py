@@ -22,6 +22,12 @@ class Rest:
         self._resting = False
         self._parked: list[asyncio.Future[None]] = []  # who goes on when nothing is held back any more
 
+    def heed(self, tell: Callable[[bool], None]) -> None:
+        """From now on `tell` is told, and at once where it rests already."""
+        self.tell = tell
+        if self._resting:
+            tell(True)
+
     def begin(self) -> None:
         self.busy += 1
         self._look()

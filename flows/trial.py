@@ -6,6 +6,7 @@ import asyncio
 import re
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +20,11 @@ from flows.step import Output, Scope
 from flows.waiting import Place, Resolution, Wait
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
     from pathlib import Path
 
     from flows.graph import Requirement, Step
-    from flows.step import Ended, RunBody
+    from flows.step import Ended
     from flows.world import Run
 
 TRIES = re.compile(r"#\d+")
@@ -43,7 +44,9 @@ class Trial:
         self.path = path
         self.names = names
         self.folder = folder
-        self.run_body: RunBody = no_body
+        self.run_body: Callable[..., Coroutine[Any, Any, Ended]] | None = (
+            None  # a container's: RunBody once it is given the trial
+        )
         self.show: Callable[[Any], None] | None = None
         self.find_flow = run.world.find_flow
         self.is_last: Callable[[], bool] | None = None  # asked when it has succeeded: does nothing of its run follow?
@@ -220,7 +223,7 @@ class Trial:
             raise
 
     def _failed(self, raised: Exception) -> StepError:
-        error = as_step_error(raised, self.names["steps"])
+        error = as_step_error(raised, self.names["steps"]).kept()
         self.failures += 1
         self.failed_at = self.run.world.clock()
         final = self.step.fallback is None and not self.again(error)
@@ -278,7 +281,7 @@ class Trial:
             self.number,
             f"{self.run.id}:{TRIES.sub('', path) if '#' in path else path}",  # a retried loop does the same work again
             self.folder,
-            self.run_body,
+            no_body if self.run_body is None else partial(self.run_body, self),
             self.find_flow,
             world.secret,
             world.emit,

@@ -1,0 +1,62 @@
+"""What a run held in memory goes when it ends: none of it waits for the garbage collector, which comes late and stops the loop."""
+
+from __future__ import annotations
+
+import gc
+from collections import Counter
+
+import pytest
+
+from daemon.recorder import Recorder
+from flows.execution import Execution
+from flows.trial import Trial
+from tests.daemon.test_waiting import a_flow, calc, note, open_bench, pause  # noqa: F401 - a fixture
+
+
+def inside(kind, **section):
+    return {"id": kind, "type": kind, kind: section}
+
+
+def bash(command, **more):
+    return {"id": "sh", "type": "bash", "bash": {"command": command}, **more}
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        pytest.param([calc("a", "1"), calc("b", "$.steps.a.output + 1")], id="plain steps"),
+        pytest.param([note("a"), bash("true")], id="steps that touch the world"),
+        pytest.param([calc("a", "$.nothing.at.all")], id="a plain step that fails"),
+        pytest.param(
+            [bash("exit 3", onError={"strategy": "retry", "retries": 1, "retryDelayMs": 1})], id="a step that fails again"
+        ),
+        pytest.param([inside("loop", over="$.input.list", steps=[note("x")])], id="a loop"),
+        pytest.param([inside("loop", over="$.input.list", steps=[bash("exit 3")])], id="a loop that fails"),
+        pytest.param([inside("while", condition="$.loop.iteration < 2", steps=[calc("x", "1")])], id="a while"),
+        pytest.param([inside("parallel", steps=[note("x"), calc("y", "2")])], id="steps side by side"),
+        pytest.param([inside("condition", expression="true", then=[note("x")])], id="a condition"),
+        pytest.param([inside("flow", key="later", inputs={"list": []}) | {"if": "$.input.list.length > 0"}], id="a sub-flow"),
+        pytest.param([inside("code", source="return 1")], id="a script"),
+        pytest.param([pause(length="1ms"), calc("x", "1")], id="a wait"),
+    ],
+)
+async def test_a_run_that_has_ended_leaves_nothing_for_the_garbage_collector(open_bench, tmp_path, steps):  # noqa: F811
+    flow = a_flow(tmp_path, *steps)
+    bench = await open_bench(flow)
+
+    async def to_its_end():
+        return await bench.ended(await bench.live.start(flow, {"list": [1, 2]}))
+
+    await to_its_end()
+    gc.collect()
+    gc.set_debug(gc.DEBUG_SAVEALL)  # what the collector finds, and nobody else let go of
+    try:
+        for _ in range(3):
+            await to_its_end()
+        gc.collect()
+        found = Counter(type(one) for one in gc.garbage)
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+
+    assert (found[Recorder], found[Execution], found[Trial]) == (0, 0, 0)
