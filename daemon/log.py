@@ -26,17 +26,7 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 def set_up_logs(level: str = "info", form: str = "auto") -> None:
     """From now on every logger, ours and those of libraries, writes to standard error in one form."""
     console = form == "console" or (form == "auto" and sys.stderr.isatty())
-    processors: list[Any] = [
-        structlog.processors.add_log_level,
-        Stamp(),
-    ]
-    if console:
-        renderer = structlog.dev.ConsoleRenderer(
-            colors=wants_colours(sys.stderr), exception_formatter=structlog.dev.plain_traceback
-        )
-        processors += [_plain_exception, renderer]
-    else:
-        processors += [structlog.processors.format_exc_info, _rendered]
+    processors: list[Any] = _for_people() if console else [Json()]
     lines = Lines(_descriptor())
     atexit.register(lines.close)
     structlog.configure(
@@ -90,8 +80,23 @@ class _Forward(logging.Handler):
         )
 
 
-def _rendered(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> bytes:
-    return _dump(event)
+class Json:
+    """A whole line at once: as four processors level, time, traceback and text took a fifth more."""
+
+    def __init__(self) -> None:
+        self._stamp = Stamp()
+
+    def __call__(self, logger: Any, method: str, event: MutableMapping[str, Any]) -> bytes:
+        event["level"] = method
+        event = self._stamp(logger, method, event)
+        if "exc_info" in event:
+            event = structlog.processors.format_exc_info(logger, method, event)
+        return _dump(event)
+
+
+def _for_people() -> list[Any]:
+    renderer = structlog.dev.ConsoleRenderer(colors=wants_colours(sys.stderr), exception_formatter=structlog.dev.plain_traceback)
+    return [structlog.processors.add_log_level, Stamp(), _plain_exception, renderer]
 
 
 def _dump(value: Any) -> bytes:

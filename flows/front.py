@@ -23,7 +23,7 @@ class Front:
         self._failed_at = len(graph.steps)  # the first in the list of those that failed for good
         self._by_failure: set[int] = set()  # steps with an edge that is dead because its source failed
         self._answers: dict[int, str | None] = {}  # of the settled steps that are live, where the graph merges
-        self.ready = deque(position for position, degree in enumerate(graph.degree) if not degree)
+        self.ready = deque(graph.roots)
 
     def fail(self, position: int) -> None:
         """A step failed for good."""

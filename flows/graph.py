@@ -118,13 +118,14 @@ class Graph:
     merge: bool = False  # what a step with several sources is given as `data`: input_0, input_1, …; False: nothing
     order: Literal["list", "needs", "edges", "beside"] = "needs"  # how it was written, for what is said about it
     handlers: Handlers | None = None  # of a whole flow
-    index: Mapping[str, int] = field(init=False, repr=False)  # step id → position
+    index: dict[str, int] = field(init=False, repr=False)  # step id → position
     degree: tuple[int, ...] = field(init=False, repr=False)  # edges that lead to each step
     sources: tuple[tuple[int, ...], ...] = field(init=False, repr=False)  # by edge order, fallback edges left out
     asked: tuple[tuple[str | None, ...], ...] = field(init=False, repr=False)  # the conditions of these edges
     targets: tuple[tuple[int, ...], ...] = field(init=False, repr=False)  # along edges without a condition
     branches: tuple[tuple[tuple[str, int], ...], ...] = field(init=False, repr=False)  # (condition, target)
     fallbacks: tuple[tuple[int, ...], ...] = field(init=False, repr=False)  # along fallback edges
+    roots: tuple[int, ...] = field(init=False, repr=False)  # steps that no edge leads to
 
     def __post_init__(self) -> None:
         index = {step.id: position for position, step in enumerate(self.steps)}
@@ -154,6 +155,7 @@ class Graph:
             "targets": tuple(map(tuple, targets)),
             "branches": tuple(map(tuple, branches)),
             "fallbacks": tuple(map(tuple, fallbacks)),
+            "roots": tuple(position for position, edges in enumerate(degree) if not edges),
         }
         for name, value in worked_out.items():
             object.__setattr__(self, name, value)

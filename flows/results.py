@@ -82,13 +82,17 @@ def borrowed(result: Result, stand_in: Result) -> Result:
 
 def last_output(names: Iterable[str], results: Mapping[str, Result]) -> Any:
     """Of the first of these steps that gave one. None: none of them did."""
-    return next((found["output"] for name in names if "output" in (found := results.get(name, {}))), None)
+    for name in names:
+        found = results.get(name)
+        if found is not None and "output" in found:
+            return found["output"]
+    return None
 
 
 def output_of(graph: Graph, names: Mapping[str, Any], results: Mapping[str, Result]) -> Any:
     """What the whole gave, where it says nothing else what the last step gave. Raises StepError."""
     if graph.output is None:
-        return last_output((step.id for step in reversed(graph.steps)), results)
+        return last_output(reversed(graph.index), results)
     try:
         return to_json(graph.output.needed(names))
     except Exception as error:

@@ -49,7 +49,8 @@ class Answer:
             raise ConnectionResetError("the client has gone")
         self.keep_alive = self.keep_alive and request.keep_alive
         transport.write(self.as_bytes(head_only=request.method == "HEAD", old=request.version < (1, 1)))
-        await request.writer.drain()  # a client that pipelines and never reads must not fill our memory
+        if request.protocol.writing_paused:  # a client that pipelines and never reads must not fill our memory
+            await request.writer.drain()
 
     async def write_eof(self) -> None:
         """Nothing is left to write."""

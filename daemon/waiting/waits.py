@@ -115,7 +115,7 @@ class Waits:
 
     def given_up(self, run: str) -> list[Attempt]:
         """Of a run that has ended: the attempts that still wait, as it was at rest. Nobody else tells that they were cut off."""
-        return [_cut_off(entry.row, self._clock()) for entry in self.of(run)]
+        return [_cut_off(entry.row, self._clock()) for entry in self.of(run)] if run in self._runs else []
 
     def ended(self, run: str) -> None:
         """The run has ended: an answer that comes later is told so by the run."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -43,10 +43,10 @@ class Held:
             self.now_bytes -= size_bytes
 
 
-def check_transfer(codings: Sequence[str]) -> None:
+def check_transfer(codings: str) -> None:
     """Raises Refused 501. The parser undoes `chunked` and hands over what is inside: gzip, where that was done before it."""
-    if [coding.strip().lower() for coding in codings] != ["chunked"]:
-        said = f"the transfer coding {', '.join(codings)[:40]} is not read"
+    if codings.strip().lower() != "chunked":
+        said = f"the transfer coding {codings[:40]} is not read"
         hint = "chunked is; compress with Content-Encoding"
         raise Refused(error_answer(501, "TRANSFER_ENCODING", said, hint, close=True))
 

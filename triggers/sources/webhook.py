@@ -143,33 +143,39 @@ class WebhookSource:
         while True:
             try:
                 return await self._answer_by(request, arrived)
+            except Refused as refused:
+                return refused.answer
             except Overtaken as overtaken:  # what was decided by hooks that are no more is decided again
                 arrived = overtaken.arrived
 
-    async def _answer_by(self, request: BaseRequest, arrived: Arrived | None) -> Answer:
-        """By the hooks that are in force now. Raises Overtaken where they are not any more before the event is handed in."""
-        try:
-            target = request.raw_path
-            path, _, query = target.partition("?")
-            hook = self._routes.literal.get(path)
-            if hook is not None:
-                below, params = hook.path, dict[str, str]()
-            else:
-                found = self._routes.find(path)
-                if found is None:
-                    beside = None if self._aside is None else await self._aside(request)
-                    if beside is not None:
-                        return beside
-                    return error_answer(404, "NO_HOOK", "nothing listens at this address", f"hooks are at {PREFIX}/<path>")
-                hook, below, params = found
-            takers = hook.takers.get(request.method)
-            if takers is not None:
-                return await self._receiver.take(request, hook, takers, Place(below, params, query), arrived)
-            if request.method == "HEAD" and "GET" in hook.takers:
-                return self._receiver.probe(request, hook.takers["GET"])
-            return method_answer(request, hook)
-        except Refused as refused:
-            return refused.answer
+    def _answer_by(self, request: BaseRequest, arrived: Arrived | None) -> Awaitable[Answer]:
+        """By the hooks that are in force now. What it gives raises Overtaken where they are not any more before the event is handed in."""
+        path, _, query = request.raw_path.partition("?")
+        hook = self._routes.literal.get(path)
+        params: dict[str, str] = {}
+        if hook is not None:
+            below = hook.path
+        else:
+            found = self._routes.find(path)
+            if found is None:
+                return self._answer_beside(request)
+            hook, below, params = found
+        takers = hook.takers.get(request.method)
+        if takers is not None:
+            return self._receiver.take(request, hook, takers, Place(below, params, query), arrived)
+        if request.method == "HEAD" and "GET" in hook.takers:
+            return _ready(self._receiver.probe(request, hook.takers["GET"]))
+        return _ready(method_answer(request, hook))
+
+    async def _answer_beside(self, request: BaseRequest) -> Answer:
+        beside = None if self._aside is None else await self._aside(request)
+        if beside is not None:
+            return beside
+        return error_answer(404, "NO_HOOK", "nothing listens at this address", f"hooks are at {PREFIX}/<path>")
+
+
+async def _ready(answer: Answer) -> Answer:
+    return answer
 
 
 def split_address(listen: str) -> tuple[str, int]:

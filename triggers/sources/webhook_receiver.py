@@ -82,11 +82,11 @@ class Receiver:
         Who may send is judged by the same triggers that the event is for: a body may come so slowly that a reload comes first.
         """
         now, generation = self._clock(), self.generation
+        headers = headers_of(request)
         if arrived is None:
-            arrived = await self._arrived(request)
+            arrived = await self._arrived(request, headers)
             self._still(generation, arrived)
         raw, content, codings = arrived
-        headers = headers_of(request)
         failed = await self._refused(takers, headers, raw, now) if takers.guards else {}
         self._still(generation, arrived)
         document = document_of(request, hook, place.path, place.params, self._instants.text(now))
@@ -138,20 +138,19 @@ class Receiver:
         failed = takers.refuse(headers_of(request), b"", now) if takers.guards else {}
         return unauthorized() if failed and takers.refuses_all(failed) else Answer(200, None)
 
-    async def _arrived(self, request: BaseRequest) -> Arrived:
+    async def _arrived(self, request: BaseRequest, headers: Mapping[str, str]) -> Arrived:
         """Raises Refused, as early as it can."""
-        headers = request.headers
-        length = headers.get("Content-Length")
+        length = headers.get("content-length")
         # The parser has seen to it that a length is digits.
         if length is not None and (len(length) > 18 or int(length) > self._settings.max_body_bytes):
             raise Refused(too_large(self._settings.max_body_bytes))
-        if "Transfer-Encoding" in headers:
-            check_transfer(headers.getall("Transfer-Encoding"))
-        codings = codings_of(",".join(headers.getall("Content-Encoding"))) if "Content-Encoding" in headers else ()
-        content = content_of(headers.get("Content-Type", ""))
+        if "transfer-encoding" in headers:
+            check_transfer(headers["transfer-encoding"])
+        codings = codings_of(headers["content-encoding"]) if "content-encoding" in headers else ()
+        content = content_of(request.headers.get("Content-Type", ""))  # where there are several, the first
         if request.body_exists and length != "0":
             check_content(content)
-        expected = headers.get("Expect")
+        expected = headers.get("expect")
         if expected is not None:
             expect(request, expected)
         settings = self._settings
