@@ -8,10 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import orjson
 from pydantic import ValidationError
 
 from flows.document import digest
-from flows.errors import DefinitionError, Problem, dotted
+from flows.errors import DefinitionError, Problem
 from flows.expression import Expression, compile_expression
 from flows.selector import compile_selector
 from flows.suggest import did_you_mean, validation_problems
@@ -59,26 +60,47 @@ _HEADER = re.compile(
 )
 
 
-def load_trigger(definition: Any, *, key: str | None, file: Path | None, default_timezone: str = "UTC") -> Trigger:
-    """`key` is the file's stem: the trigger's key where it names none. Raises DefinitionError with everything that is wrong."""
+def load_trigger(
+    definition: Any, *, key: str | None, file: Path | None, default_timezone: str = "UTC", before: Trigger | None = None
+) -> Trigger:
+    """`key` is the file's stem: the trigger's key where it names none. Raises DefinitionError with everything that is wrong.
+
+    `before`: what the file held until now, loaded with the same default timezone. What is written as it was is taken from it.
+    """
     if not isinstance(definition, dict):
         hint = 'like {"key": …, "trigger": {"type": "webhook", "path": …}, "flow": …}'
         raise DefinitionError.at((), "a trigger is an object", hint)
-    return _Loading(definition, default_timezone).load(key, file)
+    return _Loading(definition, default_timezone, None if before is None else _Before(before, default_timezone)).load(key, file)
 
 
 Made = TypeVar("Made")
 Found = tuple[Any, tuple[str | int, ...]]  # a filter's text and where it is written
 
 
+class _Before:
+    """A trigger as it was, by what its definition says: the section of its source, its filter, and the rest."""
+
+    def __init__(self, trigger: Trigger, default_timezone: str) -> None:
+        self.trigger = trigger
+        self.rest = {ALIASES.get(word, word): value for word, value in trigger.definition.items()}
+        self.rest.pop("key", None)
+        section = self.rest.pop("trigger")
+        self.section = {SECTION_ALIASES.get(word, word): value for word, value in section.items()}
+        del self.section["type"]
+        self.filter = self.section.pop("filter", None) or self.rest.pop("filter", None)
+        if trigger.type == "schedule":
+            self.section.setdefault("timezone", default_timezone)
+
+
 class _Loading:
     """One definition on its way: what was found wrong so far, each at the place where it is written."""
 
-    def __init__(self, definition: dict[str, Any], default_timezone: str) -> None:
+    def __init__(self, definition: dict[str, Any], default_timezone: str, before: _Before | None) -> None:
         self.definition = definition
         self.default_timezone = default_timezone
+        self.before = before
         self.problems: list[Problem] = []
-        self.written: dict[str, str] = {}  # a field's name → the word it was written with
+        self.written: dict[tuple[str | int, ...], str] = {}  # a field's place → the word it was written with
 
     def load(self, stem: str | None, file: Path | None) -> Trigger:
         top = self._named(self.definition, ALIASES, ())
@@ -89,11 +111,17 @@ class _Loading:
         if outer_filter and inner_filter:
             self._refuse(outer_filter[1], "a filter stands here and in `trigger`", "keep one")
         found = inner_filter or outer_filter
-        filter_ = self._under(found[1], lambda: _filter(found[0])) if found else None
+        filter_ = self._filter(found) if found else None
+        version = digest(self.definition if ("key",) in self.written else {"key": key, **self.definition})
+        before = self.before
+        if before is not None and not self.problems and key is not None and kind is not None and _alike(top, before.rest):
+            own = {"key": key, "type": kind, "spec": spec, "filter": filter_, "file": file}
+            return replace(before.trigger, **own, definition=self.definition, digest=version)
         rest = self._rest(top)
         mapping = None
         if rest is not None and rest.input_mapping is not None:
-            mapping = self._under(self._place("inputMapping"), lambda: compile_mapping(rest.input_mapping))
+            earlier = None if before is None else before.trigger.mapping
+            mapping = self._under(self._place("inputMapping"), lambda: compile_mapping(rest.input_mapping, earlier))
         idempotency = self._idempotency(rest)
         tests = self._tests(rest)
         if self.problems or rest is None or key is None or kind is None:
@@ -112,7 +140,7 @@ class _Loading:
             priority=rest.priority,
             tests=tests,
             definition=self.definition,
-            digest=digest(self.definition if "key" in self.written else {"key": key, **self.definition}),
+            digest=version,
             file=file,
         )
 
@@ -133,19 +161,19 @@ class _Loading:
         for word, value in section.items():
             field = aliases.get(word, word)
             if field in named and named[field] != value:
-                first = self.written[dotted((*place, field))]
+                first = self.written[*place, field]
                 self._refuse(
                     (*place, word), f"«{word}» and «{first}» are two words for one thing, with two values", f"keep {field}"
                 )
                 continue
             named[field] = value
-            self.written[dotted((*place, field))] = word
+            self.written[*place, field] = word
         return named
 
     def _place(self, *path: str | int) -> tuple[str | int, ...]:
         """The place of a field as it is written: `trigger.tz` where that is the word for `timezone`."""
         depth = 2 if path[:1] == ("trigger",) else 1
-        word = self.written.get(dotted(path[:depth]))
+        word = self.written.get(path[:depth])
         return path if word is None else (*path[: depth - 1], word, *path[depth:])
 
     def _key(self, given: Any, stem: str | None) -> str | None:
@@ -168,6 +196,12 @@ class _Loading:
         value = section.pop("filter", None)
         return None if value is None else (value, self._place(*place, "filter"))
 
+    def _filter(self, found: Found) -> Expression | None:
+        before = self.before
+        if before is not None and isinstance(found[0], str) and found[0] == before.filter:
+            return before.trigger.filter
+        return self._under(found[1], lambda: _filter(found[0]))
+
     def _section(self, section: Any, key: str) -> tuple[str | None, Any, Found | None]:
         """The source's type, its spec, and the filter that stands in the section."""
         if not isinstance(section, dict):
@@ -181,6 +215,9 @@ class _Loading:
             return None, None, found
         if kind == "schedule":
             named.setdefault("timezone", self.default_timezone)
+        before = self.before
+        if before is not None and (kind, key) == (before.trigger.type, before.trigger.key) and _alike(named, before.section):
+            return kind, before.trigger.spec, found
         try:
             return kind, source_class(kind).prepare(named, key=key), found
         except DefinitionError as error:
@@ -241,6 +278,14 @@ def _hinted(problem: Problem) -> Problem:
         return replace(problem, hint="it stands beside `trigger`, not inside it")
     near = did_you_mean(field, ("filter", "type", *SECTION_ALIASES))
     return problem if near is None or (problem.hint or "").startswith("did you mean") else replace(problem, hint=near)
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether two values are the same JSON, which == would say of true and 1 as well. What is hard to tell is taken as another."""
+    try:
+        return orjson.dumps(one) == orjson.dumps(other)
+    except TypeError:  # a lone surrogate, a whole number over 64 bits
+        return False
 
 
 def _timeouts(written: TimeoutsSpec) -> Timeouts | None:

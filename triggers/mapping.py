@@ -51,22 +51,30 @@ class Mapping:
         return made
 
 
-def compile_mapping(definition: Any) -> Mapping:
-    """Raises DefinitionError with all that is wrong; places are relative to the mapping."""
+def compile_mapping(definition: Any, before: Mapping | None = None) -> Mapping:
+    """Raises DefinitionError with all that is wrong; places are relative to the mapping. `before`: what stays is taken from it."""
     if not isinstance(definition, dict):
         raise DefinitionError.at(
             (), "inputMapping is an object: input name → path, text or value", 'like {"company": "$.body.company"}'
         )
     entries: list[tuple[str, Make, str]] = []
     problems: list[Problem] = []
+    known = {} if before is None else _texts(before)
     for name, form in definition.items():
+        same = known.get((name, form)) if isinstance(form, str) else None
         try:
-            entries.append((name, *_compile(form, (name,))))
+            entries.append(same or (name, *_compile(form, (name,))))
         except DefinitionError as error:
             problems += error.under(name).problems
     if problems:
         raise DefinitionError(*problems)
     return Mapping(tuple(entries), definition)
+
+
+def _texts(mapping: Mapping) -> dict[tuple[str, str], tuple[str, Make, str]]:
+    """Its entries that are texts, by name and text."""
+    written = zip(mapping.source.values(), mapping.entries, strict=True)
+    return {(entry[0], form): entry for form, entry in written if isinstance(form, str)}
 
 
 def _compile(form: Any, place: Place) -> tuple[Make, str]:

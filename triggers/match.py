@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from operator import is_
 from types import MappingProxyType
 from typing import Any, cast
+
+import orjson
 
 from flows.errors import ExpressionError, SelectorError
 from flows.expression import UNDEFINED
@@ -47,13 +49,13 @@ _WHOLE = re.compile(r"trigger|\$(?![.\w]|$)|\$$|\$\.[.*]")
 class Ready:
     """A trigger with all that can be known before an event comes."""
 
-    __slots__ = ("dispatched", "key", "make", "off", "suspension", "test", "trigger", "wants_key", "why")
+    __slots__ = ("dispatched", "filter", "key", "make", "off", "suspension", "trigger", "wants_key", "why")
 
     def __init__(self, trigger: Trigger, suspension: Suspension | None = None) -> None:
         self.trigger = trigger
         self.suspension = suspension
         self.key = trigger.key
-        self.test: Callable[[Mapping[str, Any]], bool] | None = None if trigger.filter is None else trigger.filter.test
+        self.filter = trigger.filter
         self.why = None if trigger.filter is None else Why(trigger.key, trigger.filter)
         self.make = unmapped_inputs if trigger.mapping is None else trigger.mapping.make
         self.dispatched = Verdict(trigger.key, "dispatched")
@@ -194,14 +196,13 @@ def _evaluate(ready: Ready, document: dict[str, Any], names: Mapping[str, Any]) 
     if ready.wants_key:
         document = with_key(document, ready.key)
         names = {"$": document}
-    if ready.test is not None:
-        assert trigger.filter is not None
+    if ready.filter is not None:
         assert ready.why is not None
         try:
-            if not ready.test(names):
+            if not ready.filter.test(names):
                 return Match(trigger, ready.why.verdict(names))
         except ExpressionError as error:
-            return Match(trigger, filter_failed(ready.key, trigger.filter, error))
+            return Match(trigger, filter_failed(ready.key, ready.filter, error))
     try:
         inputs = ready.make(document)
         key = None if trigger.idempotency is None else key_text(trigger.idempotency.key.get(document))
@@ -246,10 +247,16 @@ def _reads_its_key(trigger: Trigger) -> bool:
     references = () if trigger.filter is None else trigger.filter.references
     if any(place[1:2] in ((), ("trigger",)) for place in references):
         return True
-    texts = [] if trigger.mapping is None else [json.dumps(trigger.mapping.source)]
-    if trigger.idempotency is not None:
-        texts.append(trigger.idempotency.key.text)
-    return any(_WHOLE.search(text) for text in texts)
+    if trigger.idempotency is not None and _WHOLE.search(trigger.idempotency.key.text):
+        return True
+    return trigger.mapping is not None and _WHOLE.search(_written(trigger.mapping.source)) is not None
+
+
+def _written(form: Any) -> str:
+    try:
+        return orjson.dumps(form).decode()
+    except TypeError:  # a lone surrogate, a whole number over 64 bits
+        return json.dumps(form)
 
 
 def key_text(value: Any) -> str | None:

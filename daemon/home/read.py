@@ -21,6 +21,9 @@ _UNREADABLE = {
     errno.ENXIO: "it is no file",  # a socket
 }
 
+Load = Callable[[Path, Document, Trigger | Flow | None], Trigger | Flow]
+"""A file, what was read of it, and what it held before → its definition. Raises DefinitionError."""
+
 
 def read_file(file: Path) -> Document:
     """A definition's document. Raises DefinitionError with file and line."""
@@ -63,10 +66,10 @@ def _content_of(file: Path) -> bytes:
         os.close(descriptor)
 
 
-def load_document(file: Path, document: Document, load: Callable[[Path, Document], Trigger | Flow]) -> Trigger | Flow:
-    """Load what was read from a file. Raises DefinitionError with every problem in its place."""
+def load_document(file: Path, document: Document, before: Trigger | Flow | None, load: Load) -> Trigger | Flow:
+    """Load what was read from a file, and what it held before. Raises DefinitionError with every problem in its place."""
     try:
-        return load(file, document)
+        return load(file, document, before)
     except DefinitionError as error:
         raise DefinitionError(*(locate(problem, document, str(file)) for problem in error.problems)) from error
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
 from daemon.home.definitions import Definitions, Loaded, assemble, is_trigger_file, placed
-from daemon.home.read import as_document, content_of, load_document
+from daemon.home.read import Load, as_document, content_of, load_document
 from daemon.home.scan import Stamp, flow_name, scan
 from flows.dialects import load_flow
 from flows.document import Document
@@ -21,7 +22,6 @@ from triggers.load import load_trigger
 from triggers.trigger import Trigger
 
 Kinds = Mapping[str, StepKind]
-Load = Callable[[Path, Document], Trigger | Flow]
 
 BATCH = 64  # files that are read one after the other
 
@@ -46,8 +46,8 @@ def read_home(
     with uncollected():
         found = scan(home)
         loads = [
-            *_loads(found.triggers, known, lambda file, document: _trigger(file, document, timezone)),
-            *_loads(found.flows, known, lambda file, document: _flow(file, document, kinds)),
+            *_loads(found.triggers, known, partial(_trigger, timezone)),
+            *_loads(found.flows, known, partial(_flow, kinds)),
         ]
         waited_for = [] if gone is None else _waited_for(home, loads, known, gone)
         after = assemble(home, [*loads, *waited_for], before=before or previous, keep_good=keep_good)
@@ -110,7 +110,7 @@ def _load(file: Path, stamp: Stamp, old: Loaded | None, content: bytes | Definit
         text = sha256(document.text.encode()).digest()
         if old is not None and old.text == text and isinstance(old.definition, Trigger):  # a flow is also what lies beside it
             return replace(old, stamp=stamp)
-        definition = load_document(file, document, load)
+        definition = load_document(file, document, None if old is None else old.definition, load)
     except DefinitionError as error:
         return Loaded(file, stamp, flow_name(file) if old is None else old.key, None, error.problems, text)
     warnings = definition.warnings if isinstance(definition, Flow) else ()
@@ -118,9 +118,10 @@ def _load(file: Path, stamp: Stamp, old: Loaded | None, content: bytes | Definit
     return Loaded(file, stamp, definition.key, definition, tuple(problems), text)
 
 
-def _trigger(file: Path, document: Document, timezone: str) -> Trigger:
-    return load_trigger(document.value, key=file.stem, file=file, default_timezone=timezone)
+def _trigger(timezone: str, file: Path, document: Document, before: Trigger | Flow | None) -> Trigger:
+    earlier = before if isinstance(before, Trigger) else None
+    return load_trigger(document.value, key=file.stem, file=file, default_timezone=timezone, before=earlier)
 
 
-def _flow(file: Path, document: Document, kinds: Kinds) -> Flow:
+def _flow(kinds: Kinds, file: Path, document: Document, before: Trigger | Flow | None) -> Flow:  # noqa: ARG001 - a flow is read whole
     return load_flow(document.value, key=flow_name(file), folder=file.parent, kinds=kinds)

@@ -24,6 +24,7 @@ from flows.errors import DefinitionError
 log = structlog.get_logger()
 
 GIVE_WAY_S = 0.0002  # Python's own 5 ms, waited for at each turn of the loop, make a webhook wait for 50
+LET_GO_PAUSE_S = 0.0005  # between two pieces of a set that is not in force any more
 
 
 class Changes(Given):
@@ -115,7 +116,7 @@ class Changes(Given):
         before, self.definitions.current = [self.definitions.current], after
         if swap is not None:
             swap()  # in one turn of the loop with the line above: no event sees a half of each set
-        await asyncio.to_thread(let_go, before)
+        asyncio.get_running_loop().run_in_executor(None, let_go, before, LET_GO_PAUSE_S)  # nobody waits for that
 
     def _refuse(self, after: Definitions, file: Path, *, alone: bool = False) -> None:
         """Raise where the trigger in `file`, or the home as a whole, is refused. `alone`: never mind the rest of the home."""

@@ -32,16 +32,27 @@ class Expression:
     second whatever the expression and the data.
     """
 
-    __slots__ = ("__weakref__", "equality", "evaluate", "references", "roots", "source", "test")
+    __slots__ = ("__weakref__", "_read", "equality", "evaluate", "references", "roots", "source", "test")
+
+    evaluate: Callable[[Mapping[str, Any]], Any]
+    test: Callable[[Mapping[str, Any]], bool]
 
     def __init__(self, source: str, roots: frozenset[str], read: Read) -> None:
         self.source = source
         self.roots = roots
-        value = _fuelled(read.value) if read.metered else read.value
-        self.evaluate: Callable[[Mapping[str, Any]], Any] = _guarded(value, read.places)
-        self.test: Callable[[Mapping[str, Any]], bool] = _condition(value, read.places)
         self.references: tuple[Place, ...] = read.references
         self.equality: tuple[Equality, ...] = read.equality
+        self._read = read
+
+    def __getattr__(self, name: str) -> Any:
+        """`evaluate` and `test`, made when one of them is first asked for: of ten thousand filters few are before the next reload."""
+        if name not in ("evaluate", "test"):
+            raise AttributeError(name)
+        read = self._read
+        compiled = read.compiled()
+        value = _fuelled(compiled) if read.metered else compiled
+        self.evaluate, self.test = _guarded(value, read.places), _condition(value, read.places)
+        return self.evaluate if name == "evaluate" else self.test
 
     @property
     def tree(self) -> Node:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from itertools import accumulate
 from typing import Any, Final
 
@@ -37,7 +38,7 @@ _UNSURE: Final = re.compile(r"['\"\\/`]")
 class Read:
     """What an expression was read as."""
 
-    value: Closure
+    compiled: Callable[[], Closure]  # of a shape that is known it is made here, and for the first time
     metered: bool  # an evaluation needs Fuel
     references: tuple[Place, ...]
     equality: tuple[Equality, ...]
@@ -86,7 +87,7 @@ def read_alone(source: str, roots: frozenset[str]) -> Read:
     tree = parse(source)
     compiler = Compiler(source, roots)
     value = compiler.compile(tree)
-    return Read(value, compiler.metered, references(tree, roots), equalities(tree, roots))
+    return Read(lambda: value, compiler.metered, references(tree, roots), equalities(tree, roots))
 
 
 def shape_of(source: str, roots: frozenset[str], pieces: Sequence[str | None]) -> Shape | None:
@@ -132,18 +133,20 @@ class Shape:
         self._equality = equalities(marked, roots)
         compiler = Compiler(source, roots)
         self._shared = {id(node): compiler.compile(node) for node in self._kept(tree)}
-        self._metered = compiler.metered
+        whole = _Sharing(source, roots, self._shared)
+        whole.compile(tree)
+        self._metered = compiler.metered or whole.metered
 
     def read(self, literals: Sequence[str]) -> Read:
         """The expression with these literals, as they are written."""
         values = [joined(each[1:-1]) if each[0] in _QUOTES else int(each) for each in literals]
-        compiler = _Sharing(self._source, self._roots, self._shared)
-        value = compiler.compile(self._filled(self._tree, values))
         equality = tuple(
             [(place, values[literal.number] if type(literal) is _Slot else literal) for place, literal in self._equality]
         )
-        metered = self._metered or compiler.metered
-        return Read(value, metered, self._references, equality, Places(self, literals))
+        return Read(partial(self._compiled, values), self._metered, self._references, equality, Places(self, literals))
+
+    def _compiled(self, values: Sequence[Any]) -> Closure:
+        return _Sharing(self._source, self._roots, self._shared).compile(self._filled(self._tree, values))
 
     def _filled(self, node: Node, values: Sequence[Any]) -> Node:
         """The node with these values in its slots. What holds none is the same for all."""

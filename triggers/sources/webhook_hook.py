@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from operator import is_
 from typing import Any, NamedTuple
 
 from triggers.signatures import SIGNATURES
@@ -81,6 +80,10 @@ class Takers:
         return {key: reason for key, reason in reasons if reason is not None}
 
 
+Listener = tuple[str, WebhookSpec, bool]
+"""A trigger as its hook sees it: key, spec, and whether it is enabled."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hook:
     """All that listens at one path."""
@@ -88,18 +91,19 @@ class Hook:
     path: str  # as its triggers' specs have it: `/orders/:id`
     takers: Mapping[str, Takers]  # by method
     allow: bytes  # the Allow header, as a line
-    triggers: tuple[Trigger, ...]
+    listeners: tuple[Listener, ...]
 
     @classmethod
     def of(cls, path: str, triggers: Sequence[Trigger], find_secret: FindSecret, known: Hook | None = None) -> Hook:
-        """`known` is the hook that was there before, and stays where its triggers do."""
-        if known is not None and len(known.triggers) == len(triggers) and all(map(is_, known.triggers, triggers)):
+        """`known` is the hook that was there before, and stays where who listens does: it has looked up secrets."""
+        listeners = tuple([(each.key, each.spec, each.enabled) for each in triggers])
+        if known is not None and known.listeners == listeners:
             return known
         guards = {each.key: Guard(each.spec.auth, find_secret) for each in triggers if each.spec.auth is not None}
         methods = {method for each in triggers for method in each.spec.methods}
         takers = {method: _takers(method, triggers, guards) for method in sorted(methods)}
         allowed = sorted({*methods, "OPTIONS", *(["HEAD"] if "GET" in methods else [])})
-        return cls(path, takers, f"\r\nAllow: {', '.join(allowed)}".encode(), tuple(triggers))
+        return cls(path, takers, f"\r\nAllow: {', '.join(allowed)}".encode(), listeners)
 
 
 def _takers(method: str, triggers: Sequence[Trigger], guards: Mapping[str, Guard]) -> Takers:
