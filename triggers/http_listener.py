@@ -60,20 +60,23 @@ class Limits:
 class Connection(RequestHandler):
     """One client. Knows since when it owes the rest of a request's head."""
 
-    __slots__ = ("begun", "body", "deaf_since", "ended", "owes_since", "shut")
+    __slots__ = ("begun", "body", "deaf_since", "ended", "held_back", "owes_since", "shut")
 
     owes_since: float  # the loop's clock; 0: it owes nothing
     deaf_since: float  # as owes_since: since when it has not read what it was answered
     begun: bool  # a part of a head has come
     shut: bool  # it was told that we are done: what it sends now has no answer, and it knows
     ended: bool  # it has told us that it is done, and waits for what it asked
+    held_back: bool  # reading was paused once: the parser may stop in the middle of any body from now on
     body: StreamReader | None  # of the newest request; None: there was no request yet
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.owes_since = self._loop.time()
         self.deaf_since = 0.0
-        self.begun = self.shut = self.ended = False
+        self.begun = self.shut = self.ended = self.held_back = False
         self.body = None
+        # The parser stops at so many requests by its own count, which has one too many where a body came after its head was taken.
+        self._max_msg_queue_size -= 1
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
@@ -99,9 +102,13 @@ class Connection(RequestHandler):
         if not isinstance(kw.get("exc_info"), RequestPayloadError):
             super().log_exception(*args, **kw)
 
+    def pause_reading(self) -> None:
+        self.held_back = True
+        super().pause_reading()
+
     def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002 - aiohttp's own
-        """Called for each body that was read. Where nothing is held back there is nothing to parse again: 8 µs of an event."""
-        if self._reading_paused:
+        """Called for each body that was read. Where nothing was ever held back there is nothing to parse again: 8 µs of an event."""
+        if self.held_back:
             super().resume_reading(resume_parser)
 
     def pause_writing(self) -> None:

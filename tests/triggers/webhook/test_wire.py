@@ -174,6 +174,42 @@ async def test_pipelined_requests_are_answered_in_order():
         assert [event.document["query"] for event in wire.events] == [{}, {"n": "3"}]
 
 
+@pytest.mark.parametrize("together", [True, False])
+async def test_a_body_that_ends_with_the_chunk_that_was_one_too_many_holds_nothing_behind_it_back(together):
+    chunks = 16_385  # the library stops the parser behind this one, where nobody reads meanwhile
+    body = b"1\r\n{\r\n" + b"1\r\n \r\n" * (chunks - 2) + b"1\r\n}\r\n0\r\n\r\n"
+    chunked = HEAD + b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n" + body
+    async with wired() as wire:
+        reader, writer = await wire.connect()
+        writer.write(chunked + GOOD if together else chunked)
+
+        first = await one_answer(reader)
+        if not together:
+            writer.write(GOOD)
+        second = await one_answer(reader)
+        writer.close()
+
+        assert (first[0], second[0]) == (202, 202)
+
+
+@pytest.mark.parametrize("request_bytes", [GOOD, b"GET /nope HTTP/1.1\r\nHost: x\r\n\r\n"])
+async def test_a_long_pipeline_behind_a_body_that_came_after_its_head_is_answered_to_the_end(request_bytes):
+    async with wired() as wire:
+        reader, writer = await wire.connect()
+        head, body = GOOD[:-2], GOOD[-2:]
+        writer.write(head.replace(b"Host: x", b"Host: x\r\nExpect: 100-continue"))
+        await reader.readuntil(b"100 Continue\r\n\r\n")  # now the head has been taken
+        writer.write(body)
+        first = await one_answer(reader)
+        writer.write(request_bytes * 100)  # more than the library keeps at once
+
+        answers = [await one_answer(reader) for _ in range(100)]
+        writer.close()
+
+        assert first[0] == 202
+        assert [status for status, _, _ in answers] == [202 if request_bytes == GOOD else 404] * 100
+
+
 async def test_absolute_targets_and_old_clients_are_understood():
     async with wired() as wire:
         absolute = await wire.tell(
