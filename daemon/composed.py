@@ -291,7 +291,7 @@ async def _admin(
     )
     behind = Behind(
         operations,
-        lambda: {"store": not store.failing, "sources": not sources.broken.done()},
+        partial(_ready, store, sources),
         line.stream,
         measures,
         config.http.open_metrics,
@@ -300,6 +300,10 @@ async def _admin(
     return await stack.enter_async_context(
         open_admin(behind, socket_path=config.state / SOCKET, tcp=config.http.admin, inherited=sockets.admin)
     )
+
+
+async def _ready(store: Store, sources: Sources) -> Mapping[str, bool]:
+    return {"store": await store.writes(), "sources": sources.taking}
 
 
 def _name_listeners(live: LiveDaemon, admin: Bound) -> None:

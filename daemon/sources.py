@@ -136,6 +136,11 @@ class Sources:
         """Of the public listener: answers by the first digit of their status, and open connections."""
         return self._open["webhook"].source.traffic()  # type: ignore[attr-defined, no-any-return]  # only it has one
 
+    @property
+    def taking(self) -> bool:
+        """Webhooks are taken, and no source has given up."""
+        return not self.broken.done() and not self._open["webhook"].leave.is_set()
+
     async def close(self, *, but: Sequence[str] = ()) -> None:
         """Take nothing new, `but` by these; return when all that was taken has been handed over."""
         closing = [place for kind, place in self._open.items() if kind not in but]

@@ -24,7 +24,7 @@ from flows.suggest import validation_problems
 JSON = "application/json"
 
 
-Ready = Callable[[], Mapping[str, bool]]
+Ready = Callable[[], Awaitable[Mapping[str, bool]]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -332,6 +332,10 @@ class Store:
         """True while nothing can be made durable."""
         return self._writer.failing
 
+    async def writes(self) -> bool:
+        """Whether something can be made durable now: where none has been for a moment, the database is asked."""
+        return await self._writer.writes()
+
     def while_committing(self, do: Callable[[], None]) -> None:
         """Have this done each time a commit has just begun: the loop would only wait for the disk."""
         self._writer.while_committing = do

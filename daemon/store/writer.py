@@ -27,6 +27,7 @@ PATIENCE_S = 0.002  # how a run ended is not waited for: it shares the next even
 CLOSE_S = 5.0  # how long a store that cannot write is waited for at the end
 GROUP_ROWS = 2000  # rows in one transaction: 20 ms on the loop at 10 µs a row; what is over goes into the next
 RETRY_S = (0.05, 0.2, 0.5, 1.0)  # after a failed commit, for what must not be dropped; then every second
+READY_S = 2.0  # a commit is news for so long; a database that takes as long to answer a question does not write
 PROMPT_S = 1.0  # what fails sooner may well succeed with the next try, and is given one: a connection that was ended, say
 
 
@@ -46,6 +47,7 @@ class Writer:
         self._timer: asyncio.TimerHandle | None = None  # set while only patient operations wait
         self._failures = 0
         self._gone: BaseException | None = None  # why nothing can be written; until it can, who need not wait is refused at once
+        self._well_at = -READY_S  # when a group was on disk last
         self._begun = 0.0  # when the group that is being written was handed over
         self._closed = False
         self._idle = asyncio.Event()
@@ -99,6 +101,16 @@ class Writer:
     def failing(self) -> bool:
         """True since a commit failed and until one succeeds."""
         return self._failures > 0
+
+    async def writes(self) -> bool:
+        """Whether rows reach the disk. A commit of the last READY_S says so; else the probe is written, and so asks."""
+        if self.failing or self._loop.time() - self._well_at < READY_S:
+            return not self.failing
+        with suppress(Unavailable, TimeoutError):
+            async with asyncio.timeout(READY_S):
+                await self.submit(self._probe)
+                return True
+        return False
 
     async def answers(self) -> None:
         """Return when the thread has done what it was given: a disk that is full lets it, one that hangs does not."""
@@ -178,6 +190,7 @@ class Writer:
             self._failed(group, outcome.error)
             return
         self.commits += 1
+        self._well_at = self._loop.time()
         self.operations += len(group)
         if self._failures:
             log.info("store.recovered", failures=self._failures)

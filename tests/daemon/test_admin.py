@@ -35,14 +35,22 @@ FLOW = {"steps": [{"id": "say", "type": "transform", "transform": {"expression":
 
 
 @asynccontextmanager
-async def served(home: Path, *, tcp: bool = False, ready=lambda: {"store": True}):
+async def served(home: Path, *, tcp: bool = False, ready=(("store", True),)):
     (home / "flows").mkdir(exist_ok=True)
     (home / "flows/greet.json").write_text(json.dumps(FLOW))
     kinds = make_kinds()
     operations = Operations(home, Holder(read_home(home, kinds)), kinds, Advice(lambda: "http://h"))
     address = Address("127.0.0.1", 0) if tcp else None
-    async with open_admin(Behind(operations, ready), socket_path=home / "state/admin.sock", tcp=address, token=TOKEN) as where:
+
+    async def is_ready():
+        return dict(ready)
+
+    async with open_admin(Behind(operations, is_ready), socket_path=home / "state/admin.sock", tcp=address, token=TOKEN) as where:
         yield where
+
+
+async def nothing_to_check():
+    return {}
 
 
 async def ask(home: Path, *asked, **more):
@@ -190,7 +198,7 @@ async def test_a_page_with_a_stolen_token_is_kept_out_too(tmp_path):
 
 
 async def test_readiness_names_what_is_missing(tmp_path):
-    async with served(tmp_path, tcp=True, ready=lambda: {"store": True, "sources": False}) as where:
+    async with served(tmp_path, tcp=True, ready=(("store", True), ("sources", False))) as where:
         answer = await get(where, "/readyz")
 
     assert answer == (503, {"ready": False, "checks": {"store": True, "sources": False}})
@@ -203,7 +211,7 @@ async def test_a_port_that_is_taken_is_told(tmp_path):
         address = Address("127.0.0.1", taken.getsockname()[1])
 
         with pytest.raises(HomeError, match="the port is taken"):
-            async with open_admin(Behind(operations, dict), socket_path=tmp_path / "admin.sock", tcp=address):
+            async with open_admin(Behind(operations, nothing_to_check), socket_path=tmp_path / "admin.sock", tcp=address):
                 pass
 
     assert not (tmp_path / "admin.sock").exists()

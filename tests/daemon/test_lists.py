@@ -198,6 +198,10 @@ def test_what_is_no_moment_is_refused_with_an_example(text):
 # -- over HTTP, and by command
 
 
+async def nothing_to_check():
+    return {}
+
+
 @pytest.fixture
 async def served(tmp_path):
     """A daemon's admin API on a home with a history."""
@@ -208,7 +212,7 @@ async def served(tmp_path):
     async with open_store(home / "state/camshaft.db", token="t") as store:
         operations = Operations(home, Holder(read_home(home, kinds)), kinds, Advice(lambda: "http://h"), store=store)
         address = Address("127.0.0.1", 0)
-        behind = Behind(operations, dict)
+        behind = Behind(operations, nothing_to_check)
         async with open_admin(behind, socket_path=home / "state/admin.sock", tcp=address, token="t" * 20) as where:
             yield home, where, ids
 

@@ -132,6 +132,31 @@ async def test_a_store_that_cannot_write_and_has_nothing_left_to_write_is_closed
     assert [line["event"] for line in lines] == ["store.unavailable"]
 
 
+async def test_a_store_with_nothing_to_write_finds_out_when_it_is_asked_that_nothing_can_be(store):
+    before = await store.writes()
+    store._writer._well_at -= 60.0  # a minute without an event
+    aside = store.location.parent.rename(store.location.parent.with_name("aside"))
+    gone = await store.writes()
+    aside.rename(store.location.parent)
+    async with asyncio.timeout(10):
+        while not (back := await store.writes()):
+            await asyncio.sleep(0.01)
+
+    assert (before, gone, back) == (True, False, True)
+
+
+async def test_a_database_that_somebody_holds_for_long_does_not_write(store):
+    holder = sqlite3.connect(store.location, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+
+    async with asyncio.timeout(4):  # sooner than SQLite itself says so
+        held = await store.writes()
+    holder.close()
+
+    assert held is False
+    await store.accept(an_event(), [])
+
+
 async def test_a_database_that_was_removed_is_told_with_a_way_out_and_made_anew_by_nobody(store):
     event = an_event()
     await store.accept(event, [])

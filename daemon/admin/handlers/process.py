@@ -66,7 +66,7 @@ async def health(_: Asked) -> Reply:
 
 
 async def readiness(asked: Asked) -> Reply:
-    checks = dict(asked.behind.ready())
+    checks = dict(await asked.behind.ready())
     ready = all(checks.values())
     return Reply({"ready": ready, "checks": checks}, 200 if ready else 503)
 
