@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 SETTLE_S = 5.0  # the ends of runs have at least this long to be written, however much of the drain is left
+LOOK_S = 0.5  # how often who waits for that looks whether anything can be written
 
 
 @asynccontextmanager
@@ -53,7 +55,7 @@ async def at_work(daemon: Daemon) -> AsyncIterator[None]:
     finally:
         # What comes in by a socket that outlives us is still made durable while runs drain: our successor carries it out.
         await daemon.sources.close(but=("webhook",) if daemon.sockets.hooks else ())
-        worker.leave()
+        worker.drain()
         for task in keeping:
             task.cancel()
         await _drain(daemon)
@@ -75,21 +77,30 @@ async def consume(dispatch: LocalDispatch, concurrency: int, worker: Worker) -> 
 
 async def _drain(daemon: Daemon) -> None:
     """Let runs end for a while, then leave them. A second signal ends the while."""
-    deadline = time.monotonic() + daemon.config.worker.drain_s
-    closing = asyncio.create_task(daemon.dispatch.close(daemon.config.worker.drain_s))
+    drain_s = daemon.config.worker.drain_s
+    deadline = time.monotonic() + drain_s
+    closing = asyncio.create_task(daemon.dispatch.close(math.inf))
     forced = asyncio.create_task(daemon.force.wait())
-    await asyncio.wait((closing, forced), return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait((closing, forced), timeout=drain_s, return_when=asyncio.FIRST_COMPLETED)
     forced.cancel()
-    left = 0
     if not closing.done():
-        log.warning("service.forced")
-        left = await daemon.dispatch.close(0)
-    left += await closing
-    if left:
-        log.warning("service.left_runs", runs=left)
-    with suppress(TimeoutError):  # a disk that stays full: what could not be written is found again by recovery
-        async with asyncio.timeout(max(SETTLE_S, deadline - time.monotonic())):
-            await daemon.worker.settled()
+        if daemon.force.is_set():
+            log.warning("service.forced")
+        daemon.worker.leave()
+        if left := await daemon.dispatch.close(0):
+            log.warning("service.left_runs", runs=left)
+        await closing
+    await _settle(daemon, deadline)
+
+
+async def _settle(daemon: Daemon, deadline: float) -> None:
+    """The ends of runs are written. A disk that takes nothing has until the store is closed: what is not on it recovery finds again."""
+    deadline = max(deadline, time.monotonic() + SETTLE_S)
+    while not daemon.store.failing and time.monotonic() < deadline:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_S):
+                await daemon.worker.settled()
+                return
 
 
 async def put_rescued(daemon: Daemon, due: Sequence[Due]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -17,6 +17,18 @@ if TYPE_CHECKING:
     from flows.attempt import Attempt
 
 log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Shutdown:
+    """The end of this process, as runs see it. Who must end before it is over, and does not, is left to the next process."""
+
+    begun: bool = False  # SIGTERM came: runs may go on to their ends for a while
+    over: bool = False  # that while is over
+
+    def takes(self, run: Run) -> bool:
+        """Whether a cancel of the run's task comes from this, and not from somebody who wants the run to stop."""
+        return self.over or (self.begun and run.cancel_asked is None)
 
 
 def cancelled(run: Run) -> Ended:

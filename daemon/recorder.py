@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from typing import Any, Protocol
 
-from daemon.ends import cancelled
+from daemon.ends import Shutdown, cancelled
 from daemon.measuring.counters import Counts
 from daemon.store.rows import Run
 from daemon.stream import Stream
@@ -37,13 +37,13 @@ class Recorder:
         self,
         store: Records,
         run: Run,
-        stopping: Callable[[], bool],
+        shutdown: Shutdown,
         stream: Stream,
         ended: Mapping[str, Counts],
         waits: Waits | None = None,
     ) -> None:
         self._store = store
-        self._stopping = stopping
+        self._shutdown = shutdown
         self._waits = waits
         self._stream = stream
         self._ended = ended  # kind → status → how many
@@ -70,7 +70,11 @@ class Recorder:
         self.leaving = False
         self.gate.release()  # what is held back may clean up
 
-    def take_control(self, leaving: Callable[[], bool], cleanup_s: float) -> Control:
+    def is_left(self) -> bool:
+        """Whether a cancel of its task means that another process goes on with the run."""
+        return self.leaving or self._shutdown.takes(self.of)
+
+    def take_control(self, cleanup_s: float) -> Control:
         """What is known of the run from outside, for who executes it."""
         run = self.of
         self.control = Control(
@@ -78,7 +82,7 @@ class Recorder:
             finish_by=run.finish_by,
             cancelled=None if run.cancel_asked is None else cancelled(run).error,
             ending=None if run.ending is None else Ending.from_json(run.ending),
-            leaving=leaving,
+            leaving=self.is_left,
             keep=self.keep,
             cleanup_s=cleanup_s,
         )
@@ -104,7 +108,7 @@ class Recorder:
             self._rest_timer = asyncio.get_running_loop().call_later(after_s, leave, self)
 
     def __call__(self, attempt: Attempt) -> Awaitable[None] | None:
-        if attempt.status == "cancelled" and (self.leaving or self._stopping()):
+        if attempt.status == "cancelled" and self.is_left():
             return None  # it stays recorded as running: the next process goes on with it
         self.attempts.append(attempt)
         if self._waits is not None and attempt.status != "running":

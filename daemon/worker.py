@@ -18,7 +18,7 @@ from typing import Any, Protocol, cast
 import structlog
 
 from daemon.dispatch import Job
-from daemon.ends import cancelled, defect, has_begun, interrupted, tell, unbegun
+from daemon.ends import Shutdown, cancelled, defect, has_begun, interrupted, tell, unbegun
 from daemon.home.flow_versions import FlowVersions, read_patiently
 from daemon.measuring.counters import Counters
 from daemon.recorder import Recorder
@@ -91,7 +91,7 @@ class Worker:
         self.follow: Callable[[Run], Sequence[Follows]] = lambda _run: ()  # what is to be written with a run's end
         self.followed: Callable[[Sequence[Follows], Sequence[Run]], None] = lambda *_: None  # told of what an end has queued
         self.cleanup_s = CLEANUP_S  # for the handlers of a run that was cancelled, or is out of time
-        self.stopping = False
+        self._shutdown = Shutdown()
 
     # -- what others ask ----------------------------------------------------------------------------------------------
 
@@ -159,12 +159,17 @@ class Worker:
         self._waiters.setdefault(run_id, []).append(future)
         return future
 
-    def leave(self) -> None:
-        """From now on what is cancelled is left for the next process, not recorded as cancelled. What only waits is left at once."""
-        self.stopping = True
+    def drain(self) -> None:
+        """From now on what only waits is left for the next process. The rest may go on to its end, and be told to stop."""
+        self._shutdown.begun = True
         for recorder in tuple(self._recorders.values()):
             if recorder.resting:
                 self._leave(recorder)
+
+    def leave(self) -> None:
+        """The time to end is over: from now on whatever is cancelled is left, also what somebody wanted to stop."""
+        self._shutdown.over = True
+        self.drain()
 
     async def settled(self) -> None:
         """Return when the ends of all runs executed so far are on disk."""
@@ -245,7 +250,7 @@ class Worker:
     async def execute(self, run: Run, flow: Flow) -> None:
         """Execute a run that is ours, go on with it where it stands, and submit how it ended."""
         recorder = self._begin(run)
-        control = recorder.take_control(lambda: recorder.leaving or self.stopping, self.cleanup_s)
+        control = recorder.take_control(self.cleanup_s)
         recorder.deadline = control.deadline(flow.graph.timeout_s)  # days at rest count
         await self._see_through(run, recorder, self._execute(run, flow, recorder))
 
@@ -274,7 +279,7 @@ class Worker:
         try:
             ended = await work
         except asyncio.CancelledError:
-            if recorder.leaving or self.stopping:
+            if recorder.is_left():
                 self._left(run, recorder)
                 return
             ended = cancelled(run)
@@ -285,15 +290,15 @@ class Worker:
     def _rests(self, recorder: Recorder, resting: bool) -> None:  # noqa: FBT001 - the executor's word
         """All that is under way of a run waits, or something of it works again."""
         recorder.rests(resting, LEAVE_S, self._leave)
-        if resting and self.stopping:
+        if resting and self._shutdown.begun:
             self._leave(recorder)
 
     def _leave(self, recorder: Recorder) -> None:
         """Stop working on a run that only waits: what it waits for is kept elsewhere, and wakes it."""
         assert self._waits is not None  # else nobody says that it rests
-        if recorder.of.cancel_asked is not None and not self.stopping:
+        if recorder.of.cancel_asked is not None:
             return  # it cleans up, and has little time
-        if recorder.task is None or not (self.stopping or recorder.gate.held or self._waits.long_enough(recorder.of.id)):
+        if recorder.task is None or not (self._shutdown.begun or recorder.gate.held or self._waits.long_enough(recorder.of.id)):
             return
         recorder.leaving = True
         recorder.task.cancel()
@@ -325,9 +330,8 @@ class Worker:
         return self._recorder(run)
 
     def _recorder(self, run: Run) -> Recorder:
-        recorder = self._recorders[run.id] = Recorder(
-            self._store, run, self._is_stopping, self._stream, self._counters.attempts, self._waits
-        )
+        more = (self._stream, self._counters.attempts, self._waits)
+        recorder = self._recorders[run.id] = Recorder(self._store, run, self._shutdown, *more)
         return recorder
 
     def _let_go(self, recorder: Recorder) -> None:
@@ -358,9 +362,6 @@ class Worker:
         except Exception:
             log.exception("run.not_followed", run_id=run.id, flow=run.flow)
             return ()
-
-    def _is_stopping(self) -> bool:
-        return self.stopping
 
     def _finished(self, run: Run, error: BaseException | None) -> None:
         self._finishing.discard(run.id)

@@ -284,3 +284,46 @@ async def test_a_run_whose_end_is_on_its_way_to_the_disk_is_not_said_to_be_cance
 
     assert asked == []
     assert (await ended(bench, run)).status == "completed"
+
+
+async def test_a_run_that_is_cancelled_while_the_daemon_drains_ends_so_before_the_daemon_does(open_bench, tmp_path):
+    bench = await open_bench(handled(tmp_path, SLOW))
+    asked, unasked = [await bench.live.start(bench.flows["work"], {}) for _ in range(2)]
+    for run in (asked, unasked):
+        await until_recorded(bench.store, run, "slow")
+
+    bench.worker.drain()
+    new = await bench.live.cancel([asked], "a mistake")
+    kept = await ended(bench, asked)
+    await open_bench.close()
+    bench = await open_bench(handled(tmp_path), token="daemon-2")
+    left = await bench.store.run(unasked)
+
+    assert new == [asked]
+    assert (kept.status, kept.error) == ("cancelled", "a mistake")
+    assert [(attempt.path, attempt.status) for attempt in kept.attempts] == [
+        ("slow", "cancelled"), ("onCancel/stopped", "success"), ("finally/last", "success"),
+    ]  # fmt: skip
+    assert (left.status, [attempt.status for attempt in left.attempts]) == ("running", ["running"])
+    assert log(tmp_path) == ["begun", "begun", "stopped", "last"]
+
+
+async def test_cleaning_up_that_outlasts_the_drain_is_left_and_ends_in_the_next_process(open_bench, tmp_path):
+    tidy = bash("tidy", "echo tidy >> log; test -e go || sleep 60")
+    flow = a_flow(tmp_path, SLOW, onCancel=[tidy])
+    bench = await open_bench(flow)
+    run = await bench.live.start(flow, {})
+    await until_recorded(bench.store, run, "slow")
+    bench.worker.drain()
+    await bench.live.cancel([run])
+    await until_recorded(bench.store, run, "onCancel/tidy")
+
+    await open_bench.close()
+    (tmp_path / "go").touch()
+    bench = await open_bench(flow, token="daemon-2")
+    left = await bench.store.run(run)
+    await take_up(bench)
+
+    assert left.status == "running"
+    assert (await ended(bench, run)).status == "cancelled"
+    assert log(tmp_path) == ["begun", "tidy", "tidy"]
