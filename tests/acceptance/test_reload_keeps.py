@@ -155,6 +155,28 @@ def on_a_terminal(typed: str, *arguments, home: Path, editor: Path) -> str:
     return said.decode()
 
 
+async def test_a_suspension_outlives_the_file_of_its_trigger(daemon, client, run):
+    file = daemon.home / "triggers" / "auto-process-deal.json"
+    text = file.read_text()
+    commands = [["trigger", "suspend", "auto-process-deal"], ["reload"], ["reload"], ["trigger", "enable", "auto-process-deal"]]
+
+    statuses = []
+    for command, change in zip(commands, [file.unlink, lambda: file.write_text(text), None, None], strict=True):
+        done = await asyncio.to_thread(run, *command, home=daemon.home)
+        assert done.returncode == 0, done.stderr
+        async with client.post(
+            f"{daemon.hooks}/deal-created", json={"source": "email", "company": "Acme", "email": "a@b.c"}
+        ) as answer:
+            statuses.append((answer.status, (await answer.json()).get("verdicts")))
+        if change is not None:
+            change()
+
+    suspended, dispatched = [
+        (status, {"auto-process-deal": verdict}) for status, verdict in ((200, "suspended"), (202, "dispatched"))
+    ]
+    assert statuses == [suspended, (404, None), suspended, dispatched]
+
+
 @pytest.mark.parametrize("good", [True, False], ids=["good", "broken"])
 async def test_an_edit_beside_a_command_that_is_refused_is_dealt_with_all_the_same(home, started, write, good):
     """The command has read the home for itself: what else it saw there was in force for nobody, and told to nobody."""
