@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from daemon.dispatch import CLEANUP, RUNS, Job
-from daemon.dispatch.local import LocalDispatch
+from daemon.dispatch import CLEANUP, RUNS, Dispatch, Job
 from daemon.home.flow_versions import read_patiently
 from daemon.home.versions import digests_of
 from daemon.steady import steadily
@@ -68,7 +67,7 @@ async def at_work(daemon: Daemon) -> AsyncIterator[None]:
             log.error("worker.failed", exc_info=error)
 
 
-async def consume(dispatch: LocalDispatch, concurrency: int, worker: Worker) -> None:
+async def consume(dispatch: Dispatch, concurrency: int, worker: Worker) -> None:
     """Runs, and those that are only to clean up: they have places of their own."""
     async with asyncio.TaskGroup() as group:
         for queue in (RUNS, CLEANUP):

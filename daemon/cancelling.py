@@ -9,8 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from daemon.dispatch import CLEANUP, Job
-from daemon.dispatch.local import LocalDispatch
+from daemon.dispatch import CLEANUP, Dispatch, Job
 from daemon.ends import has_begun
 from daemon.store import Store
 from daemon.store.rows import LIVE
@@ -24,7 +23,7 @@ class Canceller:
     """Composed once, beside the worker."""
 
     def __init__(
-        self, store: Store, dispatch: LocalDispatch, worker: Worker, at_rest: AtRest, clock: Callable[[], float] = time.time
+        self, store: Store, dispatch: Dispatch, worker: Worker, at_rest: AtRest, clock: Callable[[], float] = time.time
     ) -> None:
         self._store = store
         self._dispatch = dispatch

@@ -25,6 +25,7 @@ from daemon.chains.limits import ChainLimits
 from daemon.chains.rounds import Rounds
 from daemon.config import Config
 from daemon.credentials import Credentials
+from daemon.dispatch import Dispatch
 from daemon.dispatch.local import LocalDispatch
 from daemon.expiry import Expiry
 from daemon.home.definitions import Definitions, Holder, with_suspended
@@ -74,7 +75,7 @@ class Daemon:
     config: Config
     holder: Holder
     store: Store
-    dispatch: LocalDispatch
+    dispatch: Dispatch
     worker: Worker
     intake: Intake
     sources: Sources
@@ -109,7 +110,7 @@ class _Ground:
 class _Line:
     """What an event goes through, from its source to the end of its run, and who is told of it."""
 
-    dispatch: LocalDispatch
+    dispatch: Dispatch
     worker: Worker
     intake: Intake
     sources: Sources

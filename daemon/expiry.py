@@ -6,8 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from daemon.dispatch import CLEANUP, Job
-from daemon.dispatch.local import LocalDispatch
+from daemon.dispatch import CLEANUP, Dispatch, Job
 from daemon.waiting.resting import AtRest
 from daemon.waiting.timer import Timer
 
@@ -15,7 +14,7 @@ from daemon.waiting.timer import Timer
 class Expiry:
     """Stands before the dispatch: what is put here is put there, and looked after while it waits. The worker ends what is too late."""
 
-    def __init__(self, dispatch: LocalDispatch, at_rest: AtRest, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, dispatch: Dispatch, at_rest: AtRest, clock: Callable[[], float] = time.time) -> None:
         self._dispatch = dispatch
         self._at_rest = at_rest
         self._timer = Timer(self._due, self._waits, clock)

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from daemon.cancelling import Canceller
-from daemon.dispatch import Job
-from daemon.dispatch.local import LocalDispatch
+from daemon.dispatch import Dispatch, Job
 from daemon.jobs import job_of
 from daemon.measuring.counters import Counters
 from daemon.operations.given import Started
@@ -42,7 +41,7 @@ class LiveDaemon:
     """operations.Live over the daemon's parts."""
 
     store: Store
-    dispatch: LocalDispatch
+    dispatch: Dispatch
     worker: Worker
     take: Callable[[Event], Awaitable[Accepted]]
     handed_in: Callable[[str, Mapping[str, Any]], Event | None]  # a hook's path, what the request holds → its event

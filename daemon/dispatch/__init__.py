@@ -1,6 +1,7 @@
 """The seam between «a run is due» and a worker. The store holds the truth; a dispatch only tells.
 
-An engine that loses its queue loses nothing: store.reconcile() finds every run that has not ended, and puts it again.
+An engine that loses its queue loses nothing: store.reconcile() finds every run that has not ended, and puts it again. There is
+one, local.py; nothing but the composer knows.
 """
 
 from __future__ import annotations
@@ -8,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
-
-from daemon.dispatch.local import LocalDispatch
 
 
 @dataclass(slots=True)  # nothing changes it; each event makes one, and frozen it takes a microsecond more
@@ -55,13 +54,22 @@ class Dispatch(Protocol):
         """Stop or go on handing out. What is being worked on goes on."""
         ...
 
+    def pump(self) -> None:
+        """Hand out what is due now, not in a moment: for whoever knows that the loop has nothing better to do."""
+        ...
+
+    def cancel(self, run: str) -> bool:
+        """Cancel what works on this run. False: nobody does."""
+        ...
+
     def depth(self) -> int:
         """How many jobs wait, delayed ones included."""
+        ...
+
+    def progress(self) -> int | None:
+        """How many jobs were handed out so far. None: there is none that is due and has a place."""
         ...
 
     async def close(self, grace_s: float) -> int:
         """Hand out nothing more; wait so long for what is being worked on, then cancel it. Returns how many were cancelled."""
         ...
-
-
-DISPATCHES: dict[str, Callable[[], Dispatch]] = {"local": LocalDispatch}

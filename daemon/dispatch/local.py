@@ -58,7 +58,6 @@ class LocalDispatch:
             self._arm()
 
     def pump(self) -> None:
-        """Hand out what is due now, not in a moment: for whoever knows that the loop has nothing better to do."""
         if self._lazy is not None:
             self._lazy.cancel()
             self._lazy = None
@@ -77,7 +76,6 @@ class LocalDispatch:
         self._pump()
 
     def progress(self) -> int | None:
-        """How many jobs were handed out so far. None: there is none that is due and has a place."""
         places = () if self._closing else self._queues.values()
         due = any(place.due and place.free > 0 and place.handler is not None and not place.paused for place in places)
         return self._handed_out if due else None
@@ -114,7 +112,6 @@ class LocalDispatch:
         return len(left)
 
     def cancel(self, run: str) -> bool:
-        """Cancel what works on this run. False: nobody does."""
         task = self._working.get(run)
         return task is not None and task.cancel()
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from daemon.measuring.counters import Counters
 
 if TYPE_CHECKING:
-    from daemon.dispatch.local import LocalDispatch
+    from daemon.dispatch import Dispatch
     from daemon.home.definitions import Holder
     from daemon.stream import Stream
     from daemon.worker import Worker
@@ -105,7 +105,7 @@ class Measures:
 def measuring(
     counters: Counters,
     store: MeasuredStore,
-    dispatch: LocalDispatch,
+    dispatch: Dispatch,
     worker: Worker,
     sources: MeasuredSources,
     holder: Holder,
