@@ -20,12 +20,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from aiohttp import StreamReader, web
-from aiohttp.http import RawRequestMessage
+from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
-from aiohttp.web_protocol import RequestHandler, RequestPayloadError
+from aiohttp.web_protocol import RequestHandler
 
 from triggers.http_answer import Answer, error_answer
+from triggers.http_wire import Wire
 from triggers.source import SourceError
 
 log = structlog.get_logger()
@@ -57,10 +57,10 @@ class Limits:
     max_headers: int
 
 
-class Connection(RequestHandler):
+class Connection(Wire):
     """One client. Knows since when it owes the rest of a request's head."""
 
-    __slots__ = ("begun", "body", "deaf_since", "ended", "held_back", "owes_since", "shut")
+    __slots__ = ("begun", "deaf_since", "ended", "held_back", "owes_since", "shut")
 
     owes_since: float  # the loop's clock; 0: it owes nothing
     deaf_since: float  # as owes_since: since when it has not read what it was answered
@@ -68,13 +68,11 @@ class Connection(RequestHandler):
     shut: bool  # it was told that we are done: what it sends now has no answer, and it knows
     ended: bool  # it has told us that it is done, and waits for what it asked
     held_back: bool  # reading was paused once: the parser may stop in the middle of any body from now on
-    body: StreamReader | None  # of the newest request; None: there was no request yet
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.owes_since = self._loop.time()
         self.deaf_since = 0.0
         self.begun = self.shut = self.ended = self.held_back = False
-        self.body = None
         # The parser stops at so many requests by its own count, which has one too many where a body came after its head was taken.
         self._max_msg_queue_size -= 1
         super().connection_made(transport)
@@ -83,12 +81,6 @@ class Connection(RequestHandler):
         if self.shut:
             return
         super().data_received(data)
-        if self._messages:
-            newest, body = self._messages[-1]
-            if not isinstance(newest, RawRequestMessage) and self.body is not None and not self.body.is_eof():
-                # The parser met what is no chunk. It tells us, and not who reads that body: he would wait until his time is over.
-                self.body.set_exception(RequestPayloadError("the body is malformed"))
-            self.body = body
         if self._messages or self._current_request is not None:
             self.owes_since = 0.0
             self.begun = False
@@ -96,11 +88,6 @@ class Connection(RequestHandler):
             self.begun = True
             if not self.owes_since:
                 self.owes_since = self._loop.time()
-
-    def log_exception(self, *args: Any, **kw: Any) -> None:
-        """The library reads on what is left of a body; where that is malformed it is a stranger's fault, and was answered."""
-        if not isinstance(kw.get("exc_info"), RequestPayloadError):
-            super().log_exception(*args, **kw)
 
     def pause_reading(self) -> None:
         self.held_back = True

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,10 @@ from daemon.operations import Listed, Operations
 from daemon.shapes import instant
 from daemon.stream import Stream
 from daemon.waiting.page import ApprovalPages
+from flows.depth import MAX_STORED_DEPTH
 from flows.suggest import validation_problems
+from triggers.bodies.json_body import parse_json
+from triggers.bodies.refused import Refused
 
 JSON = "application/json"
 
@@ -126,9 +129,26 @@ class Route:
 async def answer(route: Route, request: web.Request, behind: Behind) -> Reply | web.StreamResponse:
     """Take the request apart, refusing what has no meaning, and let the route's handler answer."""
     query = read_query(route.query, request.query.items())
-    body = _read_body(route.body, await request.read()) if route.body is not None else None
+    body = None
+    if route.body is not None:
+        with body_told():
+            raw = await request.read()
+        body = _read_body(route.body, raw)
     headers = read_headers(route.headers, request.headers)
     return await route.handler(Asked(behind, dict(request.match_info), query, body, request, headers))
+
+
+@contextmanager
+def body_told() -> Iterator[None]:
+    """Around reads of a body. Raises BadRequest for one that is no HTTP (aiohttp raises what its parser met, of several trees), and
+    where the client has gone: nobody hears it then.
+    """
+    try:
+        yield
+    except web.HTTPException:  # it is too large
+        raise
+    except Exception as error:
+        raise BadRequest("the body is not well-formed HTTP/1.1", "or it did not come whole") from error
 
 
 def _read_body(body: Body, raw: bytes) -> Any:
@@ -143,10 +163,11 @@ def _read_body(body: Body, raw: bytes) -> Any:
 
 
 def _read_json(raw: bytes) -> Any:
+    """As a hook's body is read: whole numbers of any size, and half characters, which the wire can carry as escapes."""
     if not raw:
         return None
     try:
-        value = orjson.loads(raw)  # first for its bound on depth
-        return json.loads(raw) if isinstance(value, dict | list) else value  # whole numbers of any size
-    except (ValueError, RecursionError) as error:
-        raise BadRequest("the body is not JSON", str(error)[:200]) from error
+        return parse_json(raw, max_depth=MAX_STORED_DEPTH)
+    except Refused as refused:
+        said = orjson.loads(refused.answer.body or b"")["error"]
+        raise BadRequest(said["message"], said.get("hint")) from refused

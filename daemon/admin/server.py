@@ -14,13 +14,13 @@ from secrets import token_urlsafe
 
 import structlog
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 
 from daemon.admin.guard import check, from_here, read_token
 from daemon.admin.refusal import json_response, refusal, refused
 from daemon.admin.route import Behind, Route, answer
 from daemon.admin.routes import ROUTES
 from daemon.admin.unix_socket import bound, is_there
+from daemon.admin.wire import Runner, expected
 from daemon.config import Address
 from daemon.errors import Conflict, DaemonError, HomeError
 from daemon.store.errors import StoreError
@@ -58,10 +58,10 @@ async def open_admin(
     with bound(socket_path) as listening:
         over_tcp = tcp is not None or any(one.family != socket.AF_UNIX for one in inherited)
         secret = token or (read_token(socket_path.parent / "admin.token") if over_tcp else token_urlsafe())
-        runner = web.AppRunner(
+        runner = Runner(
             _application(behind, secret),
             access_log=None,
-            logger=_library_log(),
+            logger=logging.getLogger("aiohttp.server.admin"),  # where aiohttp tells what went wrong around our handlers
             shutdown_timeout=CLOSE_S,
             handle_signals=False,
         )
@@ -114,18 +114,6 @@ async def _bind(runner: web.AppRunner, tcp: Address) -> Address:
     return Address(host, port)
 
 
-def _library_log() -> logging.Logger:
-    """Where aiohttp tells what went wrong around our handlers."""
-    logger = logging.getLogger("aiohttp.server.admin")
-    logger.addFilter(_says_nothing_of_strangers)
-    return logger
-
-
-def _says_nothing_of_strangers(record: logging.LogRecord) -> bool:
-    """What is no HTTP is answered 400, and its line would quote the header that was wrong: a token, it may be."""
-    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
-
-
 def _tcp_of(inherited: Sequence[socket.socket]) -> Address | None:
     addresses = [Address(*one.getsockname()[:2]) for one in inherited if one.family != socket.AF_UNIX]
     return addresses[0] if addresses else None
@@ -144,7 +132,7 @@ def _application(behind: Behind, token: str) -> web.Application:
         return handle
 
     for route in ROUTES:
-        application.router.add_route(route.method, route.path, handler_of(route))
+        application.router.add_route(route.method, route.path, handler_of(route), expect_handler=expected)
     return application
 
 

@@ -13,6 +13,7 @@ from cyclopts import Parameter
 
 from daemon.cli.agent import AgentLines
 from daemon.cli.client import ENDED, Client, NoDaemon, part
+from daemon.cli.exits import INTERRUPTED, RUN_FAILED
 from daemon.cli.options import Home, Inputs, Output, find_home
 from daemon.cli.output import clean, compact, pretty, say, show_value, write
 from daemon.cli.run_text import show_run
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from flows.rehearsal import Plan
 
 RESULT = ("run", "status", "steps", "inputs", "output", "error", "_metrics")
-RUN_FAILED, INTERRUPTED = 7, 130
 SUFFIXES = (".json", ".yaml", ".yml")
 
 

@@ -15,14 +15,12 @@ from itertools import pairwise
 
 from cyclopts import App, CycloptsError
 
+from daemon.cli.exits import BROKEN_PIPE, INTERRUPTED, REFUSED, USAGE
 from daemon.errors import BadRequest, DaemonError, OutputFailed, output_told
 from flows.errors import DefinitionError
 
 # Loading a command makes a hundred thousand objects that stay: to collect among them 190 times took an eighth of a start.
 gc.set_threshold(100_000, 50, 100)
-
-USAGE, REFUSED, INTERRUPTED = 2, 3, 130
-BROKEN_PIPE = 141  # what a shell reports of a program that SIGPIPE ended: whoever read our output has had enough
 
 # A command's file is imported when the command is used: `help` stands here so that the list of commands needs none of them.
 COMMANDS = (

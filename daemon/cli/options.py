@@ -28,7 +28,7 @@ Inputs = Annotated[
         negative="",
         show_default=False,
         allow_leading_hyphen=True,
-        help="An input: name=text, or name:=JSON. May be given several times.",
+        help="An input, or a field of a form: name=text, or name:=JSON. May be given several times.",
     ),
 ]
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from daemon.cli.client import Client, problem_from
+from daemon.cli.exits import REFUSED
 from daemon.cli.options import Home, Output, find_home
 from daemon.cli.output import say, show_value, write
-
-REFUSED = 3
 
 
 def reload(*, home: Home = None, output: Output = "table") -> int:

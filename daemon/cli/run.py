@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, Parameter
 
 from daemon.cli.client import part
+from daemon.cli.exits import RUN_FAILED
 from daemon.cli.home_access import ask, rows
 from daemon.cli.options import All, Before, Chain, Fields, Home, Inputs, Limit, Output, Since, Until
 from daemon.cli.output import show_rows, show_value
@@ -92,7 +93,7 @@ def watch(
     output: Output = "table",
 ) -> int:
     """Follow a run to its end: each step as it begins and ends, and then the run as `run show` has it. Ctrl-C stops watching."""
-    from daemon.cli.run_watch import RUN_FAILED, watch_run  # as above
+    from daemon.cli.run_watch import watch_run  # as above
 
     status = watch_run(home, run, output=output)
     return RUN_FAILED if exit_status and status != "completed" else 0

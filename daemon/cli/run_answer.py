@@ -9,23 +9,13 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from daemon.cli.client import Client, part
-from daemon.cli.options import Home, Output, find_home
+from daemon.cli.options import Home, Inputs, Output, find_home
 from daemon.cli.output import clean, show_value, write
 from daemon.errors import BadRequest, NotFound
 
 Step = Annotated[str | None, Parameter(help="The step that asks, by its path or id; not needed where one alone does.")]
 Comment = Annotated[str | None, Parameter(help="A few words, which stand in the step's output.")]
 By = Annotated[str | None, Parameter(help="Who answers; your user's name otherwise.")]
-Fields = Annotated[
-    tuple[str, ...],
-    Parameter(
-        name=["-i", "--set"],
-        negative="",
-        show_default=False,
-        allow_leading_hyphen=True,
-        help="A field of the form: name=text, or name:=JSON. May be given several times.",
-    ),
-]
 
 
 def add_to(app: App) -> None:
@@ -39,7 +29,7 @@ def approve(
     step: Step = None,
     /,
     *,
-    fields: Fields = (),
+    fields: Inputs = (),
     form: Annotated[
         str | None,
         Parameter(name="--form", allow_leading_hyphen=True, help="A JSON or YAML file with the fields; - reads standard input."),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from daemon.cli.client import ENDED, Client, part
+from daemon.cli.exits import REFUSED, RUN_FAILED
 from daemon.cli.options import Format, find_home
 from daemon.cli.output import clean, show_value, write
 from daemon.errors import BadRequest
@@ -54,7 +55,7 @@ def retry_one(home: Path | None, run: str, wanted: dict[str, Any], *, wait: bool
         write(f"{told['run']} does {told['retryOf']} again from {clean(told['from'])}, with {with_}{kept}")
         if status is not None:
             write(f"{told['run']} {status}")
-    return 0 if status in {None, "completed"} else 7
+    return 0 if status in {None, "completed"} else RUN_FAILED
 
 
 def retry_several(home: Path | None, which: dict[str, Any], *, sure: bool, output: Format) -> int:
@@ -68,7 +69,7 @@ def retry_several(home: Path | None, which: dict[str, Any], *, sure: bool, outpu
         write(f"{len(told['retried'])} runs are done again")
         for one in told["refused"]:
             write(f"{one['run']} is not: {clean(one['problem'])}")
-    return 3 if told["refused"] else 0
+    return REFUSED if told["refused"] else 0
 
 
 def _why(reason: str | None) -> str:

@@ -18,7 +18,6 @@ from daemon.errors import Unreachable
 if TYPE_CHECKING:
     from daemon.operations import Operations
 
-RUN_FAILED = 7
 STEP = ("run", "step", "attempt", "status", "durationMs", "error", "errorCode")
 LOOK_S = 0.5  # between two looks at a run's lines
 

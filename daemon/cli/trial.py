@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from daemon.cli.client import Client, part
+from daemon.cli.exits import RUN_FAILED, UNMET
 from daemon.cli.home_access import ask
 from daemon.cli.made import Made, MadeEvent, Request, made_event
 from daemon.cli.options import Home, Output, find_home
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from daemon.operations import Operations
-
-UNMET, RUN_FAILED = 6, 7
 
 
 def try_out(

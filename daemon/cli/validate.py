@@ -7,12 +7,11 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from daemon.cli.exits import REFUSED
 from daemon.cli.options import Home, Output, find_home
 from daemon.cli.output import clean, say, show_value, write
 from daemon.shapes import problem_shown
 from daemon.validate import validate_paths
-
-REFUSED = 3
 
 
 def validate(

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from triggers.source import Accepted
 
 MAX_LISTED = 1000  # rows in one answer; `before` asks for the next
+MAX_REASON = 500  # characters: a sentence that stands beside a run or in each verdict, and no document
 IDS = frozenset({"event", "chain", "retry_of"})  # of what narrows a list: those that are ids
 WHOLE_ID = len("run_") + 26
 
@@ -189,3 +190,10 @@ def limited(which: Mapping[str, Any], noun: str) -> dict[str, Any]:
     if before is not None and not before.startswith(noun):
         raise BadRequest(f"before «{before:.60}» is no id of this list", f"its ids begin with {noun}")
     return {name: value for name, value in which.items() if value is not None}
+
+
+def checked_reason(reason: str | None) -> str | None:
+    """Why something is suspended, held back or stopped. None: nothing was said. Raises BadRequest."""
+    if reason is not None and len(reason) > MAX_REASON:
+        raise BadRequest(f"a reason has at most {MAX_REASON} characters")
+    return reason or None

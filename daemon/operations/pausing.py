@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from daemon.errors import BadRequest, Conflict
+from daemon.errors import Conflict
 from daemon.operations.flows import Flows
-from daemon.operations.switches import MAX_REASON
+from daemon.operations.given import checked_reason
 from daemon.store.rows import LIVE
 from daemon.waiting.pauses import ALL, Pauses, flow_key, run_key
 
@@ -50,9 +50,7 @@ class Pausing(Flows):
         return self._live().pauses
 
     async def _pause(self, key: str, what: str, name: str, reason: str | None) -> dict[str, Any]:
-        if reason is not None and len(reason) > MAX_REASON:
-            raise BadRequest(f"a reason has at most {MAX_REASON} characters")
-        return _shown(what, name, paused=True, changed=await self._pauses().pause(key, reason))
+        return _shown(what, name, paused=True, changed=await self._pauses().pause(key, checked_reason(reason)))
 
     async def _resume(self, key: str, what: str, name: str) -> dict[str, Any]:
         return _shown(what, name, paused=False, changed=await self._pauses().resume(key))

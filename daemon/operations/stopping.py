@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from daemon.errors import BadRequest
-from daemon.operations.given import MAX_LISTED
+from daemon.operations.given import MAX_LISTED, checked_reason
 from daemon.operations.runs import Runs
 from daemon.shapes import instant
 from daemon.store.rows import LIVE
 
 if TYPE_CHECKING:
     from daemon.store.rows import Run
-
-MAX_REASON = 1000  # characters of a reason: a sentence, and no document
 
 
 class Stopping(Runs):
@@ -24,7 +22,7 @@ class Stopping(Runs):
     async def cancel_run(self, run: str, *, reason: str | None = None) -> dict[str, Any]:
         """Have a run stop. `cancelled` False: it had ended; `already`: it was to stop before, and for that reason."""
         found = await self._run(run)
-        new = await self._live().cancel([found.id], _checked(reason))
+        new = await self._live().cancel([found.id], checked_reason(reason))
         after = await self._run(found.id)
         stops = bool(new) or (after.status in LIVE and after.cancel_asked is not None)
         return _told(after) | {"cancelled": stops, "already": stops and not new}
@@ -39,7 +37,7 @@ class Stopping(Runs):
                 "say which runs are to stop: those of a flow or a trigger, or all, and not both", "--flow, --trigger, --all"
             )
         found = await self._going(flow, trigger)
-        new = await live.cancel(found, _checked(reason))
+        new = await live.cancel(found, checked_reason(reason))
         return {"found": len(found), "cancelled": len(new), "runs": new[:MAX_LISTED]}
 
     async def _going(self, flow: str | None, trigger: str | None) -> list[str]:
@@ -57,9 +55,3 @@ class Stopping(Runs):
 
 def _told(run: Run) -> dict[str, Any]:
     return {"run": run.id, "status": run.status, "askedAt": instant(run.cancel_asked), "reason": run.cancel_reason}
-
-
-def _checked(reason: str | None) -> str | None:
-    if reason is not None and len(reason) > MAX_REASON:
-        raise BadRequest(f"a reason has at most {MAX_REASON} characters")
-    return reason or None

@@ -17,6 +17,7 @@ from daemon.home.definitions import Definitions, with_trigger
 from daemon.home.files import read_text, replace_text
 from daemon.home.read import in_file
 from daemon.home.switch_text import switched
+from daemon.operations.given import checked_reason
 from daemon.operations.triggers import Triggers
 from flows.document import locate, read_document
 from flows.duration import parse_duration
@@ -29,7 +30,6 @@ from triggers.trigger import Trigger
 log = structlog.get_logger()
 
 SUSPENDED = "suspended"  # the name in the store under which they are kept
-MAX_REASON = 500  # characters: it stands in each verdict
 EXPIRY_S = 60.0  # a clock that is set is noticed after so long
 
 
@@ -53,12 +53,11 @@ class Switches(Triggers):
 
     async def suspend_trigger(self, key: str, *, duration: str | None = None, reason: str | None = None) -> dict[str, Any]:
         """Let it fire nothing until it is enabled again, or for so long. Survives restarts; its file is not touched."""
-        if reason is not None and len(reason) > MAX_REASON:
-            raise BadRequest(f"a reason has at most {MAX_REASON} characters")
+        said = checked_reason(reason)
         now = time.time()
         until = None if duration is None else now + _seconds(duration)
         async with self._changing:
-            await self._suspend(key, Suspension(now, until, reason or None))
+            await self._suspend(key, Suspension(now, until, said))
         return self._told(self._trigger(key))
 
     async def trigger_source(self, key: str) -> dict[str, Any]:

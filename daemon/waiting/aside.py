@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from daemon.waiting.page import HEADERS, MAX_BODY_BYTES, UNKNOWN, ApprovalPages, Page
+from daemon.waiting.page import HEADERS, UNKNOWN, ApprovalPages, Page, read_form
 from triggers.bodies.arriving import well_formed
 from triggers.http_answer import Answer, error_answer
 
@@ -37,18 +37,11 @@ class PublicPages:
             return _sent(UNKNOWN, close=True)
         try:
             async with asyncio.timeout(BODY_S):
-                return _sent(await self._pages.decide(token, await _body(request)))
+                with well_formed():
+                    form = await read_form(request.content.read)
+                return _sent(await self._pages.decide(token, form))
         except TimeoutError:
             return error_answer(408, "TOO_SLOW", "the form did not come in time", close=True)
-
-
-async def _body(request: BaseRequest) -> bytes:
-    """What was sent, and a little more than is taken. Raises Refused."""
-    raw = b""
-    with well_formed():
-        while len(raw) <= MAX_BODY_BYTES and (more := await request.content.read(MAX_BODY_BYTES + 1 - len(raw))):
-            raw += more
-    return raw
 
 
 def _sent(page: Page, *, close: bool = False) -> Answer:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from html import escape
 from typing import Any, cast
@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 
 import structlog
 
-from daemon.errors import BadRequest, Conflict, DaemonError, NotFound
+from daemon.errors import BadRequest, Conflict, DaemonError, NotFound, TooLarge
 from daemon.shapes import instant
 from daemon.store.waits import WaitRow
 from daemon.waiting.approvals import HOW, Approvals, Decision
@@ -150,10 +150,18 @@ def _shown(value: Any) -> str:
     return as_json(value) if isinstance(value, dict | list) else as_text(value)
 
 
+async def read_form(read: Callable[[int], Awaitable[bytes]]) -> bytes:
+    """What was sent, and one byte of what is more than is taken. `read(most)` gives some of it; nothing: that was all."""
+    raw = b""
+    while len(raw) <= MAX_BODY_BYTES and (more := await read(MAX_BODY_BYTES + 1 - len(raw))):
+        raw += more
+    return raw
+
+
 def _fields(body: bytes) -> dict[str, str]:
-    """Of a form as browsers send it. Raises BadRequest."""
+    """Of a form as browsers send it. Raises TooLarge, BadRequest."""
     if len(body) > MAX_BODY_BYTES:
-        raise BadRequest(f"the form is larger than {MAX_BODY_BYTES} bytes")
+        raise TooLarge(f"the form is larger than {MAX_BODY_BYTES} bytes")
     try:
         pairs = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
     except ValueError:
@@ -162,7 +170,7 @@ def _fields(body: bytes) -> dict[str, str]:
 
 
 def _refused(error: DaemonError) -> Page:
-    status = 409 if isinstance(error, Conflict) else 404 if isinstance(error, NotFound) else 422
+    status = error.status if isinstance(error, Conflict | NotFound | TooLarge) else 422
     return _page(status, "Nothing to answer", f"<p>{_text(error.message)}.</p>")
 
 

@@ -265,7 +265,7 @@ async def test_the_page_takes_the_form_that_it_shows_and_keeps_what_was_typed(as
     twice = await pages.decide(token, body())
     ended = await bench.ended(run)
 
-    assert [page.status for page in (wrong, undecided, huge, binary, done, twice)] == [422, 422, 422, 422, 200, 409]
+    assert [page.status for page in (wrong, undecided, huge, binary, done, twice)] == [422, 422, 413, 422, 200, 409]
     assert "must be a number" in wrong.html
     assert 'value="lots"' in wrong.html
     assert "<option selected>blue" in wrong.html

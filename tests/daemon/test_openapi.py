@@ -310,6 +310,17 @@ def test_what_a_route_refuses_is_what_the_document_says(served, ask):
     assert ERRORS[json.loads(raw)["error"]["code"]][0] == status
 
 
+@pytest.mark.parametrize(("of", "status"), [("token", 413), ("nobody", 404)])
+def test_a_form_that_is_too_large_is_a_page_as_the_document_says(served, of, status):
+    token = served.fill("token") if of == "token" else "nobody"
+    ask = Ask("POST /approvals/{token}", status, path=f"/approvals/{token}", body=b"a" * 300_000)
+
+    answered, media, raw = served.answer(ask)
+
+    assert answered == status, raw
+    held_against(ask, media, raw)
+
+
 def test_every_answer_of_every_route_is_held_against_the_document():
     said = {(f"{route.method} {route.path}", status) for route in ROUTES for status in route.answers if status < 400}
 

@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from daemon.waiting.aside import PublicPages
-from daemon.waiting.page import Page
+from daemon.waiting.page import MAX_BODY_BYTES, Page
 from triggers.sources.webhook import WebhookSource
 
 TOKEN = "right-" + "x" * 60
@@ -64,6 +64,14 @@ async def test_a_form_whose_chunks_are_none_is_refused_and_is_no_fault_of_ours(c
 
     assert (status, pages.decided, logged) == (400, [], [])
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+async def test_of_a_form_that_is_too_large_one_byte_too_many_is_read():
+    pages = Pages()
+
+    await answer_to(pages, HEAD + b"Content-Length: 300000\r\n\r\n" + b"a" * 300_000)
+
+    assert [len(form) for form in pages.decided] == [MAX_BODY_BYTES + 1]
 
 
 async def test_a_fault_of_ours_is_logged_without_the_right_that_the_address_is():

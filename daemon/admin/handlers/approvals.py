@@ -7,11 +7,11 @@ from typing import Any, Literal
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
-from daemon.admin.route import Answer, Asked, Body, Reply, Route
+from daemon.admin.route import Answer, Asked, Body, Reply, Route, body_told
 from daemon.admin.schema import ANYTHING, INSTANT, OBJECT, TEXT, by_name, listed, maybe, record, ref, said, words
 from daemon.errors import Unreachable
 from daemon.waiting.approvals import MAX_COMMENT, MAX_NAME
-from daemon.waiting.page import HEADERS, ApprovalPages, Page
+from daemon.waiting.page import HEADERS, MAX_BODY_BYTES, UNKNOWN, ApprovalPages, Page, read_form
 
 ASKED = {
     "message": said(TEXT, "what is asked"),
@@ -83,7 +83,12 @@ async def show_page(asked: Asked) -> web.StreamResponse:
 
 
 async def answer_page(asked: Asked) -> web.StreamResponse:
-    return _sent(await _pages(asked).decide(asked.key, await asked.request.read()))  # the listener bounds it
+    pages = _pages(asked)
+    if not pages.knows(asked.key):  # of a stranger no more is read
+        return _sent(UNKNOWN)
+    with body_told():
+        form = await read_form(asked.request.content.read)
+    return _sent(await pages.decide(asked.key, form))
 
 
 def _pages(asked: Asked) -> ApprovalPages:
@@ -145,7 +150,7 @@ ROUTES = (
         "/approvals/{token}",
         "answer by a link, with a form as browsers send it",
         answer_page,
-        PAGES,
+        PAGES | {413: _html(f"the form is larger than {MAX_BODY_BYTES} bytes")},
         refuses=("UNREACHABLE",),
         public=True,
     ),

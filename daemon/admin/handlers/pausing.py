@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from daemon.admin.route import Answer, Asked, Body, Reply, Route
 from daemon.admin.schema import FLAG, TEXT, record, ref, said, words
-from daemon.operations.switches import MAX_REASON
+from daemon.operations.given import MAX_REASON
 
 SCHEMAS = {
     "Paused": record(

@@ -27,8 +27,8 @@ from daemon.admin.schema import (
     said,
     words,
 )
+from daemon.operations.given import MAX_REASON
 from daemon.operations.retrying import MAX_RETRIED, Wanted
-from daemon.operations.stopping import MAX_REASON
 from daemon.store.rows import RunStatus
 from flows.attempt import AttemptStatus
 

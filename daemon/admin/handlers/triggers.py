@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from daemon.admin.parameter import Flag, Parameter
 from daemon.admin.route import Answer, Asked, Body, Reply, Route
 from daemon.admin.schema import FLAG, INSTANT, OBJECT, TEXT, listed, maybe, record, ref, said
-from daemon.operations.switches import MAX_REASON
+from daemon.operations.given import MAX_REASON
 
 LISTED = {
     "key": TEXT,
