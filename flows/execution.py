@@ -17,7 +17,7 @@ from flows.front import Front
 from flows.recovery import rebuilt_error
 from flows.results import Result, answer, answered, borrowed, output_of, restored, skipped
 from flows.step import Ended, Output
-from flows.trial import Trial
+from flows.trial import Trial, may_double
 from flows.view import Failure, StandIn, View
 
 if TYPE_CHECKING:
@@ -179,13 +179,14 @@ class Execution:
             self._ask(position, trial)
 
     def _trial(self, position: int, step: Step, stand_in: StandIn | None) -> Trial:
-        sources = self.graph.sources[position]
-        names = self._names
+        graph, names = self.graph, self._names
+        sources = graph.sources[position]
         if sources or stand_in is not None:
             names = names.copy()
             data = self._data[sources[0]] if len(sources) == 1 else self._merged(position)
             names["data"] = names["output"] = data if stand_in is None else stand_in.data
-        trial = Trial(self._run, step, self._prefix + step.id, names, self.graph.folder)
+        trial = Trial(self._run, step, self._prefix + step.id, names, graph.folder)
+        trial.merges = may_double(graph, sources, self._run.world.kinds)
         if trial.kind.container:
             trial.run_body = partial(run_body, self)
             trial.show = partial(self._show, step.id)
@@ -386,7 +387,7 @@ class Execution:
         return len(self._tasks) == 1 and not self._front.ready
 
     def _show(self, name: str, output: Any) -> None:
-        """Until its own result takes the place: what a step that is under way has given so far."""
+        """Until its own result takes the place: what a step under way has given so far."""
         self.view.steps[name] = {"status": "success", "output": output, "response": output}
 
     def inner(self, body: Graph, view: View, prefix: str, *, subflows: Mapping[str, Flow], depth: int) -> Execution:

@@ -11,7 +11,7 @@ from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
 from flows.attempt import Attempt, AttemptStatus
-from flows.depth import MAX_OUTPUT_DEPTH, deeper_than
+from flows.depth import MAX_MERGED, MAX_OUTPUT_DEPTH, MAX_STORED_DEPTH, deeper_than, larger_than
 from flows.errors import StepError
 from flows.expression import Expression
 from flows.results import Result, as_step_error, failed, milliseconds, succeeded, why_missing
@@ -20,11 +20,11 @@ from flows.step import Output, Scope
 from flows.waiting import Place, Resolution, Wait
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
     from pathlib import Path
 
-    from flows.graph import Requirement, Step
-    from flows.step import Ended
+    from flows.graph import Graph, Requirement, Step
+    from flows.step import Ended, StepKind
     from flows.world import Run
 
 TRIES = re.compile(r"#\d+")
@@ -34,7 +34,7 @@ class Trial:
     """A step from its first attempt to its last. `number` is that of the attempt under way or next."""
 
     __slots__ = (
-        "failed_at", "failures", "find_flow", "first_at", "folder", "inside", "is_last", "kind", "names", "number", "path", "record", "run",
+        "failed_at", "failures", "find_flow", "first_at", "folder", "inside", "is_last", "kind", "merges", "names", "number", "path", "record", "run",
         "run_body", "show", "started_at", "step", "stopped",
     )  # fmt: skip
 
@@ -48,6 +48,7 @@ class Trial:
             None  # a container's: RunBody once it is given the trial
         )
         self.show: Callable[[Any], None] | None = None
+        self.merges = False  # its `data` is put together of what several steps gave, and may double
         self.find_flow = run.world.find_flow
         self.is_last: Callable[[], bool] | None = None  # asked when it has succeeded: does nothing of its run follow?
         self.stopped = _goes_on  # asked before each attempt: the cancel may still be on its way
@@ -79,7 +80,7 @@ class Trial:
         if not isinstance(output, Output):  # a plain function that gives an awaitable is a mistake of its kind
             return self._failed(self._no_output(output))
         if deeper_than(output.value, MAX_OUTPUT_DEPTH):
-            return self._failed(_too_deep(output))
+            return self._failed(_too_deep(output, MAX_OUTPUT_DEPTH))
         self.note("success", output)
         return output
 
@@ -205,8 +206,9 @@ class Trial:
         output = await given if isawaitable(given) else given
         if not isinstance(output, Output):
             raise self._no_output(output)
-        if not self.kind.container and deeper_than(output.value, MAX_OUTPUT_DEPTH):
-            raise _too_deep(output)
+        limit = MAX_STORED_DEPTH if self.kind.container else MAX_OUTPUT_DEPTH  # a container's has those of its steps inside
+        if deeper_than(output.value, limit):
+            raise _too_deep(output, limit)
         return output
 
     def _no_output(self, given: object) -> TypeError:
@@ -293,6 +295,9 @@ class Trial:
         return scope
 
     def _require(self) -> None:
+        if self.merges and larger_than(self.names["data"], MAX_MERGED):
+            said = f"what it is given by several nodes is more than {MAX_MERGED:,} values together"
+            raise StepError(said, code="MERGE_LIMIT", retryable=False)
         for required in self.step.requires:
             self._require_one(required)
 
@@ -310,10 +315,15 @@ def _for_retries(error: StepError) -> dict[str, Any] | None:
     return {name: value for name, value in said.items() if value is not None} or None
 
 
-def _too_deep(output: Output) -> StepError:
+def _too_deep(output: Output, limit: int) -> StepError:
     """It could be neither stored nor shown, and a run that is resumed would go on without it."""
-    said = f"its output is nested more than {MAX_OUTPUT_DEPTH} deep"
+    said = f"its output is nested more than {limit} deep"
     return StepError(said, code="OUTPUT_DEPTH", retryable=False, usage=output.usage)
+
+
+def may_double(graph: Graph, sources: Sequence[int], kinds: Mapping[str, StepKind]) -> bool:
+    """Whether a step that is given what these gave may hold one value many times: conditions and ways back hand on what they are given."""
+    return graph.merge and len(sources) > 1 and any(kinds[graph.steps[source].kind].container for source in sources)
 
 
 def _goes_on() -> bool:

@@ -12,6 +12,7 @@ from flows.expression.numerals import SAFE, double
 from flows.expression.values import UNDEFINED, Function, Opaque, is_array, own_keys
 
 MAX_VALUES: Final = 1_000_000  # values in one result: small arrays that hold each other many times can stand for billions
+MAX_TEXT: Final = 100_000_000  # characters of all texts in one result: a long one may stand in many places
 
 
 def to_text(value: Any) -> str:
@@ -23,7 +24,7 @@ def to_json(value: Any) -> Any:
     """What JSON.stringify would keep, as Python has it: undefined is dropped from objects and is null elsewhere.
 
     NaN and infinities are null, -0 is 0, whole numbers are ints up to 2^53 and floats beyond. Arrays and objects are new.
-    Raises ExpressionError EXPRESSION_LIMIT where there are too many values.
+    Raises ExpressionError EXPRESSION_LIMIT where there are too many values, or too much text.
     """
     return rebuilt(value, _stored)
 
@@ -43,7 +44,7 @@ def rebuilt(value: Any, leaf: Callable[[Any], Any]) -> Any:
     """A copy with each number, undefined and opaque object turned by `leaf`. Without recursion: it may be deep."""
     top: list[Any] = [None]
     todo: list[tuple[Any, Any, Any]] = [(value, top, 0)]
-    count = 0
+    count = text = 0
     while todo:
         here, parent, place = todo.pop()
         count += 1
@@ -51,6 +52,9 @@ def rebuilt(value: Any, leaf: Callable[[Any], Any]) -> Any:
             raise limit("the result is too large", f"more than {MAX_VALUES:,} values")
         if isinstance(here, str):
             parent[place] = here
+            text += len(here)
+            if text > MAX_TEXT:
+                raise limit("the result is too large", f"more than {MAX_TEXT:,} characters")
         elif is_array(here):
             parent[place] = made = [None] * len(here)
             todo.extend((item, made, index) for index, item in enumerate(here))

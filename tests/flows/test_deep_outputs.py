@@ -1,15 +1,18 @@
-"""An output that nobody could store or show fails its step, whichever kind gave it."""
+"""An output that nobody could store or show fails its step, whichever kind gave it, and so does one that doubles without end."""
 
 import asyncio
 import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from flows.depth import MAX_OUTPUT_DEPTH
+from flows.depth import MAX_OUTPUT_DEPTH, TEXT_PER_VALUE, larger_than
 from flows.dialects import load_flow
 from flows.executor import World, execute
 from flows.steps import make_kinds
+from tests.flows.test_dialect_nodes import ask, calc, edge, flow
 
 
 def nested(depth):
@@ -50,3 +53,70 @@ async def test_an_output_is_nested_as_deep_as_it_may_be_and_no_deeper(tmp_path: 
     ended = await run(tmp_path, step, {"x": nested(depth)})
 
     assert (ended.code, ended.output) == (code, None if code else nested(depth))
+
+
+async def run_nodes(nodes, edges):
+    kinds = make_kinds()
+    loaded = load_flow(flow(*nodes, edges=edges), key="main", folder=Path(), kinds=kinds)
+    async with asyncio.timeout(10):
+        return await execute(loaded, {}, run_id="run_1", world=World(kinds, None, None), record=lambda _attempt: None)
+
+
+async def test_conditions_that_follow_each_other_until_nobody_could_read_what_they_hold_fail():
+    asked = [ask(f"c{number}", "true") for number in range(1000)]
+    edges = [edge(source["id"], target["id"]) for source, target in zip([calc("first"), *asked], asked, strict=False)]
+
+    ended = await run_nodes([calc("first"), *asked], edges)
+
+    assert (ended.status, ended.code) == ("failed", "OUTPUT_DEPTH")
+    assert "more than 900 deep" in ended.error
+
+
+async def test_a_row_of_diamonds_that_doubles_what_it_hands_on_fails_before_it_fills_the_memory():
+    nodes, edges, before = [calc("first", "'x'.repeat(1000)")], [], "first"
+    for number in range(40):
+        left, right, join = f"l{number}", f"r{number}", f"j{number}"
+        nodes += [ask(name, "true") for name in (left, right, join)]
+        edges += [edge(before, left), edge(before, right), edge(left, join), edge(right, join)]
+        before = join
+
+    ended = await run_nodes(nodes, edges)
+
+    assert (ended.status, ended.code) == ("failed", "MERGE_LIMIT")
+    assert ended.error.endswith("is more than 5,000,000 values together")
+
+
+async def test_a_text_that_an_expression_puts_into_many_places_has_a_bound():
+    steps = [calc("s0", "'x'.repeat(10000000)"), *(calc(f"s{number}", "[data, data]") for number in range(1, 9))]
+    edges = [edge(f"s{number}", f"s{number + 1}") for number in range(8)]
+
+    ended = await run_nodes(steps, edges)
+
+    assert (ended.code, ended.error) == (
+        "EXPRESSION_LIMIT",
+        "step «s4»: the result is too large (more than 100,000,000 characters)",
+    )
+
+
+def written(value):
+    if isinstance(value, str):
+        return 1 + len(value) // TEXT_PER_VALUE
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + sum(map(written, inner))
+
+
+VALUES = st.recursive(
+    st.none() | st.integers() | st.text(max_size=100),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=2), inner, max_size=4),
+    max_leaves=30,
+)
+
+
+@given(st.lists(VALUES, min_size=1, max_size=5), st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=6))
+def test_a_value_is_as_large_as_it_is_written_also_where_it_holds_another_twice(values, pairs):
+    for first, second in pairs:
+        values = [*values, [values[first % len(values)], values[second % len(values)]]]
+    size = written(values)
+
+    assert not larger_than(values, size)
+    assert larger_than(values, size - 1)
