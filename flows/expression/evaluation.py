@@ -49,7 +49,10 @@ class Expression:
         if name not in ("evaluate", "test"):
             raise AttributeError(name)
         read = self._read
-        compiled = read.compiled()
+        try:
+            compiled = read.compiled()
+        except RecursionError:
+            raise _exhausted() from None
         value = _fuelled(compiled) if read.metered else compiled
         self.evaluate, self.test = _guarded(value, read.places), _condition(value, read.places)
         return self.evaluate if name == "evaluate" else self.test

@@ -1,6 +1,8 @@
 """Expressions of one shape are read once: each is as if it had been read alone."""
 
+import inspect
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -117,6 +119,24 @@ def test_filters_of_one_shape_share_what_they_read():
     assert first.references is not second.references
     assert third.references is fourth.references
     assert [dict(read.equality) for read in (third, fourth)] == [{("$", "a", "b"): "b2"}, {("$", "a", "b"): "b3"}]
+
+
+def test_a_known_shape_that_is_first_asked_where_the_stack_has_run_out_says_so_as_any_expression_does():
+    chain = "$.x === '{}'"
+    for number in range(40):
+        chain = f"({chain}) {'&&' if number % 2 else '||'} $.y{number} === '{{}}'"
+    shapes = Shapes()
+    *_, known = (Expression("", ROOTS, shapes.read(chain.replace("{}", text), ROOTS)) for text in "abc")
+    left = 60  # frames: enough to ask, and too few to compile
+
+    def deep(frames):
+        return deep(frames - 1) if frames else known.test({"$": {}})
+
+    with pytest.raises(ExpressionError) as refused:
+        deep(sys.getrecursionlimit() - len(inspect.stack()) - left)
+
+    assert refused.value.code == "EXPRESSION_LIMIT"
+    assert known.test({"$": {}}) is False
 
 
 def test_shapes_are_forgotten_before_they_are_too_many():
