@@ -23,6 +23,7 @@ from flows.connectors.postgresql import PostgresqlSession
 from flows.connectors.postgresql_pool import IDLE_S, Pool
 from flows.connectors.rows import Row
 from flows.connectors.sqlite import SqliteSession
+from flows.connectors.statement import Batch
 
 __all__ = [
     "DEFAULT_SECRET", "Address", "AsJson", "Databases", "PostgresqlServer", "Session", "SqliteFile", "address_of", "quoted",
@@ -39,8 +40,8 @@ class Session(Protocol):
         """How many rows it changed; -1 where that says nothing."""
         ...
 
-    async def execute_many(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> int:
-        """The same statement for each of them."""
+    async def execute_all(self, batches: Sequence[Batch]) -> int:
+        """Each statement for each of its rows, in this order. How many rows were changed."""
         ...
 
     def rows(self, sql: str, params: Mapping[str, Any] | None = None) -> AsyncGenerator[list[Row], None]:

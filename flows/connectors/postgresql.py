@@ -11,7 +11,7 @@ from flows.connectors.database_values import as_json_value, for_postgresql
 from flows.connectors.postgresql_errors import failure
 from flows.connectors.postgresql_pool import Pool
 from flows.connectors.rows import Row, names_of
-from flows.connectors.statement import read_statement
+from flows.connectors.statement import Batch, read_statement
 from flows.errors import StepError
 from flows.steps.json_text import json_text
 
@@ -64,13 +64,17 @@ class PostgresqlSession:
     async def execute(self, sql: str, params: Mapping[str, Any] | None = None) -> int:
         return (await self._ask(self._opened().execute(*_made(sql, params or {})))).rowcount
 
-    async def execute_many(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> int:
-        made = [_made(sql, row) for row in rows]
-        if not made:
-            return 0
-        async with self._opened().cursor() as cursor:
-            await self._ask(cursor.executemany(made[0][0], [bound for _, bound in made]))
-            return cursor.rowcount
+    async def execute_all(self, batches: Sequence[Batch]) -> int:
+        return await self._ask(self._sent([[_made(sql, row) for row in rows] for sql, rows in batches if rows]))
+
+    async def _sent(self, batches: Sequence[Sequence[tuple[bytes, dict[str, Any]]]]) -> int:
+        """In a pipeline: no statement waits for the answer to the one before it."""
+        connection = self._opened()
+        cursors = [connection.cursor() for _ in batches]
+        async with connection.pipeline():
+            for cursor, rows in zip(cursors, batches, strict=True):
+                await cursor.executemany(rows[0][0], [bound for _, bound in rows])
+        return sum(max(0, cursor.rowcount) for cursor in cursors)
 
     async def rows(self, sql: str, params: Mapping[str, Any] | None = None) -> AsyncGenerator[list[Row], None]:
         import psycopg  # see begin()

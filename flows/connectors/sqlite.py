@@ -12,7 +12,7 @@ from urllib.parse import quote
 from flows.connectors.addresses import SqliteFile
 from flows.connectors.database_values import as_json_value, for_sqlite
 from flows.connectors.rows import Row, names_of
-from flows.connectors.statement import read_statement
+from flows.connectors.statement import Batch, read_statement
 from flows.errors import StepError
 
 BATCH_ROWS = 500
@@ -64,9 +64,11 @@ class SqliteSession:
         bound = _bound(sql, params or {})
         return await self._timed(lambda connection: connection.execute(sql, bound).rowcount)
 
-    async def execute_many(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> int:
-        bound = [_bound(sql, row) for row in rows]
-        return await self._timed(lambda connection: connection.executemany(sql, bound).rowcount)
+    async def execute_all(self, batches: Sequence[Batch]) -> int:
+        bound = [(sql, [_bound(sql, row) for row in rows]) for sql, rows in batches]
+        return await self._timed(
+            lambda connection: sum(max(0, connection.executemany(sql, rows).rowcount) for sql, rows in bound)
+        )
 
     async def rows(self, sql: str, params: Mapping[str, Any] | None = None) -> AsyncGenerator[list[Row], None]:
         bound = _bound(sql, params or {})

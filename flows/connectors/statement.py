@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 MAX_CHARACTERS = 100_000
+
+Batch = tuple[str, Sequence[Mapping[str, Any]]]
+"""A statement, and what is bound in it: once for each row."""
 
 # What is passed over whole: texts, names and comments, in which a colon means nothing.
 _OPAQUE = re.compile(

@@ -58,7 +58,7 @@ async def test_what_is_written_is_read_and_a_failure_takes_all_of_it_back(databa
 
     async with databases.session(address, read_only=False, timeout_s=10) as session:
         one = await session.execute("INSERT INTO t VALUES (:a, :b)", {"a": 1, "b": "x", "unused": []})
-        many = await session.execute_many("INSERT INTO t VALUES (:a, :b)", [{"a": 2, "b": None}, {"a": 3, "b": "z"}])
+        many = await session.execute_all([("INSERT INTO t VALUES (:a, :b)", [{"a": 2, "b": None}, {"a": 3, "b": "z"}])])
     with suppress(RuntimeError):
         async with databases.session(address, read_only=False, timeout_s=10) as session:
             await session.execute("DELETE FROM t")
@@ -70,6 +70,64 @@ async def test_what_is_written_is_read_and_a_failure_takes_all_of_it_back(databa
         {"a": 2, "b": None},
         {"a": 3, "b": "z"},
     ]
+
+
+async def test_batches_are_executed_in_their_order_and_their_rows_are_counted_together(databases, address):
+    await do(databases, address, "CREATE TABLE t (a INTEGER UNIQUE, b TEXT)")
+    both, one = "INSERT INTO t (a, b) VALUES (:a, :b)", "INSERT INTO t (a) VALUES (:a) ON CONFLICT (a) DO NOTHING"
+    change = "UPDATE t SET b = b || :b WHERE a < :a"
+
+    async with databases.session(address, read_only=False, timeout_s=10) as session:
+        nothing = await session.execute_all([])
+        some = await session.execute_all(
+            [
+                (both, [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]),
+                (one, [{"a": 2}]),
+                (change, [{"a": 3, "b": "!"}]),
+                (both, [{"a": 3, "b": "z"}]),
+                (change, [{"a": 2, "b": "?"}, {"a": 9, "b": "."}]),
+            ]
+        )
+
+    assert (nothing, some) == (0, 2 + 0 + 2 + 1 + 4)
+    assert [row["b"] for row in await ask(databases, address, "SELECT b FROM t ORDER BY a")] == ["x!?.", "y!.", "z."]
+
+
+async def test_a_batch_that_fails_among_others_is_the_failure_and_takes_all_of_them_back(databases, address):
+    await do(databases, address, "CREATE TABLE t (a INTEGER UNIQUE)")
+    insert, other = "INSERT INTO t (a) VALUES (:a)", "INSERT INTO t VALUES (:a)"
+
+    async def work():
+        async with databases.session(address, read_only=False, timeout_s=10) as session:
+            batches = [(insert if number % 2 else other, [{"a": number if number != 400 else 7}]) for number in range(800)]
+            await session.execute_all(batches)
+
+    error = await failure(work())
+
+    assert (error.code, error.retryable) == ("DATABASE_CONSTRAINT", False)
+    assert await ask(databases, address, "SELECT a FROM t") == []
+
+
+async def test_batches_that_nobody_waits_for_any_more_are_broken_off(databases, postgresql):
+    address = PostgresqlServer(postgresql)
+    await do(databases, address, "CREATE TABLE t (a INTEGER)")
+    sleeping = "SELECT count(*) AS c FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%:sleeper%' AND pid <> pg_backend_pid()"
+    sleeper = "INSERT INTO t SELECT :a FROM (SELECT pg_sleep(60) /* :sleeper */) AS s"
+
+    async def work():
+        async with databases.session(address, read_only=False, timeout_s=60) as session:
+            await session.execute_all([("INSERT INTO t VALUES (:a)", [{"a": 1}]), (sleeper, [{"a": 2}, {"a": 3}])] * 10)
+
+    task = asyncio.create_task(work())
+    while await ask(databases, address, sleeping) == [{"c": 0}]:
+        await asyncio.sleep(0.01)
+    task.cancel()
+    async with asyncio.timeout(5):
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    assert await ask(databases, address, sleeping) == [{"c": 0}]
+    assert await ask(databases, address, "SELECT a FROM t") == []
 
 
 @pytest.mark.parametrize("value", HOSTILE)

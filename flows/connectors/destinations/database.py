@@ -154,15 +154,15 @@ def _with_keys(rows: Sequence[Row], prepared: Storing, key: str, first: int) -> 
 
 async def _write(session: Session, prepared: Storing, rows: Sequence[Row]) -> int:
     """How many rows were inserted or changed. Rows with the same fields go together: what one leaves out has its default."""
-    changed = 0
+    batches = []
     for names, group in groupby(rows, key=tuple):
         alike = list(group)
         why = _why_no_rows(names, alike, prepared.key) or (_why_one_column(names) if session.dialect == "sqlite" else None)
         if why is not None:
             raise StepError(why, code="OUTPUT_ROWS", retryable=False)
         bound = [{f"c{number}": _bound(row[name]) for number, name in enumerate(names)} for row in alike]
-        changed += max(0, await session.execute_many(_statement(prepared, names), bound))
-    return changed
+        batches.append((_statement(prepared, names), bound))
+    return await session.execute_all(batches)
 
 
 def _why_no_rows(names: Sequence[str], rows: Sequence[Row], key: Sequence[str]) -> str | None:
