@@ -20,7 +20,7 @@ from flows.suggest import did_you_mean
 MORE_METHODS = frozenset(
     {
         *("apply", "bind", "call", "compile", "copyWithin", "fill", "forEach", "isPrototypeOf", "localeCompare", "pop"),
-        *("propertyIsEnumerable", "push", "shift", "splice", "toLocaleString", "unshift"),
+        *("next", "propertyIsEnumerable", "push", "shift", "splice", "toLocaleString", "unshift"),
     }
 )
 
@@ -71,8 +71,8 @@ def _is_more(node: Member) -> bool:
 
 def _is_called_more(node: Call) -> bool:
     if not isinstance(node.callee, Member):
-        return False
+        return isinstance(node.callee, Name) and node.callee.name == "Array"
     name = static_key(node.callee.key)
-    if name == "stringify" and len(node.arguments) > 1:
+    if name in {"parse", "stringify"} and len(node.arguments) > 1:
         return isinstance(node.arguments[1], Arrow)  # a function that replaces
     return name in MORE_METHODS and name not in METHOD_NAMES
