@@ -65,6 +65,18 @@ class Answer:
         return b"".join(head) if head_only else b"".join((*head, self.body))
 
 
+class _Gone(Answer):
+    """For a client that is not there any more: it writes nothing, and the server takes it as such."""
+
+    __slots__ = ()
+
+    async def prepare(self, request: BaseRequest) -> None:  # noqa: ARG002 - the seam of answers
+        raise ConnectionResetError("the client has gone")
+
+
+GONE = _Gone(400, None)
+
+
 def error_answer(
     status: int, code: str, message: str, hint: str | None = None, *, headers: bytes = b"", close: bool = False
 ) -> Answer:

@@ -24,8 +24,8 @@ from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
-from triggers.http_answer import Answer, error_answer
-from triggers.http_wire import Wire
+from triggers.http_answer import GONE, Answer, error_answer
+from triggers.http_wire import Wire, let_go
 from triggers.source import SourceError
 
 log = structlog.get_logger()
@@ -191,7 +191,12 @@ class Server(web.Server):
         self._told_short_at = -TELL_S
 
     async def _answer(self, request: web.BaseRequest) -> Answer:
-        answer = await self._handle(request)
+        try:
+            answer = await self._handle(request)
+        except ConnectionError:
+            return GONE  # to raise it would have aiohttp keep it, with all frames it came through
+        finally:
+            let_go(request.content)
         self.answered[answer.status // 100] += 1
         if self.closing or request.protocol.last:  # type: ignore[attr-defined]  # it is our Connection
             answer.keep_alive = False
@@ -234,7 +239,10 @@ class Server(web.Server):
 
     def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
         super().connection_lost(handler, exc)
-        self.lost.set()
+        if handler in self._connections:  # until its task has ended, of which the library is told first
+            handler._task_handler.add_done_callback(lambda _: self.lost.set())  # type: ignore[union-attr]  # noqa: SLF001 - as it does
+        else:
+            self.lost.set()
 
     def sweep(self, now: float) -> None:
         """Send away who has begun a request, or a connection, and does not get on with it, and who does not read its answers."""

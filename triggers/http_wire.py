@@ -29,9 +29,34 @@ class Wire(RequestHandler):
             if not isinstance(newest, RawRequestMessage) and self.body is not None and not self.body.is_eof():
                 # The parser met what is no chunk. It tells us, and not who reads that body: he would wait until his time is over.
                 self.body.set_exception(RequestPayloadError("the body is malformed"))
-            self.body = body
+            if isinstance(newest, RawRequestMessage):
+                self.body = body
+            else:
+                newest.exc.__traceback__ = None  # the frames that it came through know it themselves, and us
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """What leads back to us is let go of: else each connection, with its last body, waits for the garbage collector."""
+        super().connection_lost(exc)
+        self.body = self._keepalive_handle = None
+
+    async def start(self) -> None:
+        try:
+            await super().start()
+        finally:
+            self._messages.clear()  # of who asked for several things and did not stay: nobody answers them any more
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
         """The library also reads on what is left of a body. Its lines would quote what the client sent: a token, it may be."""
         if not isinstance(kw.get("exc_info"), RequestPayloadError | HttpProcessingError):
             super().log_exception(*args, **kw)
+
+
+def let_go(body: StreamReader) -> None:
+    """Nobody reads this body any more. Where it broke off, what it raised knows the frames that read it, which hold what had come.
+
+    These know what was raised: a megabyte would wait for the collector. The body is at its end, for the library would read on.
+    """
+    raised = body.exception()
+    if raised is not None:
+        raised.__traceback__ = None
+        body.feed_eof()
