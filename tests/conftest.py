@@ -145,3 +145,16 @@ def _logs_as_they_were():
         log = getattr(module, "__dict__", {}).get("log")
         if isinstance(log, structlog._config.BoundLoggerLazyProxy):
             log.__dict__.pop("bind", None)  # where it keeps what it was set up with
+
+
+@pytest.fixture
+def write():
+    """Write a definition into a home: write(home, "triggers/a.json", {...})."""
+
+    def write_file(home: Path, name: str, definition) -> Path:
+        file = home / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(definition if isinstance(definition, str) else json.dumps(definition))
+        return file
+
+    return write_file

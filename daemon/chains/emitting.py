@@ -96,7 +96,7 @@ class Emitter:
             flow=run.flow,
             run=run.id,
             step=emission.step,
-            chain=run.chain or run.event or run.id,
+            chain=run.chain_id,
             depth=run.depth,
             idempotency_key=emission.idempotency_key,
         )

@@ -43,7 +43,7 @@ def ended_run(run: Run) -> EndedRun:
         run=run.id,
         flow=run.flow,
         status=run.status,
-        chain=run.chain or run.event or run.id,
+        chain=run.chain_id,
         depth=run.depth,
         trigger=run.trigger,
         event=run.event,

@@ -79,8 +79,7 @@ class Rounds:
             log.info("run.not_repeated", run_id=run.id, flow=run.flow, reason="the flow refuses the inputs of the next round")
             return ()
         now = self._clock()
-        chain = run.chain or run.event or run.id
-        self._limits.begin_round(chain)
+        self._limits.begin_round(run.chain_id)
         trigger = None if run.trigger is None else definitions.trigger(run.trigger)
         following = Run(
             id=new_id("run"),
@@ -93,7 +92,7 @@ class Rounds:
             trigger_digest=None if trigger is None else trigger.digest,
             priority=run.priority,
             owner=self._owner,
-            chain=chain,
+            chain=run.chain_id,
             depth=max(1, run.depth),  # not deeper from round to round: it is meant to have no end
             not_before=(run.finished_at or now) + flow.repeats.delay_s,
             finish_within=run.finish_within,

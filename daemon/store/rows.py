@@ -55,6 +55,11 @@ class Run:
     attempts: Sequence[Attempt] = ()  # filled by claim() and by reading one run; empty in lists
 
     @property
+    def chain_id(self) -> str:
+        """The chain it belongs to: it begins one, or its event does, where it names none."""
+        return self.chain or self.event or self.id
+
+    @property
     def finish_by(self) -> float | None:
         """When its time is over. None: it has not started, or may take as long as it likes."""
         return None if self.started_at is None or self.finish_within is None else self.started_at + self.finish_within
@@ -211,7 +216,7 @@ def run_row(run: Run, lease_until: int | None) -> tuple[Any, ...]:
         lease_until,
         micros(run.created_at),
         encode(run.inputs),
-        run.chain or run.event or run.id,
+        run.chain_id,
         run.depth,
     )
 

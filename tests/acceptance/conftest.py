@@ -129,19 +129,6 @@ def run_json():
 
 
 @pytest.fixture
-def write():
-    """Write a definition into a home: write(home, "triggers/a.json", {...})."""
-
-    def write_file(home: Path, name: str, definition) -> Path:
-        file = home / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(definition if isinstance(definition, str) else json.dumps(definition))
-        return file
-
-    return write_file
-
-
-@pytest.fixture
 def home(tmp_path, write):
     """A home with the specification's webhook trigger and a flow of one step."""
     folder = tmp_path / "home"

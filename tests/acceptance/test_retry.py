@@ -6,16 +6,9 @@ import asyncio
 
 import pytest
 
+from tests.acceptance.commands import log, sh
+
 pytestmark = pytest.mark.long
-
-
-def sh(name, command, **more):
-    return {"id": name, "type": "bash", "bash": {"command": command, "timeout": 120_000}, **more}
-
-
-def log(home):
-    file = home / "log"
-    return file.read_text().split() if file.exists() else []
 
 
 FLOW = {

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,17 +35,6 @@ class Done:
     returncode: int
     stdout: str
     stderr: str
-
-
-@pytest.fixture
-def write() -> Callable[..., Path]:
-    def write_file(home: Path, name: str, definition) -> Path:
-        file = home / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(definition if isinstance(definition, str) else json.dumps(definition))
-        return file
-
-    return write_file
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from flows.errors import StepError
 from flows.executor import World, execute
 from flows.step import Output
 from flows.steps import make_kinds
+from tests.flows.kind import Kind
 
 
 class WorkSpec(BaseModel):
@@ -18,20 +19,15 @@ class WorkSpec(BaseModel):
     pauses: int = 0
 
 
-class Work:
+class Work(Kind):
     """A kind with effects that counts how many run at one time."""
 
     name = section = "work"
-    effects = True
-    container = False
     Spec: ClassVar = WorkSpec
 
     def __init__(self):
         self.running = 0
         self.most = 0
-
-    def prepare(self, spec, load):
-        return spec
 
     async def run(self, prepared, scope):
         self.running += 1

@@ -11,24 +11,23 @@ from flows.graph import Edge, Graph
 from flows.inputs import Inputs
 from flows.step import Output
 from flows.steps import make_kinds
+from tests.flows.kind import Kind
 
 
-class Call:
+class Call(Kind):
     """A plain kind: what it prepared is a function of the scope."""
 
     name = section = "call"
-    effects = container = False
+    effects = False
 
     def run(self, prepared, scope):
         return Output(prepared(scope))
 
 
-class Work:
+class Work(Kind):
     """A kind with effects: what it prepared is a coroutine function of the scope."""
 
     name = section = "work"
-    effects = True
-    container = False
 
     async def run(self, prepared, scope):
         return Output(await prepared(scope))

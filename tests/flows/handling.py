@@ -12,14 +12,13 @@ from flows.executor import World, execute
 from flows.step import Output
 from flows.steps import make_kinds
 from flows.value import compile_value
+from tests.flows.kind import Kind
 
 
-class Say:
+class Say(Kind):
     """Gives what it is told to say, made as a value; and keeps it in order."""
 
     name = section = "say"
-    effects = True
-    container = False
 
     def __init__(self):
         self.said = []
@@ -33,20 +32,14 @@ class Say:
         return Output(self.said[-1])
 
 
-class Hang:
+class Hang(Kind):
     """Tells that it began and waits for ever, or until it is let go."""
 
     name = section = "hang"
-    effects = True
-    container = False
 
     def __init__(self):
         self.begun = asyncio.Semaphore(0)
         self.go_on = asyncio.Event()
-        self.Spec = make_kinds()["transform"].Spec
-
-    def prepare(self, _spec, _load):
-        return None
 
     async def run(self, _prepared, _scope):
         self.begun.release()
@@ -54,16 +47,8 @@ class Hang:
         return Output("went on")
 
 
-class Boom:
+class Boom(Kind):
     name = section = "boom"
-    effects = True
-    container = False
-
-    def __init__(self):
-        self.Spec = make_kinds()["transform"].Spec
-
-    def prepare(self, _spec, _load):
-        return None
 
     async def run(self, _prepared, _scope):
         raise StepError("boom", code="BOOM", retryable=False)

@@ -11,22 +11,17 @@ from flows.errors import DefinitionError, StepError
 from flows.executor import World, execute
 from flows.step import Output
 from flows.steps import make_kinds
+from tests.flows.kind import Kind
 
 
-class Act:
+class Act(Kind):
     """Fails where it is told to, counted by path."""
 
     name = section = "act"
-    effects = True
-    container = False
 
     def __init__(self, fails=()):
         self.fails = dict.fromkeys(fails, 10) if not isinstance(fails, dict) else dict(fails)
         self.ran = []
-        self.Spec = make_kinds()["transform"].Spec
-
-    def prepare(self, _spec, _load):
-        return None
 
     async def run(self, _prepared, scope):
         self.ran.append(scope.path)

@@ -10,23 +10,18 @@ from flows.errors import StepError
 from flows.executor import World, execute
 from flows.step import Output
 from flows.steps import make_kinds
+from tests.flows.kind import Kind
 
 BUSY = {"id": "ask", "type": "busy", "busy": {"expression": "1"}}
 
 
-class Busy:
+class Busy(Kind):
     """A server that is busy once, and says for how long."""
 
     name = section = "busy"
-    effects = True
-    container = False
 
     def __init__(self):
-        self.Spec = make_kinds()["transform"].Spec
         self.asked = 0
-
-    def prepare(self, _spec, _load):
-        return None
 
     async def run(self, _prepared, _scope):
         self.asked += 1

@@ -9,23 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.dialects import load_flow
 from flows.errors import DefinitionError, StepError
-from flows.steps import make_kinds
 from flows.summary import needs
+from tests.flows.loading import load, refused
 
-KINDS = make_kinds()
 EXAMPLE = json.loads((Path(__file__).parents[1] / "definitions" / "example-workflow.json").read_text())
-
-
-def load(definition, key="from-file"):
-    return load_flow(definition, key=key, folder=Path("/flows/x"), kinds=KINDS)
-
-
-def refused(definition, key="from-file"):
-    with pytest.raises(DefinitionError) as caught:
-        load(definition, key)
-    return [str(problem) for problem in caught.value.problems]
 
 
 def calc(name, expression="1", **given):

@@ -10,18 +10,7 @@ from hypothesis import strategies as st
 from flows.dialects import load_flow
 from flows.errors import DefinitionError
 from flows.steps import make_kinds
-
-KINDS = make_kinds()
-
-
-def load(definition, key="from-file"):
-    return load_flow(definition, key=key, folder=Path("/flows/x"), kinds=KINDS)
-
-
-def refused(definition, key="from-file"):
-    with pytest.raises(DefinitionError) as caught:
-        load(definition, key)
-    return [str(problem) for problem in caught.value.problems]
+from tests.flows.loading import load, refused
 
 
 def calc(step_id, expression="1", **given):

@@ -14,24 +14,17 @@ from flows.inputs import Inputs
 from flows.retry import RetryPolicy
 from flows.step import Output
 from flows.steps import make_kinds
+from tests.flows.kind import Kind
 
 
-class Hang:
+class Hang(Kind):
     """A kind that tells when it began and when it was cancelled, and cleans up for a while."""
 
     name = section = "hang"
-    effects = True
-    container = False
 
     def __init__(self):
         self.begun = asyncio.Semaphore(0)
         self.cleaned = []
-
-    class Spec(make_kinds()["transform"].Spec):
-        expression: str = "1"
-
-    def prepare(self, spec, load):
-        return None
 
     async def run(self, prepared, scope):
         self.begun.release()
@@ -43,10 +36,8 @@ class Hang:
             self.cleaned.append(scope.path)
 
 
-class Fail:
+class Fail(Kind):
     name = section = "fail"
-    effects = True
-    container = False
 
     async def run(self, prepared, scope):
         raise StepError("boom", code="BOOM")
@@ -132,10 +123,8 @@ async def test_a_second_cancel_does_not_leave_children_behind():
 
 
 async def test_cancelling_while_a_record_is_awaited_leaves_the_record_alone():
-    class Done:
+    class Done(Kind):
         name = section = "done"
-        effects = True
-        container = False
 
         async def run(self, prepared, scope):
             return Output(1)

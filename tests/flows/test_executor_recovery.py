@@ -18,6 +18,7 @@ from flows.errors import StepError
 from flows.executor import World, execute
 from flows.step import Output
 from flows.steps import make_kinds
+from tests.flows.kind import Kind
 
 
 class ActSpec(BaseModel):
@@ -25,12 +26,10 @@ class ActSpec(BaseModel):
     pauses: int = 0
 
 
-class Act:
+class Act(Kind):
     """A kind with effects that fails a number of times, counted over all processes."""
 
     name = section = "act"
-    effects = True
-    container = False
     Spec: ClassVar = ActSpec
 
     def __init__(self, recorded=()):
@@ -39,9 +38,6 @@ class Act:
         for attempt in recorded:
             if attempt.status == "failed" and attempt.kind == "act":
                 self.failed[attempt.path] = self.failed.get(attempt.path, 0) + 1
-
-    def prepare(self, spec, load):
-        return spec
 
     async def run(self, prepared, scope):
         self.ran.append((scope.path, scope.attempt))
@@ -295,19 +291,14 @@ def test_records_of_the_same_attempt_count_once():
     assert attempts == []
 
 
-class Answering:
+class Answering(Kind):
     """Fails once as a server that is overloaded, then gives 1."""
 
     name = section = "ask"
-    effects = True
-    container = False
     Spec: ClassVar = ActSpec
 
     def __init__(self):
         self.asked = 0
-
-    def prepare(self, spec, load):
-        return spec
 
     async def run(self, _prepared, _scope):
         self.asked += 1

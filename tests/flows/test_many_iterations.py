@@ -12,20 +12,17 @@ from flows.executor import World, execute
 from flows.recovery import Recorded
 from flows.step import Output
 from flows.steps import make_kinds
+from tests.flows.kind import Kind
 
 
-class Look:
+class Look(Kind):
     """Counts how much of the iterations before is still there."""
 
     name = section = "look"
-    effects = container = False
+    effects = False
 
     def __init__(self):
-        self.Spec = make_kinds()["transform"].Spec
         self.most = 0
-
-    def prepare(self, _spec, _load):
-        return None
 
     def run(self, _prepared, scope):
         if scope.names["loop"]["i"] % 50 == 0:
@@ -57,18 +54,14 @@ def test_each_of_many_sub_flows_knows_when_it_began():
     assert began == [float(number) for number in range(20_000)]
 
 
-class Slow:
+class Slow(Kind):
     """A plain kind that holds the loop for two milliseconds."""
 
     name = section = "slow"
-    effects = container = False
+    effects = False
 
     def __init__(self):
-        self.Spec = make_kinds()["transform"].Spec
         self.ran = 0
-
-    def prepare(self, _spec, _load):
-        return None
 
     def run(self, _prepared, _scope):
         time.sleep(0.002)

@@ -9,7 +9,8 @@ from flows.dialects import load_flow
 from flows.errors import DefinitionError
 from flows.flow import Repeats
 from flows.steps import make_kinds
-from tests.flows.test_dialect_nodes import ask, calc, edge, flow, refused
+from tests.flows.loading import refused
+from tests.flows.test_dialect_nodes import ask, calc, edge, flow
 from tests.flows.test_nodes_run import outputs, run, states
 
 KINDS = make_kinds()

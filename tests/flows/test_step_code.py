@@ -13,6 +13,7 @@ from flows.executor import World, execute
 from flows.steps import make_kinds
 from flows.steps.code_ import Code, CodeSettings
 
+MODULE = "it.mjs"
 READ = "const $ = JSON.parse(await new Response(process.stdin).text());\n"
 HOSTILE = ["'", '"', "`", "${$.input}", "</script>", "\u2028", "\0", "\\", "$(id)", "{{x}}", "\n", "😀", "\ud800"]
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="node is not on PATH, and modules run in it")
@@ -24,19 +25,6 @@ def kinds():
     yield made
     for kind in made.values():
         asyncio.run(kind.close())
-
-
-@pytest.fixture
-def lib(tmp_path):
-    """Writes a module of the flow."""
-
-    def write(text, name="it.mjs"):
-        file = tmp_path / "lib" / name
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-        return f"lib/{name}"
-
-    return write
 
 
 @pytest.fixture

@@ -12,21 +12,9 @@ from flows.executor import World, execute
 from flows.steps import make_kinds
 from flows.steps.python import Python, PythonSettings
 
+MODULE = "it.py"
 KINDS = make_kinds()
 HOSTILE = ["'", '"', "\\", "\n", "\0", "\u2028", "😀", "\ud800", "{{x}}", "$(id)", "__import__('os')", "$.input"]
-
-
-@pytest.fixture
-def lib(tmp_path):
-    """Writes a module of the flow."""
-
-    def write(text, name="it.py"):
-        file = tmp_path / "lib" / name
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-        return f"lib/{name}"
-
-    return write
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel
 
 from flows.dialects import load_flow
 from flows.executor import World, execute
@@ -16,23 +15,16 @@ from flows.rest import Rest
 from flows.step import Output
 from flows.steps import make_kinds
 from flows.waiting import Resolution, Wait
+from tests.flows.kind import Kind
 from tests.flows.test_executor_recovery import INNER, Act, definitions, plain, settled_paths
 
 
-class HoldSpec(BaseModel):
-    """Nothing."""
-
-
-class Hold:
+class Hold(Kind):
     """A kind that waits for whoever answers, and gives the answer."""
 
     name = section = "hold"
-    effects = container = False
+    effects = False
     waits = True
-    Spec = HoldSpec
-
-    def prepare(self, spec, load):
-        return spec
 
     async def run(self, prepared, scope):
         ended = await scope.wait(Wait("approval"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +16,24 @@ from tests.flows.step_http.exchanging import SECRET, Server, load, started
 
 @pytest_asyncio.fixture
 async def server():
-    made = Server()
-    runner = await started(made)
-    yield made
-    await runner.cleanup()
+    async with serving() as made:
+        yield made
 
 
 @pytest_asyncio.fixture
 async def other():
+    async with serving() as made:
+        yield made
+
+
+@asynccontextmanager
+async def serving() -> AsyncIterator[Server]:
     made = Server()
     runner = await started(made)
-    yield made
-    await runner.cleanup()
+    try:
+        yield made
+    finally:
+        await runner.cleanup()
 
 
 @pytest_asyncio.fixture

@@ -46,16 +46,7 @@ async def test_a_client_that_asks_on_and_on_and_never_reads_is_let_go():
 
 async def test_a_client_that_ends_its_side_first_has_its_answer_and_then_the_end():
     async with wired() as wire:
-        wire.gate.clear()
-        reader, writer = await wire.connect()
-        writer.write(GOOD)
-        await wire.arrived.wait()
-        writer.write_eof()
-        await until_ended(wire)
-        wire.gate.set()
-        status, head, _ = await one_answer(reader)
-        rest = await asyncio.wait_for(reader.read(), 10)
-        writer.close()
+        status, head, rest = await ended_before_the_answer(wire, GOOD)
 
         assert (status, rest) == (202, b"")
         assert b"Connection: close" in head
@@ -87,18 +78,24 @@ async def test_a_client_that_ends_its_side_within_a_request_is_let_go_at_once(se
 
 async def test_what_comes_whole_before_a_part_of_another_request_is_answered_where_the_client_ends_its_side():
     async with wired(keepalive_timeout_s=60) as wire:
-        wire.gate.clear()
-        reader, writer = await wire.connect()
-        writer.write(GOOD + GOOD[:20])
-        await wire.arrived.wait()
-        writer.write_eof()
-        await until_ended(wire)
-        wire.gate.set()
-        status, _, _ = await one_answer(reader)
-        rest = await asyncio.wait_for(reader.read(), 10)
-        writer.close()
+        status, _, rest = await ended_before_the_answer(wire, GOOD + GOOD[:20])
 
         assert (status, rest, len(wire.events)) == (202, b"", 1)
+
+
+async def ended_before_the_answer(wire, sent):
+    """Send, end our side while the first request is being answered, and read the answer. Its status and head, and what follows it."""
+    wire.gate.clear()
+    reader, writer = await wire.connect()
+    writer.write(sent)
+    await wire.arrived.wait()
+    writer.write_eof()
+    await until_ended(wire)
+    wire.gate.set()
+    status, head, _ = await one_answer(reader)
+    rest = await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    return status, head, rest
 
 
 async def until_ended(wire):
