@@ -14,6 +14,7 @@ from flows.suggest import did_you_mean
 Reference = tuple[str | int, ...]  # how a path begins: ("$", "steps", "fetch", "output") or ("steps", "fetch")
 
 HINTS = {"needs": 'add "{}" to its needs', "edges": "add an edge that leads there from «{}»", "list": "move it to before"}
+SEEN = ("input", "steps", "loop", "env", "status", "error")  # what stands in `$`, the last two for handlers: view.py
 OPAQUE = frozenset({"code", "python"})  # kinds that are given all there is, where what they read cannot be told
 
 
@@ -244,6 +245,9 @@ def _reads_itself(step: Step, reference: Reference, place: Place, own: frozenset
 
 def _check_one(step: Step, reference: Reference, place: Place, seen: _Seen, known: Known) -> Iterator[Problem]:
     parts = reference[1:] if reference[:1] == ("$",) else reference
+    if parts is not reference and parts and isinstance(parts[0], str) and parts[0] not in SEEN:
+        hint = did_you_mean(parts[0], SEEN) or f"there are {', '.join(SEEN)}"
+        yield Problem(place, f"a step sees no `$.{parts[0]:.40}`: it is missing", hint, code="REFERENCE_ROOT", warning=True)
     if len(parts) < 2 or not isinstance(parts[1], str):
         return
     root, name = parts[0], parts[1]

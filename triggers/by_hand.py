@@ -17,7 +17,21 @@ from triggers.trigger import Trigger
 
 FIELDS = (
     *("id", "type", "source", "subject", "time", "trigger", "chain"),
-    *("body", "bodyType", "cloudEvent", "headers", "query", "params", "method", "path", "remote", "file", "files", "flow"),
+    *(
+        "body",
+        "bodyType",
+        "cloudEvent",
+        "headers",
+        "query",
+        "params",
+        "method",
+        "path",
+        "remote",
+        "auth",
+        "file",
+        "files",
+        "flow",
+    ),
 )
 """What stands at the top of event documents."""
 

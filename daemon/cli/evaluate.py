@@ -12,7 +12,8 @@ from daemon.cli.options import Format, Home
 from daemon.cli.output import show_value, write
 from daemon.errors import BadRequest, DaemonError
 from flows.errors import DefinitionError, ExpressionError, FlowsError, Problem, SelectorError, TemplateError
-from flows.expression.report import evaluate_report
+from flows.expression import compile_expression
+from flows.expression.report import STANDARD_ROOTS, evaluate_report
 from flows.selector import MISSING, compile_selector
 from flows.template import compile_template
 
@@ -44,8 +45,8 @@ def evaluate(
         raise BadRequest("give an expression, or --batch")
     value = _data(data)
     said = evaluate_report(expression, {"$": value, "data": value})
-    if condition and "condition" in said:
-        write("true" if said["condition"] else "false")
+    if condition and said.get("code") not in REFUSED_CODES:
+        write("true" if _answered(expression, value) else "false")
         return 0
     if not said["ok"]:
         if said["code"] in REFUSED_CODES:
@@ -55,6 +56,14 @@ def evaluate(
         raise DaemonError(f"{said['code']}: {said['error']}")
     show_value(said.get("value"), output if output == "yaml" else "jsonl")
     return 0
+
+
+def _answered(condition: str, value: Any) -> bool:
+    """What a filter would answer. Raises DaemonError where its verdict would be filter_error."""
+    try:
+        return compile_expression(condition, roots=STANDARD_ROOTS).test({"$": value, "data": value})
+    except ExpressionError as error:
+        raise DaemonError(f"{error.code}: {error}") from error
 
 
 def report(line: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from daemon.home.chain_check import check_chains
+from daemon.home.field_check import unknown_fields
 from flows.errors import Problem
 from flows.flow import Flow
 from flows.suggest import did_you_mean
@@ -50,6 +51,7 @@ def check_triggers(
 def _trigger_problems(trigger: Trigger, flows: Mapping[str, Flow], broken: set[str]) -> Iterator[Problem]:
     if trigger.type == "flow":
         yield from _followed_problems(trigger, flows, broken)
+    yield from unknown_fields(trigger)
     flow = flows.get(trigger.flow)
     if flow is None:
         yield _missing_flow(trigger.flow, ("flow",), flows, broken)

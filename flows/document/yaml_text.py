@@ -23,6 +23,17 @@ _BOOLEANS = {word: word.lower() == "true" for word in ("true", "True", "TRUE", "
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")  # a leading zero makes a text: `0049` is a prefix, not the number 49
 _BASED = re.compile(r"0(?:x[0-9a-fA-F]+|o[0-7]+)")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_DASHED = re.compile(r"\s*-\w+:")  # an element of a list, but for a blank
+_HINTS = {  # by what the parser says
+    "mapping values": "put the text in quotes",
+    "cannot start any token": "put the text in quotes",
+    "scanning an alias": "put the text in quotes: * and & begin an alias and an anchor",
+    "scanning an anchor": "put the text in quotes: * and & begin an alias and an anchor",
+    "flow mapping": "close the brackets, or put the text in quotes",
+    "flow sequence": "close the brackets, or put the text in quotes",
+}
+_FIRST_KEY = re.compile(r"\s+[\w.$-]+")  # a line as far as its colon
+_QUOTED = "while scanning a quoted scalar"
 _NOT_JSON = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 
 
@@ -47,9 +58,10 @@ def parse_yaml(text: str) -> tuple[Any, Place]:
         for event in yaml.parse(text, Loader=_Parser):
             reader.read(event)
     except yaml.MarkedYAMLError as error:
-        mark: Any = error.problem_mark or error.context_mark
+        unclosed = error.context == _QUOTED and error.problem == "found unexpected end of stream"
+        mark: Any = error.context_mark if unclosed else error.problem_mark or error.context_mark
         at = mark.index if mark else 0
-        refuse(_words(error), _hint(text, error.problem or "", at), text, at)
+        refuse("a text in quotes is not closed" if unclosed else _words(error), _hint(text, error, at), text, at)
     except (yaml.YAMLError, UnicodeError) as error:
         place: Any = getattr(error, "position", None) or getattr(error, "start", 0)
         said = str(getattr(error, "reason", error))[:100]
@@ -63,11 +75,17 @@ def _words(error: yaml.MarkedYAMLError) -> str:
     return ", ".join(part for part in (error.problem, error.context) if part) or "this is no YAML"
 
 
-def _hint(text: str, problem: str, at: int) -> str | None:
-    line = text[text.rfind("\n", 0, at) + 1 :].split("\n", 1)[0]
+def _hint(text: str, error: yaml.MarkedYAMLError, at: int) -> str | None:
+    begins = text.rfind("\n", 0, at) + 1
+    line, before = text[begins:].split("\n", 1)[0], text[:begins].rstrip("\n").rpartition("\n")[2]
     if "\t" in line[: len(line) - len(line.lstrip())]:
         return "indent with spaces, not with tabs"
-    return "put the text in quotes" if "mapping values" in problem or "cannot start any token" in problem else None
+    if _DASHED.match(line) or _DASHED.match(before):
+        return "write a blank behind the dash"
+    said = f"{error.problem} {error.context}"
+    if "mapping values" in said and _FIRST_KEY.fullmatch(line[: at - begins]):
+        return "indent it as the line before"
+    return next((hint for words, hint in _HINTS.items() if words in said), None)
 
 
 class _Reader:
@@ -158,7 +176,9 @@ class _Reader:
     def _key(self, holder: _Value, made: _Value, at: int) -> None:
         if not isinstance(made.value, str):
             shown = self.text[made.place.start : made.place.end].strip()[:40]
-            refuse(f"the key {shown or 'null'} is not text", f'put it in quotes: "{shown}"', self.text, at)
+            braces = self.text.startswith("{{", made.place.start - 1)
+            hint = "put the text in quotes: {{ }} would be an object" if braces else f'put it in quotes: "{shown}"'
+            refuse(f"the key {shown or 'null'} is not text", hint, self.text, at)
         if made.value in holder.value:
             refuse(f"the key {made.value[:60]} stands twice in one object", "keep one of them", self.text, at)
         holder.key = made
@@ -187,7 +207,8 @@ def _scalar(text: str, event: Any) -> Any:
     if event.tag in (f"{_TAG}str", "!") or (event.tag is None and event.style not in (None, "")):
         return said
     if event.tag is not None and event.tag not in (f"{_TAG}{kind}" for kind in ("int", "float", "bool", "null")):
-        refuse(f"the tag {event.tag:.60} is not known here", "definitions are plain data", text, at)
+        hint = "put the text in quotes: a tag begins with !" if event.tag.startswith("!") else "definitions are plain data"
+        refuse(f"the tag {event.tag:.60} is not known here", hint, text, at)
     value = _resolved(text, said, at)
     if event.tag is not None and not _is_of(event.tag.removeprefix(_TAG), value):
         refuse(f"«{said[:40]}» is not what its tag says", None, text, at)

@@ -117,6 +117,27 @@ def test_without_a_mapping_the_bodys_fields_become_inputs_and_nothing_can_be_sai
     assert problems(path) == []
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"filter": "$.body.a && $.bdy.b"}, "6:26 filter: no event has `$.bdy`: it is missing (did you mean «body»?)"),
+        ({"if": "$.stps.a"}, "if: no event has `$.stps`: it is missing (at the top there are id, type,"),
+        ({"inputMapping": {"who": {"path": "$.bdy.who"}}}, "inputMapping.who: no event has `$.bdy`"),
+        ({"inputs": {"who": "$.filename"}}, "inputs.who: no event has `$.filename`: it is missing"),
+    ],
+)
+def test_a_field_that_no_event_has_is_a_warning_where_it_is_read(home, more, said):
+    path = home(
+        {"triggers/a.json": {"trigger": {"type": "webhook", "path": "/a"}} | more | {"flow": "greet"}, "flows/greet.json": flow()}
+    )
+
+    definitions = read_home(path, KINDS)
+
+    (warning,) = definitions.problems
+    assert said in str(warning)
+    assert (warning.warning, len(definitions.triggers)) == (True, 1)
+
+
 def test_an_input_that_the_flow_does_not_declare_is_a_warning_with_what_was_meant(home):
     inputs = {"who": {"type": "string", "required": False}}
     path = home({"triggers/a.json": trigger(inputMapping={"whoo": "$.body.who"}), "flows/greet.json": flow(inputs=inputs)})

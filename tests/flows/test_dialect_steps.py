@@ -208,6 +208,15 @@ def test_a_reference_to_what_is_not_there_yet_is_refused(steps, problem):
     assert problem in problems[0]
 
 
+def test_what_stands_nowhere_at_the_top_of_what_steps_see_is_a_warning():
+    loaded = load(flow(calc("a", "$.inputs.name"), calc("b", "$.vars ?? $.env.X", **{"if": "$.loop.i"})))
+
+    assert [str(warning) for warning in loaded.warnings] == [
+        "steps[0].transform.expression: a step sees no `$.inputs`: it is missing (did you mean «input»?)",
+        "steps[1].transform.expression: a step sees no `$.vars`: it is missing (there are input, steps, loop, env, status, error)",
+    ]
+
+
 def test_a_reference_to_an_unknown_input_is_refused_where_inputs_are_declared():
     declared = {"email": {"type": "string"}}
 

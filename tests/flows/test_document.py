@@ -135,6 +135,7 @@ BOMB = "\n".join(
         ("a: " + "[" * 100_000, (1, 203), "more than 200 deep"),
         ("- " * 300 + "a", (1, 401), "more than 200 deep"),
         ("a: x\x00", (1, 5), "not allowed"),
+        ('a: "x\nb: 1\nc: 2\n', (1, 4), "a text in quotes is not closed"),
     ],
 )
 def test_what_is_no_yaml_is_refused_where_it_goes_wrong(text, place, said):
@@ -142,6 +143,25 @@ def test_what_is_no_yaml_is_refused_where_it_goes_wrong(text, place, said):
 
     assert said in problem.problem
     assert (problem.line, problem.column) == place
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("cron: */5 * * * *", "put the text in quotes: * and & begin an alias and an anchor"),
+        ("a: && b", "put the text in quotes: * and & begin an alias and an anchor"),
+        ("a: @daily", "put the text in quotes"),
+        ("a: {b: $.c ? 1 : 2}", "close the brackets, or put the text in quotes"),
+        ("a: [b", "close the brackets, or put the text in quotes"),
+        ("a: {{$.body.name}}", "put the text in quotes: {{ }} would be an object"),
+        ("a: !$.body.bot", "put the text in quotes: a tag begins with !"),
+        ("steps:\n  -id: a\n    type: bash", "write a blank behind the dash"),
+        ("a:\n  b: c\n   d: e", "indent it as the line before"),
+        ("a: b: c", "put the text in quotes"),
+    ],
+)
+def test_what_yaml_takes_otherwise_than_it_was_meant_has_the_way_out(text, hint):
+    assert refusal(text, ".yaml").hint == hint
 
 
 def test_aliases_that_nest_are_no_way_around_the_depth():

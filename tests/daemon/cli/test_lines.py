@@ -30,6 +30,13 @@ def test_a_condition_is_printed_as_a_filter_would_answer(run):
     assert run("eval", "--condition", "'no'")[1] == "true\n"
 
 
+def test_a_condition_that_a_filter_could_not_answer_is_neither_true_nor_false(run):
+    status, told, said = run("eval", "--condition", "$.a.startWith('x')", "--data", "-", stdin='{"a": "xy"}')
+
+    assert (status, told) == (1, "")
+    assert "EXPRESSION_TYPE: `$.a.startWith` is not a function (did you mean `startsWith`)" in said
+
+
 def answers(run, *lines: object) -> list[dict]:
     status, told, said = run(
         "eval", "--batch", stdin="\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines) + "\n"
