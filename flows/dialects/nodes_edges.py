@@ -7,6 +7,9 @@ from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 from flows.dialects.nodes_spec import BackSpec, EdgeSpec
+from flows.dialects.steps import ROOTS
+from flows.errors import DefinitionError
+from flows.expression import compile_expression
 from flows.graph import Edge, Place, Step
 from flows.suggest import did_you_mean
 
@@ -36,6 +39,16 @@ def in_order(steps: Sequence[Step], edges: Sequence[Edge]) -> list[Step]:
         sorter.add(edge.target, edge.source)
     called = {edge.target for edge in edges if edge.fallback}
     return sorted((by_id[name] for name in sorter.static_order()), key=lambda step: step.id not in called)
+
+
+def _is_asked(condition: str) -> bool:
+    """Whether it reads a value, as no answer of a source would."""
+    if condition.isidentifier():
+        return False
+    try:
+        return bool(compile_expression(condition, roots=ROOTS).references)
+    except DefinitionError:
+        return False
 
 
 @dataclass(slots=True)
@@ -91,6 +104,10 @@ class Wiring:
         source = self.nodes[spec.source]
         condition = str(spec.condition).lower() if isinstance(spec.condition, bool) else spec.condition
         if not source.answers:
+            if condition is not None and _is_asked(condition):
+                said = f"the condition of an edge is an answer, and {condition[:100]} is an expression"
+                hint = "ask it in a condition node between the two, and lead on from its answers: true, false"
+                self.lowering.refuse((*place, "condition"), said, hint, code="GRAPH_EDGE")
             return condition
         named = [answer for answer, target in source.branches.items() if target == spec.target]
         if condition is None:

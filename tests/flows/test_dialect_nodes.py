@@ -227,6 +227,10 @@ A, B, C = calc("a"), calc("b"), calc("c")
             flow(A, B, C, edges=[edge("a", "b"), edge("b", "c"), edge("c", "a")]),
             ["edges[2]: these steps wait for each other: a → b → c → a (take one of these edges away)"],
         ),
+        (
+            flow(A, B, edges=[edge("a", "b", "data.score > 5")]),
+            ["edges[0].condition: the condition of an edge is an answer, and data.score > 5 is an expression (ask it in a condition node between the two, and lead on from its answers: true, false)"],
+        ),
         (flow(A, edges=[edge("a", "a")]), ["edges[0]: these steps wait for each other: a → a (take one of these edges away)"]),
         (flow(A, version="2.0"), ['version: version «2.0» of the format is not known (write "1.0")']),
         (flow(calc("a", "$.steps.b.output"), B, edges=[edge("a", "b")]), ["nodes[0].config.expression: step «b» has not run when «a» starts (add an edge that leads there from «b»)"]),

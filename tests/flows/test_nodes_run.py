@@ -89,13 +89,14 @@ async def test_conditions_know_data_output_and_input_and_the_helpers(tmp_path, c
     assert ended.steps["c"]["output"]["result"] is answer
 
 
-async def test_an_edge_asks_for_any_answer_that_its_source_gives(tmp_path):
-    nodes = (calc("tier", "input.tier"), calc("gold"), calc("silver"), calc("all"))
-    drawn = [edge("tier", "gold", "gold"), edge("tier", "silver", "silver"), edge("tier", "all")]
+@pytest.mark.parametrize("answer", ["gold", "data", "on-hold", "needs a look", "5 > 3", "v1.2", "a && b"])
+async def test_an_edge_asks_for_any_answer_that_its_source_gives(tmp_path, answer):
+    nodes = (calc("tier", "input.tier"), calc("this"), calc("silver"), calc("all"))
+    drawn = [edge("tier", "this", answer), edge("tier", "silver", "silver"), edge("tier", "all")]
 
-    ended = await run(flow(*nodes, edges=drawn), tmp_path, inputs={"tier": "gold"})
+    ended = await run(flow(*nodes, edges=drawn), tmp_path, inputs={"tier": answer})
 
-    assert states(ended) == {"tier": "success", "gold": "success", "silver": "skipped", "all": "success"}
+    assert states(ended) == {"tier": "success", "this": "success", "silver": "skipped", "all": "success"}
 
 
 async def test_a_root_is_given_the_inputs_of_the_run_and_one_edge_the_output_of_its_source(tmp_path):
