@@ -33,7 +33,7 @@ async def execute_once(
     """
     worker = Worker(store or Unrecorded(), world, lambda: {flow.key: flow})
     worker.cleanup_s = cleanup_s
-    ended = worker.ended(run.id)
+    ended = worker.endings.of(run.id)
     work = asyncio.ensure_future(worker.execute(run, flow))
     watching = None if stop is None else asyncio.ensure_future(_watch(worker, run.id, work, stop))
     try:

@@ -98,7 +98,7 @@ async def _settle(daemon: Daemon, deadline: float) -> None:
     while not daemon.store.failing and time.monotonic() < deadline:
         with suppress(TimeoutError):
             async with asyncio.timeout(LOOK_S):
-                await daemon.worker.settled()
+                await daemon.worker.endings.settled()
                 return
 
 

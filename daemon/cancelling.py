@@ -45,8 +45,8 @@ class Canceller:
 
         Of another process's run nothing is done here: that one looks for itself.
         """
-        if self._worker.ending(run):
-            return (await self._worker.ended(run)).status == "cancelled"
+        if run in self._worker.endings:
+            return (await self._worker.endings.of(run)).status == "cancelled"
         if not (self._dispatch.discard(run) or self._at_rest.take(run)):
             here = bool(self._dispatch.has([run]))
             if self._worker.wish(run, at, reason, claimed=here):

@@ -90,12 +90,12 @@ class LiveDaemon:
         return self.handed_in(path, given)
 
     async def ended(self, run: str, timeout_s: float) -> bool:
-        under_way = self.dispatch.has([run]) or self.worker.running(run) or self.worker.ending(run) or run in self.at_rest
+        under_way = self.dispatch.has([run]) or self.worker.running(run) or run in self.worker.endings or run in self.at_rest
         if not under_way:
             return True
         try:
             async with asyncio.timeout(timeout_s):
-                await self.worker.ended(run)
+                await self.worker.endings.of(run)
         except TimeoutError:
             return False
         return True

@@ -18,6 +18,7 @@ from typing import Any, Protocol, cast
 import structlog
 
 from daemon.dispatch import Job
+from daemon.endings import Endings
 from daemon.ends import Shutdown, cancelled, defect, has_begun, interrupted, tell, unbegun
 from daemon.home.flow_versions import FlowVersions, read_patiently
 from daemon.measuring.counters import Counters
@@ -83,9 +84,7 @@ class Worker:
         self._clock = clock
         self._wishes: dict[str, tuple[float, str | None]] = {}  # of runs that are being claimed: that they stop
         self._recorders: dict[str, Recorder] = {}
-        self._waiters: dict[str, list[asyncio.Future[Run]]] = {}
-        self._finishing: set[str] = set()  # runs whose end is on its way to the disk
-        self._settled = asyncio.Event()
+        self.endings = Endings()
         self.by_trigger: Counter[str] = Counter()  # runs not yet ended, queued ones included
         self.run_ended: Callable[[str], None] = lambda _trigger: None  # told when a trigger's run has ended
         self.follow: Callable[[Run], Sequence[Follows]] = lambda _run: ()  # what is to be written with a run's end
@@ -149,16 +148,6 @@ class Worker:
             self._wishes[run_id] = (at, reason)
         return recorder is not None
 
-    def ending(self, run_id: str) -> bool:
-        """The run has been executed, and how it ended is on its way to the disk."""
-        return run_id in self._finishing
-
-    def ended(self, run_id: str) -> asyncio.Future[Run]:
-        """Done when the run has ended and that is on disk. For a run that has not ended yet, or it is never done."""
-        future: asyncio.Future[Run] = asyncio.get_running_loop().create_future()
-        self._waiters.setdefault(run_id, []).append(future)
-        return future
-
     def drain(self) -> None:
         """From now on what only waits is left for the next process. The rest may go on to its end, and be told to stop."""
         self._shutdown.begun = True
@@ -170,12 +159,6 @@ class Worker:
         """The time to end is over: from now on whatever is cancelled is left, also what somebody wanted to stop."""
         self._shutdown.over = True
         self.drain()
-
-    async def settled(self) -> None:
-        """Return when the ends of all runs executed so far are on disk."""
-        while self._finishing:
-            self._settled.clear()
-            await self._settled.wait()
 
     # -- the line -----------------------------------------------------------------------------------------------------
 
@@ -352,7 +335,7 @@ class Worker:
         run.finished_at = self._clock()
         run.output, run.error, run.code = ended.output, ended.error, ended.code
         run.attempts = recorder.attempts
-        self._finishing.add(run.id)
+        self.endings.begin(run.id)
         follow_ups = self._follow(run)
         self._store.finish(run, recorder.rest(), partial(self._finished, run), follow_ups, partial(self.followed, follow_ups))
 
@@ -364,17 +347,8 @@ class Worker:
             return ()
 
     def _finished(self, run: Run, error: BaseException | None) -> None:
-        self._finishing.discard(run.id)
-        if not self._finishing:
-            self._settled.set()
         self._forget(run)
-        for waiter in self._waiters.pop(run.id, ()):
-            if waiter.done():
-                continue
-            if error is None:
-                waiter.set_result(run)
-            else:
-                waiter.set_exception(error)
+        self.endings.finish(run, error)
         if error is not None:
             log.error("run.not_recorded", run_id=run.id, flow=run.flow, error=str(error))
             return

@@ -118,7 +118,7 @@ class Bench:
         self.expiry.close()
         self.worker.leave()
         await self.dispatch.close(0)
-        await self.worker.settled()
+        await self.worker.endings.settled()
         await self.consuming
 
 

@@ -77,7 +77,7 @@ class Bench:
     async def close(self):
         self.worker.leave()
         await self.dispatch.close(0)
-        await self.worker.settled()
+        await self.worker.endings.settled()
         await self.consuming
 
 
