@@ -109,13 +109,14 @@ def _table(rows: list[list[str]], columns: Sequence[str]) -> None:
     from rich.text import Text
 
     console = Console(color_system="auto" if colours else None, no_color=not colours, highlight=False)
-    least = max(len(row[0]) for row in [columns, *rows]) + sum(len(name) + 2 for name in columns[1:])
-    if console.width < least:  # a table would leave columns out
+    widths = [max(len(word) for row in [columns, *rows] for word in row[index].split() or [""]) for index in range(len(columns))]
+    widths[-1] = len(columns[-1])  # an error or a path, which may be folded anywhere
+    if console.width < sum(widths) + 2 * (len(columns) - 1):  # ids, keys and times stay in one piece, to be copied
         _blocks(rows, columns)
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in columns:
-        table.add_column(name.upper(), overflow="fold", no_wrap=name == columns[0])  # an id stays in one piece, to be copied
+    for name, width in zip(columns, widths, strict=True):
+        table.add_column(name.upper(), overflow="fold", min_width=width)
     for row in rows:
         table.add_row(*(Text(text) for text in row))
     console.print(table)

@@ -106,7 +106,7 @@ def _edit(home: Path | None, key: str, found: dict[str, Any], editor: str, copy:
         except (DefinitionError, DaemonError) as error:
             _tell(error, copy)
             if isinstance(error, Conflict) or not _again():
-                raise BadRequest("the definition stays as it was") from None
+                raise Conflict("the definition stays as it was") from None
         else:
             return True
 

@@ -124,7 +124,12 @@ def test_a_failure_is_one_line_that_steers_no_terminal(run, tmp_path):
 
 @pytest.mark.parametrize(
     ("columns", "first"),
-    [(20, "KEY    auto-process-deal"), (200, "KEY                   TYPE        FLOW              STATE    NEXT")],
+    [
+        (20, "KEY    auto-process-deal"),
+        (60, "KEY    auto-process-deal"),
+        (80, "KEY                   TYPE        FLOW              STATE    NEXT"),
+        (200, "KEY                   TYPE        FLOW              STATE    NEXT"),
+    ],
 )
 def test_a_terminal_that_is_too_narrow_for_a_table_has_a_line_for_each_column(columns, first):
     reader, writer = pty.openpty()
