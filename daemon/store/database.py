@@ -19,6 +19,8 @@ class Database(Protocol):
 
     lost: asyncio.Future[StoreError]  # done: another daemon serves this database, and nothing can be written any more
 
+    adrift: Callable[[], None]  # called, perhaps again and again, when whoever reads is to let go of the database, and ask anew
+
     async def open(self) -> None:
         """Connect, and bring the schema to this program's. Raises StoreUnusable or HomeInUse with the way out."""
 

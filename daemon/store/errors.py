@@ -5,6 +5,7 @@ StoreError
 ├── HomeInUse       another daemon holds this home, or serves this database
 ├── Ambiguous       an id's prefix fits several rows
 ├── Rejected        the database refused one operation: a key that is there, a value it cannot hold
+├── Adrift          an SQLite file lost what stands beside it, and is to be opened anew
 └── Fenced          a run was written by a process that no longer owns it
 """
 
@@ -41,3 +42,7 @@ class Rejected(StoreError):  # noqa: N818 - a state
 
 class Fenced(StoreError):  # noqa: N818 - a state
     """A run was written by a process that no longer owns it; nothing of that write was kept."""
+
+
+class Adrift(StoreError):  # noqa: N818 - a state
+    """What stood beside an SQLite file is gone, and what it held is in the file: it is to be opened anew."""

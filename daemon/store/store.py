@@ -84,6 +84,8 @@ class Store:
         self._records = Records(token, self._outputs.over)
         self._versions = KeptVersions(database, self._writer)
         self._reads: Reads | None = None
+        self._dropped: asyncio.Future[None] | None = None  # readers that are being closed
+        database.adrift = self._drop_reads
         self.waits = StoredWaits(self._writer.submit, database.fetch, token)
 
     # -- what comes in ------------------------------------------------------------------------------------------------
@@ -283,6 +285,10 @@ class Store:
             self._reads = self._reads or module.Reads(self.location, self._outputs)  # type: ignore[redundant-expr]  # another task may have
         return self._reads
 
+    def _drop_reads(self) -> None:
+        if self._reads is not None:
+            self._dropped, self._reads = asyncio.ensure_future(self._reads.close()), None
+
     async def runs(self, **filters: Any) -> Page[Run]:
         """The newest runs first. Filters: those of lists.narrowed_runs, limit, before (an id)."""
         return await (await self.reads()).runs(**filters)
@@ -365,5 +371,6 @@ class Store:
     async def close(self) -> None:
         """Commit what is queued and close."""
         await self._writer.close()
-        if self._reads is not None:
-            await self._reads.close()
+        for reads in (self._dropped, None if self._reads is None else self._reads.close()):
+            if reads is not None:
+                await reads

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sqlite3
+from contextlib import closing
 
 import pytest
 import structlog
@@ -181,6 +183,45 @@ async def test_a_database_that_was_removed_is_told_with_a_way_out_and_made_anew_
     assert not made
     assert (lines[0]["event"], lines[0]["hint"]) == ("store.unavailable", "put it back, or start the daemon anew")
     assert [row.id for row in await store.events()] == [event.id]
+
+
+@pytest.mark.parametrize("gone", [("-wal",), ("-shm",), ("-wal", "-shm")], ids=" and ".join)
+async def test_a_log_that_was_removed_beside_the_database_loses_nothing_and_is_made_anew(store, tmp_path, gone):
+    before, after = an_event(), an_event()
+    await store.accept(before, [])
+    await store.event(before.id)  # somebody has read: that connection holds on to what is removed
+    for end in gone:
+        store.location.with_name(store.location.name + end).unlink()
+
+    with structlog.testing.capture_logs() as lines:
+        with pytest.raises(Unavailable, match=r"-wal or camshaft\.db-shm was removed under the daemon"):
+            await store.accept(an_event(), [])
+        async with asyncio.timeout(10):
+            while store.failing:
+                await asyncio.sleep(0.01)
+    await store.accept(after, [])
+    killed = shutil.copytree(store.location.parent, tmp_path / "killed")  # what is on the disk if it ended now
+    with closing(sqlite3.connect(killed / store.location.name)) as stranger:
+        kept = [row[0] for row in stranger.execute("SELECT id FROM events ORDER BY id")]
+        whole = stranger.execute("PRAGMA integrity_check").fetchone()
+
+    assert kept == [before.id, after.id]
+    assert whole == ("ok",)
+    assert [row.id for row in await store.events()] == [after.id, before.id]
+    assert [line["event"] for line in lines] == ["store.unavailable", "store.recovered"]
+    assert "what they held is in the database now" in lines[0]["hint"]
+
+
+async def test_a_log_that_somebody_else_has_written_meanwhile_is_touched_by_nobody(store):
+    await store.accept(an_event(), [])
+    log = store.location.with_name("camshaft.db-wal")
+    log.unlink()
+    log.write_bytes(b"of another program")
+
+    with pytest.raises(Unavailable, match="another program has written since"):
+        await store.accept(an_event(), [])
+
+    assert log.read_bytes() == b"of another program"
 
 
 @pytest.mark.parametrize(

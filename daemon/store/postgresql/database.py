@@ -36,6 +36,7 @@ class PostgresqlDatabase:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="commit")
         self._closed = False
         self.lost: asyncio.Future[StoreError] = self._loop.create_future()
+        self.adrift = _nothing  # never: readers find out by themselves
 
     async def open(self) -> None:
         try:

@@ -6,14 +6,18 @@ import os
 import sqlite3
 from pathlib import Path
 
-from daemon.store.errors import StoreError, StoreUnusable
+from daemon.store.errors import Adrift, StoreError, StoreUnusable
+
+Mark = tuple[int, int] | None  # device and inode; None: there is no such file
+Marks = tuple[Mark, Mark, Mark]
+Files = tuple[Path, Path, Path]  # the file, its log, and the index of that: SQLite keeps these as long as it has the file open
 
 # Its get(None) is None. Without an adapter sqlite3 asks each None whether it has one: 0.2 µs, six times an event.
 _NOTHING: dict[None, None] = {}
 CACHE_KIB = 8192  # a group's pages stay in memory until its commit, so that inserts on the loop never wait for the disk
 
 
-def connect(path: Path, *, synchronous: str) -> sqlite3.Connection:
+def connect(path: Path, *, synchronous: str) -> Connection:
     """The writing connection: used by the loop for rows and by one thread for COMMIT, never by both at once."""
     sqlite3.register_adapter(type(None), _NOTHING.get)
     try:
@@ -38,24 +42,61 @@ def connect(path: Path, *, synchronous: str) -> sqlite3.Connection:
 
 
 class Connection(sqlite3.Connection):
-    """Commits only while the file still has its name: what goes into a file that was removed or replaced is on no disk tomorrow."""
+    """Commits only while its files still have their names: what goes into a file that was removed or replaced is on no disk tomorrow."""
 
-    _path: Path | None = None
-    _mark: tuple[int, int] | None = None
+    _files: Files | None = None
+    marks: Marks = (None, None, None)
 
     def hold(self, path: Path) -> None:
-        """From now on a commit looks whether the file at `path` is the one that is open."""
-        self._mark = _mark(path)
-        self._path = path
+        """From now on a commit looks whether the files at `path` are those that are open."""
+        self._files = (path, Path(f"{path}-wal"), Path(f"{path}-shm"))
+        self.marks = _marks(self._files)
+
+    def opened_anew(self, path: Path, synchronous: str) -> Connection:
+        """Close it, and open what is at `path` in its place. Raises StoreError, also where another connection of this process is left.
+
+        One that is left holds the index that has lost its name, and SQLite would share that.
+        """
+        if _mark(path) != self.marks[0]:
+            raise _gone(path)
+        self.close()
+        fresh = connect(path, synchronous=synchronous)
+        if None in fresh.marks:
+            fresh.close()
+            raise StoreError(f"{path}: somebody still reads what was removed", "close what reads the database")
+        return fresh
 
     def commit(self) -> None:
-        """Two microseconds dearer, in the writer's thread."""
-        if self._path is not None and _mark(self._path) != self._mark:
-            raise StoreError(f"{self._path} was removed or replaced under the daemon", "put it back, or start the daemon anew")
+        """Six microseconds dearer, in the writer's thread."""
+        if self._files is not None and (now := _marks(self._files)) != self.marks:
+            if now[0] != self.marks[0]:
+                raise _gone(self._files[0])
+            self._rescue(self._files, now)
         super().commit()
 
+    def _rescue(self, files: Files, now: Marks) -> None:
+        """The log beside the file has lost its name, and the commits that stand in it with it: move them into the file. Always raises."""
+        self.rollback()
+        _, log, index = files
+        beside = f"{log} or {index.name} was removed under the daemon"
+        if now[1] not in {None, self.marks[1]} and log.stat().st_size > 0:
+            raise StoreError(f"{beside}, and another program has written since", "close it, and start the daemon anew")
+        busy, pages, moved = self.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
+        if busy or pages != moved:
+            raise StoreError(f"{beside}, and somebody reads the old one", "close what reads the database")
+        raise Adrift(beside, "leave them alone while the daemon runs: what they held is in the database now")
 
-def _mark(path: Path) -> tuple[int, int] | None:
+
+def _gone(path: Path) -> StoreError:
+    return StoreError(f"{path} was removed or replaced under the daemon", "put it back, or start the daemon anew")
+
+
+def _marks(files: Files) -> Marks:
+    file, log, index = files
+    return _mark(file), _mark(log), _mark(index)
+
+
+def _mark(path: Path) -> Mark:
     try:
         found = path.stat()
     except OSError:

@@ -17,10 +17,10 @@ from typing import Any
 
 import structlog
 
-from daemon.store.errors import Rejected, StoreError
+from daemon.store.errors import Adrift, Rejected, StoreError
 from daemon.store.group import Done, Operation, Outcome, Row, Unsure, write_rows
 from daemon.store.hot import Hot
-from daemon.store.sqlite.connection import connect, existing, hint_for, ready_for_loop
+from daemon.store.sqlite.connection import Connection, connect, existing, hint_for, ready_for_loop
 from daemon.store.sqlite.schema import prepare
 
 log = structlog.get_logger()
@@ -40,7 +40,7 @@ Rejections = list[tuple[Operation, BaseException]]
 class SqliteConnection:
     """group.Connection over sqlite3."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
     def execute(self, hot: Hot, row: Row = ()) -> sqlite3.Cursor:
@@ -69,6 +69,8 @@ class SqliteDatabase:
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="commit")
         self._connection: SqliteConnection
+        self._adrift = False  # it is to be opened anew
+        self.adrift = _nothing
         self.lost: asyncio.Future[StoreError] = self._loop.create_future()  # never: the home's lock is enough for a file
 
     async def open(self) -> None:
@@ -82,6 +84,11 @@ class SqliteDatabase:
         self._connection = SqliteConnection(connection)
 
     def write(self, group: Sequence[Operation], done: Done, unsure: Unsure, committing: Callable[[], None]) -> None:  # noqa: ARG002 - a file is never unsure
+        if self._adrift:
+            self.adrift()  # who still has it open holds on to the files that are gone
+            opening = self._loop.run_in_executor(self._thread, self._open_anew)
+            opening.add_done_callback(lambda future: self._begun(group, done, committing, future))
+            return
         try:
             self._connection.command("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
@@ -93,6 +100,13 @@ class SqliteDatabase:
             waiting.add_done_callback(lambda future: self._begun(group, done, committing, future))
         else:
             self._write(group, done, committing)
+
+    def _open_anew(self) -> None:
+        """In the thread. Raises StoreError."""
+        connection = self._connection.connection.opened_anew(self._path, self._synchronous)
+        ready_for_loop(connection)
+        self._connection, self._adrift = SqliteConnection(connection), False
+        self._connection.command("BEGIN IMMEDIATE")
 
     def _begin_patiently(self) -> None:
         self._connection.command("PRAGMA busy_timeout = 5000")
@@ -132,11 +146,12 @@ class SqliteDatabase:
             done(Outcome(None, rejected))
 
     def _failed(self, done: Done, error: BaseException, rejected: Rejections | None = None) -> None:
-        if self._connection.connection.in_transaction:
+        if not self._adrift and self._connection.connection.in_transaction:
             try:
                 self._connection.connection.rollback()
             except sqlite3.Error as second:
                 log.warning("store.rollback_failed", error=str(second))
+        self._adrift = self._adrift or isinstance(error, Adrift)
         done(Outcome(self._unusable(error), rejected or []))
 
     def _unusable(self, error: BaseException) -> BaseException:
