@@ -303,7 +303,6 @@ class Worker:
             self._stream.tell("run", run_told(run))
         if not self._waits.holds(run.id):  # it was answered in this very moment; where it is held back, that is stronger
             self._at_rest.wake(run.id)
-        self._at_rest.wake_free()  # or let go
 
     def _begin(self, run: Run) -> Recorder:
         if run.started_at is None:

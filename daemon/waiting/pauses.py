@@ -46,7 +46,7 @@ class Pauses:
         self._memory = memory
         self._clock = clock
         self._kept: dict[str, Pause] = {}
-        self._over: list[str] = []  # keys of runs that have ended
+        self._over: set[str] = set()  # keys of runs that have ended
         self.changed: Callable[[], None] = lambda: None
 
     async def load(self) -> None:
@@ -91,11 +91,12 @@ class Pauses:
     def ended(self, run: str) -> None:
         """A run that has ended is held back no more: its row goes with the next change."""
         if self._kept.pop(run_key(run), None) is not None:
-            self._over.append(run_key(run))
+            self._over.add(run_key(run))
 
     async def _save(self, key: str, row: Any) -> None:
-        over, self._over = self._over, []
+        over = frozenset(self._over)
         await self._memory.save({**dict.fromkeys(over), key: row})
+        self._over -= over
 
 
 def _read(row: Any) -> Pause | None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from daemon.waiting.pauses import ALL, Pauses, flow_key, run_key
 from tests.daemon.test_waiting import PATIENCE_S, a_flow, calc, note, open_bench, pause  # noqa: F401 - a fixture
+from triggers.source import Unavailable
 
 
 def until_there(step, file="go"):
@@ -161,3 +164,30 @@ async def test_rows_that_mean_nothing_are_passed_over():
     await pauses.load()
 
     assert list(pauses.all()) == ["flow:a"]
+
+
+async def test_the_pause_of_a_run_that_has_ended_is_forgotten_also_where_the_store_failed_once():
+    class Memory:
+        def __init__(self):
+            self.rows, self.failing = {}, False
+
+        async def load(self):
+            return self.rows
+
+        async def save(self, changes):
+            if self.failing:
+                raise Unavailable("the disk is full")
+            self.rows = {key: row for key, row in {**self.rows, **changes}.items() if row is not None}
+
+    memory = Memory()
+    pauses = Pauses(memory)
+    await pauses.pause(run_key("run_1"))
+    pauses.ended("run_1")
+
+    memory.failing = True
+    with pytest.raises(Unavailable):
+        await pauses.pause(ALL)
+    memory.failing = False
+    await pauses.pause(flow_key("later"))
+
+    assert memory.rows.keys() == {flow_key("later")}
