@@ -8,6 +8,7 @@ from flows.errors import StepError
 from flows.step import OF_THE_STEP
 from flows.view import View
 from flows.whole import run_inner
+from flows.world import bodies_around
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,6 +49,7 @@ async def run_body(
         seen = View(view.inputs, steps, {**view.loop, **(loop or {})}, view.env, given, view.ending)
         execution = around.inner(body, seen, f"{place}.", subflows=pinned, depth=around.depth)
         trial.inside.append(execution.results)
+    trial.run.deepest = max(trial.run.deepest, bodies_around(trial.path) + 1)
     ended = await (execution.run() if body.handlers is None else run_inner(execution, around.control))
     if execution.failure is not None:
         raise execution.failure.from_outside(ended.steps if inputs is not None else None)

@@ -7,7 +7,7 @@ from typing import Any
 MAX_OUTPUT_DEPTH = 200  # what stores and shows values recurses, and containers put theirs around it
 MAX_STORED_DEPTH = 900  # what every reader of the store can read back: Python 3.11 has a stack of 1,000
 MAX_HANDED_DEPTH = 400  # what is handed to a script or a module, with all that stands around an output; and what JSON.parse reads
-MAX_MERGED = 5_000_000  # some hundred megabytes of JSON, of which a run keeps a few: more is a mistake
+MAX_WRITTEN = 5_000_000  # some hundred megabytes of JSON, of which a run keeps a few: more is a mistake
 WIDE = 10_000  # from here on it pays to look for values that are shared
 TEXT_PER_VALUE = 16  # characters of text that count as one value more
 

@@ -11,7 +11,7 @@ from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
 from flows.attempt import Attempt, AttemptStatus
-from flows.depth import MAX_MERGED, MAX_OUTPUT_DEPTH, MAX_STORED_DEPTH, deeper_than, larger_than
+from flows.depth import MAX_OUTPUT_DEPTH, MAX_STORED_DEPTH, MAX_WRITTEN, deeper_than, larger_than
 from flows.errors import StepError
 from flows.expression import Expression
 from flows.results import Result, as_step_error, failed, milliseconds, succeeded, why_missing
@@ -209,6 +209,8 @@ class Trial:
         limit = MAX_STORED_DEPTH if self.kind.container else MAX_OUTPUT_DEPTH  # a container's has those of its steps inside
         if deeper_than(output.value, limit):
             raise _too_deep(output, limit)
+        if self.kind.container and self.run.nests(self.path) and larger_than([output.value, output.response], MAX_WRITTEN):
+            raise _too_large()
         return output
 
     def _no_output(self, given: object) -> TypeError:
@@ -295,8 +297,8 @@ class Trial:
         return scope
 
     def _require(self) -> None:
-        if self.merges and larger_than(self.names["data"], MAX_MERGED):
-            said = f"what it is given by several nodes is more than {MAX_MERGED:,} values together"
+        if self.merges and larger_than(self.names["data"], MAX_WRITTEN):
+            said = f"what it is given by several nodes is more than {MAX_WRITTEN:,} values together"
             raise StepError(said, code="MERGE_LIMIT", retryable=False)
         for required in self.step.requires:
             self._require_one(required)
@@ -319,6 +321,13 @@ def _too_deep(output: Output, limit: int) -> StepError:
     """It could be neither stored nor shown, and a run that is resumed would go on without it."""
     said = f"its output is nested more than {limit} deep"
     return StepError(said, code="OUTPUT_DEPTH", retryable=False, usage=output.usage)
+
+
+def _too_large() -> StepError:
+    """Where steps hold each other, each shows what is inside twice, as `output` and as `response`."""
+    said = f"its output is more than {MAX_WRITTEN:,} values, for what is inside doubles with each step around it"
+    hint = "an `output` of the flow that is called, or fewer steps around each other, makes it less"
+    return StepError(f"{said}: {hint}", code="OUTPUT_SIZE", retryable=False)
 
 
 def may_double(graph: Graph, sources: Sequence[int], kinds: Mapping[str, StepKind]) -> bool:

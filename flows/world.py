@@ -51,7 +51,13 @@ class World:
         object.__setattr__(self, "waiting", frozenset(waiting))
 
 
+SHALLOW = 3  # bodies inside each other whose results may well be written out eight times
+
 UNCONTROLLED = Control()  # nobody outside wants anything: made once, for each run would take a microsecond
+
+
+def bodies_around(path: str) -> int:
+    return path.count(".") + path.count("/")
 
 
 class RecordError(BaseException):
@@ -76,6 +82,7 @@ class Run:
         self.recorded = Recorded(recorded) if recorded else NOTHING_RECORDED
         self.rest = rest or Rest()
         self.record_failure: Exception | None = None
+        self.deepest = 0  # bodies inside bodies that were begun so far
         self._record = record
         self._turn = 0
         self._yield_at = time.monotonic() + world.turn_s
@@ -90,6 +97,10 @@ class Run:
             return self._record(attempt)
         except Exception as error:
             raise self._broken(error) from error
+
+    def nests(self, path: str) -> bool:
+        """Whether so many bodies may stand inside the step at this path that what it gives doubles with each."""
+        return self.deepest - bodies_around(path) > SHALLOW
 
     def note_interrupted(self) -> None:
         """The run has ended: what was in flight when its process did, and was not done again, has an end as well."""

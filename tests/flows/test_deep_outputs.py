@@ -98,6 +98,38 @@ async def test_a_text_that_an_expression_puts_into_many_places_has_a_bound():
     )
 
 
+@pytest.mark.parametrize("kind", ["loop", "parallel", "while"])
+async def test_steps_around_each_other_fail_where_what_is_inside_has_doubled_too_often(tmp_path, kind):
+    step = {"id": "inside", "type": "transform", "transform": {"expression": "1"}}
+    section = {"loop": {"over": [1]}, "parallel": {}, "while": {"condition": "false"}}[kind]
+    ended = {}
+    for around in range(1, 31):
+        step = {"id": f"around{around}", "type": kind, kind: {**section, "steps": [step]}}
+        if around in {10, 30}:
+            ended[around] = await run(tmp_path, step, {})
+
+    assert (ended[10].status, ended[30].status, ended[30].code) == ("completed", "failed", "OUTPUT_SIZE")
+    assert "is more than 5,000,000 values, for what is inside doubles" in ended[30].error
+
+
+@pytest.mark.parametrize(("declares", "code"), [({"output": {"name": "$.input.node.name"}}, None), ({}, "OUTPUT_SIZE")])
+async def test_a_flow_that_walks_a_deep_tree_has_a_bound_and_none_where_it_declares_an_output(declares, code):
+    node = {"name": "leaf", "children": []}
+    for number in range(14):
+        node = {"name": str(number), "children": [node]}
+    walk = {"id": "walk", "type": "flow", "flow": {"key": "{{$.input.own}}", "inputs": {"node": "$.loop.item", "own": "walk"}}}
+    each = {"id": "each", "type": "loop", "loop": {"over": "$.input.node.children", "steps": [walk]}}
+    named = {"id": "named", "type": "transform", "transform": {"expression": "({ name: $.input.node.name })"}}
+    kinds = make_kinds()
+    flow = load_flow({"key": "walk", "steps": [each, named], **declares}, key=None, folder=Path(), kinds=kinds)
+
+    async with asyncio.timeout(10):
+        world = World(kinds, lambda _key: flow, None)
+        ended = await execute(flow, {"node": node, "own": "walk"}, run_id="run_1", world=world, record=lambda _attempt: None)
+
+    assert ended.code == code
+
+
 def written(value):
     if isinstance(value, str):
         return 1 + len(value) // TEXT_PER_VALUE
