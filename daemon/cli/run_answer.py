@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from daemon.cli.client import Client, part
+from daemon.cli.client import ENDED, Client, part
 from daemon.cli.options import Home, Inputs, Output, find_home
 from daemon.cli.output import clean, show_value, write
-from daemon.errors import BadRequest, NotFound
+from daemon.errors import BadRequest, Conflict, NotFound
 
 Step = Annotated[str | None, Parameter(help="The step that asks, by its path or id; not needed where one alone does.")]
 Comment = Annotated[str | None, Parameter(help="A few words, which stand in the step's output.")]
@@ -75,6 +75,8 @@ def _answer(
 def _the_one_that_asks(client: Client, run: str) -> str:
     shown = client.ask("GET", f"/v1/runs/{part(run)}")
     steps = [wait["step"] for wait in shown["waits"] if wait["kind"] == "approval"]
+    if not steps and shown["status"] in ENDED:
+        raise Conflict(f"{shown['run']} asks nothing any more: it is {shown['status']}", f"camshaft run show {run}")
     if not steps:
         raise NotFound(f"{shown['run']} asks nothing: it is {shown['status']}", "camshaft approval list")
     if len(steps) > 1:

@@ -20,13 +20,14 @@ from daemon.location import PostgresqlUrl
 from daemon.store.compiled import HEAD
 from daemon.store.errors import StoreUnusable
 
+AS_THE_DAEMON = "run as the daemon's user"
 AHEAD_S = 60.0  # how much later than now the newest event may be: clocks are set
 
 
 def folders(config: Config) -> Iterator[Finding]:
     home, state = config.home, config.state
     if not os.access(home, os.R_OK | os.X_OK):
-        yield problem("home.readable", f"this user may not read {home}", "run as the daemon's user")
+        yield problem("home.readable", f"this user may not read {home}", AS_THE_DAEMON)
         return
     yield ok("home.readable", f"the home is {home}")
     if not state.exists():
@@ -34,15 +35,20 @@ def folders(config: Config) -> Iterator[Finding]:
         yield (
             ok("state.folder", f"{state} is made at the first start")
             if writable
-            else problem("state.folder", f"this user may not make {state}", "run as the daemon's user")
+            else problem("state.folder", f"this user may not make {state}", AS_THE_DAEMON)
         )
         return
     if not os.access(state, os.W_OK | os.X_OK):
-        yield problem("state.folder", f"this user may not write to {state}", "run as the daemon's user")
+        yield problem("state.folder", f"this user may not write to {state}", AS_THE_DAEMON)
     yield from _kept_from_others(state, warning)
     yield from _kept_from_others(state / "admin.token", problem)
     if isinstance(config.database, Path):
         yield from _kept_from_others(config.database, warning)
+
+
+def _entered(folder: Path) -> bool:
+    """Whether this user sees what is in it; True also where it is not there yet."""
+    return not folder.exists() or os.access(folder, os.R_OK | os.X_OK)
 
 
 def _kept_from_others(file: Path, level: Callable[[str, str, str | None], Finding]) -> Iterator[Finding]:
@@ -58,6 +64,9 @@ def _kept_from_others(file: Path, level: Callable[[str, str, str | None], Findin
 
 def process(config: Config, status: dict[str, Any] | None) -> Iterator[Finding]:
     """`status`: what the daemon says; None: none answers."""
+    if not _entered(config.state):
+        yield problem("daemon.answers", f"this user may not see whether a daemon runs for {config.home}", AS_THE_DAEMON)
+        return
     holder = held_by(config.state / "lock")
     if status is not None:
         yield ok("daemon.answers", f"the daemon {status['version']} answers (process {status['pid']})")
@@ -93,6 +102,11 @@ def database(config: Config) -> Iterator[Finding]:
         yield from _asked(config.database)
         return
     file = config.database
+    if not _entered(file.parent):
+        return  # told of the folder
+    if file.exists() and not os.access(file, os.R_OK | os.W_OK):
+        yield problem("database", f"this user may not read and write {file}", AS_THE_DAEMON)
+        return
     if not file.exists():
         yield ok("database", f"{file} is made at the first start")
         return

@@ -9,14 +9,19 @@ import os
 import shutil
 import socket
 import sqlite3
+import subprocess
 import time
 
 import pytest
 
 from daemon.doctor import machine
+from tests.acceptance.conftest import CAMSHAFT
 from tests.acceptance.database import about_the_file, names_its_store
 
 pytestmark = pytest.mark.long
+
+# Root may read whatever a mode says; without these two powers it is held to modes as everybody is.
+HELD_TO_MODES = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
 
 
 @pytest.fixture
@@ -101,6 +106,31 @@ def test_what_others_could_read_is_told(settled, examined):
 
     assert status == 1
     assert findings["state.modes", "problem"][1] == f"chmod go= {state / 'admin.token'}"
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and shutil.which("setpriv") is None, reason="as root this needs setpriv (apt: util-linux)")
+@pytest.mark.parametrize(
+    ("closed", "told"),
+    [
+        ("", {("state.folder", "problem"), ("daemon.answers", "problem")}),
+        ("camshaft.db", {("database", "problem")}),
+    ],
+    ids=["the folder", "the database"],
+)
+def test_what_this_user_may_not_read_is_told_and_nothing_is_claimed_of_it(settled, run_json, closed, told):
+    run_json("flow", "execute", "deal-process", "-i", "companyName=Ada", home=settled)
+    file = settled / "state" / closed
+    mode = file.stat().st_mode
+    file.chmod(0)
+
+    done = subprocess.run(
+        [*HELD_TO_MODES, CAMSHAFT, "doctor", "-o", "json", "--home", settled], capture_output=True, text=True, check=False
+    )
+
+    file.chmod(mode)
+    findings = {(one["check"], one["level"]): (one["what"], one["hint"]) for one in json.loads(done.stdout)}
+    assert (done.returncode, done.stderr, troubles(findings)) == (1, "", told)
+    assert all(findings[one][1] == "run as the daemon's user" for one in told)
 
 
 def test_settings_that_are_refused_are_told_with_their_line(home, examined, write):
