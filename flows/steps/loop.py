@@ -132,7 +132,7 @@ def _items(prepared: Looping, names: Mapping[str, Any]) -> list[Any]:
         text = prepared.over.text
         what = f"missing{why_missing(text, names['steps'])}" if found is MISSING else shown(found)
         raise StepError(f"a loop goes over a list, and {text} is {what}", code="LOOP_OVER", retryable=False)
-    items = found if prepared.max_iterations is None else found[: prepared.max_iterations]
+    items = found[: prepared.max_iterations]  # a list of its own: what a `while` shows of itself goes on growing
     if len(items) > MAX_ITEMS:
         message = f"{len(items):,} items are more than the {MAX_ITEMS:,} that a loop may have"
         raise StepError(message, code="LOOP_LIMIT", retryable=False)

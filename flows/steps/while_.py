@@ -53,11 +53,11 @@ class While:
         return Repeating(compile_condition("condition", spec.condition, load), body, spec.max_iterations)
 
     async def run(self, prepared: Repeating, scope: Scope) -> Output:
-        results: list[Any] = []
-        scope.show({"iteration": 0, "results": []})
+        results: list[Any] = []  # shown as it grows: no step keeps a list that it was given, and a copy each round is quadratic
+        scope.show({"iteration": 0, "results": results})
         while len(results) < prepared.max_iterations and (not results or await answer(prepared.condition, scope.names)):
             results.append(await _iterate(prepared, scope, len(results)))
-            scope.show({"lastResult": results[-1], "iteration": len(results) - 1, "results": list(results)})
+            scope.show({"lastResult": results[-1], "iteration": len(results) - 1, "results": results})
         value = {"lastResult": results[-1], "iteration": len(results), "results": results}
         return Output(value, {"iterations": len(results), "results": results})
 

@@ -7,6 +7,8 @@ import pytest
 from flows.dialects import load_flow
 from flows.errors import DefinitionError
 from flows.executor import World, execute
+from flows.rehearsal import Plan, rehearse
+from flows.step import Output
 from flows.steps import make_kinds
 
 KINDS = make_kinds()
@@ -120,6 +122,57 @@ def test_what_can_be_known_at_load_is_refused_there(step, said):
         load(step, calc("later"))
 
     assert said in str(caught.value)
+
+
+async def test_what_a_step_inside_gave_stays_as_it_was_when_the_while_goes_on():
+    over = {"id": "over", "type": "loop", "loop": {"over": "$.steps.w.output.results", "steps": [calc("each", "$.loop.item")]}}
+    attempts = []
+
+    await run(again("w", "true", over, calc("n", "$.steps.w.output.results.length"), maxIterations=4), record=attempts.append)
+
+    assert [each.output for each in attempts if each.step == "over"] == [[], [0], [0, 1], [0, 1, 2]]
+
+
+async def test_a_rehearsal_shows_what_a_round_would_have_been_given_then():
+    keep = {"id": "keep", "type": "file-write", "fileWrite": {"path": "x", "content": "$.steps.w.output.results"}}
+    plan, world = Plan(mock_effects=True), World(KINDS, None, None)
+
+    came = await rehearse(
+        load(again("w", "true", keep, maxIterations=3)), {}, plan, run_id="run_1", world=world, told=lambda _: None
+    )
+
+    first, second, third = came.ended.steps["w"]["output"]["results"]
+    assert (first["content"], second["content"], third["content"]) == ([], [first], [first, second])
+
+
+class Look:
+    """Keeps which list of results it is shown in each round."""
+
+    name = section = "look"
+    effects = container = False
+
+    def __init__(self):
+        self.Spec = KINDS["transform"].Spec
+        self.seen = []
+
+    def prepare(self, _spec, _load):
+        return None
+
+    def run(self, _prepared, scope):
+        self.seen.append(scope.names["steps"]["w"]["output"]["results"])
+        return Output(len(self.seen[-1]))
+
+
+async def test_a_round_costs_the_same_however_many_went_before():
+    look = Look()
+    kinds = {**KINDS, "look": look}
+    inside = {"id": "a", "type": "look", "look": {"expression": "1"}}
+    flow = load_flow({"key": "k", "steps": [again("w", "true", inside, maxIterations=50)]}, key=None, folder=Path(), kinds=kinds)
+
+    ended = await execute(flow, {}, run_id="run_1", world=World(kinds, None, None), record=lambda _attempt: None)
+
+    assert ended.steps["w"]["output"]["results"] == list(range(50))
+    assert {id(each) for each in look.seen} == {id(look.seen[0])}  # none was copied
 
 
 async def test_later_steps_read_what_ran_inside():
