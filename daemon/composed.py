@@ -347,7 +347,7 @@ def _definitions(config: Config, kinds: Mapping[str, StepKind], *, keep_going: b
 def _pages_base(config: Config, listeners: Mapping[str, str]) -> str | None:
     """Where the pages of approvals are reached."""
     if config.http.approvals:
-        return (config.http.public_url or listeners.get("hooks", "").removesuffix("/hooks")).rstrip("/") or None
+        return (config.http.public_url or listeners.get("hooks", "").removesuffix("/hooks")) or None
     return listeners.get("adminTcp")
 
 

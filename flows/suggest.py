@@ -20,6 +20,7 @@ _UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")  # pydantic's word
 # pydantic's error types that say «another JSON type is expected», and how people call it
 _EXPECTED = {
     "string_type": "text",
+    "path_type": "text",
     "int_type": "a whole number",
     "int_parsing": "a whole number",
     "int_from_float": "a whole number",

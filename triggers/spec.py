@@ -59,7 +59,9 @@ class TimeoutsSpec(BaseModel):
 
 
 class TriggerSpec(BaseModel):
-    """The whole file but for `trigger`, `key` and the filter, which load.py reads by hand."""
+    """What a trigger starts, with which inputs and within which limits. What it waits for stands in `trigger`."""
+
+    # `key`, `trigger` and the filter are read by load.py.
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
 

@@ -10,6 +10,7 @@ from daemon.cli.batch import answer_lines
 from daemon.cli.options import Home, Output
 from daemon.cli.output import show_value, write
 from daemon.errors import BadRequest
+from flows.errors import DefinitionError
 from triggers.cron_report import MAX_TIMES, next_times, report
 
 app = App(name="schedule", help="Show when a cron text fires.")
@@ -39,7 +40,13 @@ def next_(
         raise BadRequest("give a cron text, or --batch")
     if not 1 <= count <= MAX_TIMES:
         raise BadRequest(f"-n {count}: that many times cannot be given", f"1 to {MAX_TIMES}")
-    times = next_times(cron, timezone, start, count)
+    try:
+        times = next_times(cron, timezone, start, count)
+    except DefinitionError as error:
+        problem = error.problems[0]
+        if problem.path != ("start",):
+            raise
+        raise BadRequest(f"--from: {problem.problem}", problem.hint) from error
     if output in {"table", "jsonl"}:
         for time in times:
             write(time if output == "table" else f'"{time}"')

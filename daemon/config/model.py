@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -85,6 +86,18 @@ def _known_zone(value: str) -> str:
         raise ValueError(f"{error.problems[0].problem} ({error.problems[0].hint})") from error
 
 
+def _of_the_web(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and not (parts.query or parts.fragment)
+    except ValueError:  # brackets that are none
+        good = False
+    if not good:
+        raise ValueError("an address that others reach us at begins with http:// or https://, and has no query")
+    return value.rstrip("/")
+
+
+PublicUrl = Annotated[str, AfterValidator(_of_the_web)]
 Zone = Annotated[str, AfterValidator(_known_zone)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_split_commas), WithJsonSchema(one_or_several({"type": "string"}))]
 NONE = any_case("none")
@@ -122,7 +135,7 @@ class HttpConfig(Section):
     approvals: bool = Field(
         default=False, description="the pages of approvals' links on `listen` too; else they are on `admin`, where there is one"
     )
-    public_url: str | None = Field(
+    public_url: PublicUrl | None = Field(
         default=None, description="how the world reaches `listen`, e.g. https://hooks.example.com: shown in URLs"
     )
 

@@ -91,6 +91,7 @@ async def test_an_approval_survives_a_kill_and_is_answered_by_the_command(home, 
     answered = run_json("run", "approve", started, "-i", "amount=21", "--comment", "fine", "--by", "bob", home=home)
     await daemon.all_ended()
     twice = run("run", "reject", started, "ask", home=home)
+    unnamed = run("run", "reject", started, home=home)
     ended = run_json("run", "show", started, home=home)
 
     assert (asked["run"], asked["step"], asked["message"]) == (started, "ask", "Pay Ada?")
@@ -98,6 +99,7 @@ async def test_an_approval_survives_a_kill_and_is_answered_by_the_command(home, 
     assert (wrong.returncode, 'Field "amount" must be a whole number' in wrong.stderr) == (3, True)
     assert (answered["outcome"], answered["by"], answered["form"]) == ("approved", "bob", {"amount": 21})
     assert (twice.returncode, "it was approved by bob at" in twice.stderr) == (3, True)
+    assert (unnamed.returncode, "asks nothing any more: it is completed" in unnamed.stderr) == (3, True)
     assert (ended["status"], ended["output"]) == ("completed", 42)
     assert {step["attempts"] for step in ended["steps"].values()} == {1}
     assert (home / "notes.txt").read_text() == "before "

@@ -111,12 +111,22 @@ def test_nothing_in_it_changes(home):
         config.worker.concurrency = 5  # type: ignore[misc]
 
 
+NO_URL = "camshaft.toml:2 http.public_url: an address that others reach us at begins with http:// or https://, and has no query"
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("[http]\nlisen = 'a'\n", "camshaft.toml:2 http.lisen: lisen is not known here (did you mean «listen»?)"),
         ("[htp]\nlisten = 'a'\n", "camshaft.toml:1 htp: htp is not known here (did you mean «http»?)"),
         ("\n[worker]\nconcurrency = 0\n", "camshaft.toml:3 worker.concurrency: concurrency is 0, and must be at least 1"),
+        ("[store]\npath = 7\n", "camshaft.toml:2 store.path: path is 7, and must be text"),
+        (
+            "[http]\npublic_url = 'hooks.example.com'\n",
+            "camshaft.toml:2 http.public_url: an address that others reach us at begins with http",
+        ),
+        ("[http]\npublic_url = 'https://'\n", NO_URL),
+        ("[http]\npublic_url = 'https://[x/'\n", NO_URL),
         ("[worker]\ndrain_s = 'soon'\n", "camshaft.toml:2 worker.drain_s: drain_s is «soon», and must be a number"),
         ("[worker]\nconcurrency = true\n", "camshaft.toml:2 worker.concurrency: concurrency is true, and must be a number"),
         ("[worker]\ndrain_s = true\n", "camshaft.toml:2 worker.drain_s: drain_s is true, and must be a number"),
@@ -298,6 +308,12 @@ def test_an_address_is_read(text, expected):
 def test_what_is_no_address_is_refused(text):
     with pytest.raises(ValueError, match="HOST:PORT"):
         read_address(text)
+
+
+def test_a_slash_at_the_end_of_the_public_address_is_not_doubled_in_links(home):
+    (home / "camshaft.toml").write_text('[http]\npublic_url = "https://me:pw@hooks.example.com/camshaft/"\n')
+
+    assert read_config(home).http.public_url == "https://me:pw@hooks.example.com/camshaft"
 
 
 def test_addresses_are_written_as_they_are_read():

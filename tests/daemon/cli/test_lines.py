@@ -211,3 +211,10 @@ def test_a_batch_of_cron_texts_is_answered_line_by_line(run):
     assert status == 0
     assert said[0] == {"id": 1, "ok": True, "times": ["2026-01-02T00:00:00Z"]}
     assert [(one["id"], one["ok"]) for one in said[1:]] == [(2, False), (None, False)]
+
+
+def test_a_start_that_is_no_instant_is_told_by_the_option_s_name(run):
+    status, told, said = run("schedule", "next", "0 9 * * *", "--from", "yesterday")
+
+    assert (status, told) == (2, "")
+    assert said.startswith("camshaft: --from: 'yesterday' is no instant")
