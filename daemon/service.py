@@ -61,6 +61,9 @@ async def _serve(config: Config, notifier: Notifier, sockets: Inherited, *, keep
         async with extended(notifier):
             await stack.aclose()
     log.info("service.stopped")
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):  # all is done: one more must not change the exit status
+        loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_IGN)
     return 1 if failed else 0
 
 

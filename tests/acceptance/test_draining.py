@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import signal
 import subprocess
@@ -60,6 +61,16 @@ async def test_a_daemon_that_drains_is_not_ready(home, write, daemon_of, client)
     assert before == (200, {"store": True, "sources": True})
     assert draining == (503, {"store": True, "sources": False})
     assert await daemon.process.wait() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_signals_that_go_on_coming_do_not_change_how_a_stop_ends(daemon, number):
+    while daemon.process.returncode is None:
+        os.kill(daemon.process.pid, number)  # Popen's own would take the exit status from who waits for it
+        await asyncio.sleep(0.005)
+
+    assert daemon.process.returncode == 0
+    assert "service.stopped" in daemon.log.read_text()
 
 
 @about_the_file
