@@ -139,9 +139,8 @@ class _StandIn:
         example = getattr(self._kind, "example", None)
         if example is not None and (found := await example(prepared, scope)) is not None:
             return Output(found, {"_mock": True})
-        filled = copy.deepcopy(
-            _filled(self._sections.get(id(prepared)), scope.names)
-        )  # what is shown of a `while` goes on growing
+        filled = _filled(self._sections.get(id(prepared)), scope.names)
+        filled = copy.deepcopy(filled)  # what is shown of a `while` goes on growing
         return Output({"_mock": True, **filled}, {"_mock": True})
 
 

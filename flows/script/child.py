@@ -58,7 +58,7 @@ def begun(engine: Any, prelude: str) -> tuple[Any, Any]:
     """An engine for one script, with its prelude run: most of what a short script would wait for."""
     context = engine.Context()
     context.set_max_stack_size(STACK_BYTES)
-    return context, context.eval(prelude)
+    return context, context.eval(prelude)("Coordinated Universal Time" if set(time.tzname) == {"UTC"} else "")
 
 
 def open_figures() -> int | None:

@@ -235,7 +235,7 @@
   function zoneText (date, given, zone) {
     const wanted = given.timeZoneName ?? { full: 'long', long: 'short' }[given.timeStyle]
     if (wanted === undefined) return ''
-    const isUtc = zone !== undefined ? /^(UTC|Etc\/UTC)$/i.test(zone) : zones['']?.[0]?.[1] === 0
+    const isUtc = /^(UTC|Etc\/UTC)$/i.test(zone ?? zones['']?.[0]?.[2] ?? 'UTC')
     if (!isUtc || !['short', 'long'].includes(wanted)) refuse('the name of a time zone other than UTC')
     return wanted === 'long' ? ' Coordinated Universal Time' : ' UTC'
   }

@@ -1,6 +1,7 @@
 // What every script finds beside the language, and how its value leaves. Evaluated anew for each script, before it.
 // Intrinsics are taken here, before a stranger's code can replace them.
-(() => {
+// Gives a function of the long name of the machine's time zone, '' where none is known.
+(zone => {
   const { stringify } = JSON
   const Promise = globalThis.Promise
   const text = String
@@ -35,6 +36,13 @@
     let line = ''
     for (let at = 0; at < values.length; at++) line += (at ? ' ' : '') + shown(values[at])
     push(said, slice(line, 0, MAX_SAID))
+  }
+
+  // node writes the zone's name behind the offset, also in `${date}` and date + ''.
+  for (const name of zone === '' ? [] : ['toString', 'toTimeString']) {
+    const plain = Function.prototype.call.bind(Date.prototype[name])
+    const named = { [name] () { const said = plain(this); return said === 'Invalid Date' ? said : `${said} (${zone})` } }
+    define(Date.prototype, name, { value: named[name], writable: true, configurable: true, enumerable: false })
   }
 
   const console = {}
@@ -120,4 +128,4 @@
     }
     return part => end[part]
   }
-})()
+})

@@ -16,8 +16,8 @@ STEP = timedelta(days=7)  # clocks are not changed and changed back within a wee
 def zones_of(names: tuple[str, ...]) -> str:
     """JSON: name → [[from when, in ms since the epoch; offset in s]], and "" → [[0, the offset here, its name]]."""
     known = {name: list(found) for name in names if (found := changes(name)) is not None}
-    here = (0, -time.timezone, os.environ.get("TZ", "").lstrip(":") or "UTC")
-    return json.dumps({**known, "": [here]})
+    here = "UTC" if set(time.tzname) == {"UTC"} else os.environ.get("TZ", "").lstrip(":") or time.tzname[0]
+    return json.dumps({**known, "": [(0, -time.timezone, here)]})
 
 
 @lru_cache(maxsize=64)

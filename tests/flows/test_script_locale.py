@@ -1,6 +1,7 @@
 """How scripts write dates, numbers and order: what node gave, recorded by make_locale_vectors.mjs, replayed in the engine."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,25 @@ def test_a_zone_is_known_by_when_its_clocks_change():
     assert [each for each in berlin if 1767225600000 < each[0] < 1798761600000] == [(1774746000000, 7200), (1792890000000, 3600)]
     assert changes("Nowhere/Land") is None
     assert changes("../etc/passwd") is None
+
+
+@pytest.mark.parametrize(
+    ("zone", "written"),
+    [
+        ("UTC", ["Thu Jan 01 1970 00:00:00 GMT+0000 (Coordinated Universal Time)", "1/1/1970, 12:00:00 AM UTC"]),
+        ("Europe/Lisbon", ["Thu Jan 01 1970 01:00:00 GMT+0100", "the name of a time zone other than UTC"]),
+        ("Africa/Abidjan", ["Thu Jan 01 1970 00:00:00 GMT+0000", "the name of a time zone other than UTC"]),
+    ],
+)
+async def test_a_date_as_text_has_the_name_of_utc_and_of_no_other_zone(monkeypatch, zone, written):
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        text = "(() => { try { return new Date(0).toLocaleString('en-US', { timeZoneName: 'short' }) } catch (e) { return e.message } })()"
+        plain, local, invalid = await evaluate("[`${new Date(0)}`, " + text + ", String(new Date('x'))]")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+    assert (plain, invalid) == (written[0], "Invalid Date")
+    assert written[1] in local
