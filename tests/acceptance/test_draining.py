@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -65,11 +66,13 @@ async def test_a_daemon_that_drains_is_not_ready(home, write, daemon_of, client)
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_signals_that_go_on_coming_do_not_change_how_a_stop_ends(daemon, number):
-    while daemon.process.returncode is None:
-        os.kill(daemon.process.pid, number)  # Popen's own would take the exit status from who waits for it
-        await asyncio.sleep(0.005)
+    ended = asyncio.create_task(daemon.process.wait())
+    with suppress(ProcessLookupError):
+        while not ended.done():
+            os.kill(daemon.process.pid, number)  # Popen's own would take the exit status from who waits for it
+            await asyncio.sleep(0.005)
 
-    assert daemon.process.returncode == 0
+    assert await ended == 0
     assert "service.stopped" in daemon.log.read_text()
 
 
