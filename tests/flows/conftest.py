@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+import pytest_asyncio
+
+from flows.connectors.database import Databases
 
 
 @pytest.fixture
@@ -17,3 +20,10 @@ def lib(request, tmp_path):
         return f"lib/{name}"
 
     return write
+
+
+@pytest_asyncio.fixture
+async def databases():
+    made = Databases()
+    yield made
+    await made.close()
