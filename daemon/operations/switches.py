@@ -104,6 +104,7 @@ class Switches(Triggers):
         file = self._file(key)
         before = read_text(file)
         try:
+            self._check(key, before, file.suffix)  # it may be broken, and an older one in force: then nothing is written
             after = edit(before, file.suffix)
         except DefinitionError as error:
             raise in_file(error, file) from error

@@ -144,6 +144,30 @@ async def test_a_trigger_can_be_switched_off_while_another_file_is_broken(operat
     assert [trigger["key"] for trigger in operations.list_triggers()] == ["hook"]
 
 
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (HOOK.replace('"path"', '"pth"'), "trigger.path: path is missing"),
+        (HOOK.replace('"greet"', '"gret"'), "flow: there is no flow «gret» (did you mean «greet»?)"),
+        (HOOK.replace('"hook"', '"hooked"'), "key: the key was «hook» and is «hooked» now"),
+        (HOOK.replace(":", "", 1), "2:11: a colon is missing"),
+    ],
+    ids=["a field", "a flow", "a key", "no JSON"],
+)
+async def test_a_trigger_whose_own_file_is_broken_is_not_switched_and_its_file_not_touched(operations, broken, said):
+    file = operations.home / "triggers/hook.json"
+    file.write_text(broken)
+
+    with pytest.raises(DefinitionError) as refused:
+        await operations.disable_trigger("hook")
+    suspended = await operations.suspend_trigger("hook")
+
+    assert said in str(refused.value)
+    assert str(refused.value.problems[0]).startswith(f"{file}:")
+    assert (file.read_text(), verdicts(operations)) == (broken, {"hook": "suspended"})
+    assert suspended["state"] == "suspended"
+
+
 async def test_a_suspended_trigger_records_events_with_the_reason_and_fires_nothing(operations):
     told = await operations.suspend_trigger("hook", duration="2h", reason="the CRM is down")
 
