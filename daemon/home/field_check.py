@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from flows.errors import Problem
 from flows.suggest import did_you_mean
 from triggers.by_hand import FIELDS
 from triggers.trigger import Trigger
 
-_TOP = re.compile(r"\$\.([A-Za-z_]\w*)")  # how a mapping's path begins
+_TOP = re.compile(r"\A\$\.([A-Za-z_]\w*)")  # how a mapping's path begins
+_FILLED = re.compile(r"\{\{\s*(?:q\s+)?\$\.([A-Za-z_]\w*)")  # and one inside of a text
 _FILTERS = ("filter", "if", "when")
 
 
@@ -20,11 +22,23 @@ def unknown_fields(trigger: Trigger) -> Iterator[Problem]:
         for name in dict.fromkeys(str(place[1]) for place in trigger.filter.references if len(place) > 1 and place[0] == "$"):
             if name not in FIELDS:
                 yield _problem(_written(trigger), name, max(trigger.filter.source.find(f"$.{name}"), 0))
-    for given, _, path in trigger.mapping.entries if trigger.mapping is not None else ():
-        top = _TOP.match(path)
-        if top is not None and top[1] not in FIELDS:
-            word = "inputMapping" if "inputMapping" in trigger.definition else "inputs"
-            yield _problem((word, given), top[1], 0)
+    for given, form in trigger.mapping.source.items() if trigger.mapping is not None else ():
+        for name in dict.fromkeys(_tops(form)):
+            if name not in FIELDS:
+                word = "inputMapping" if "inputMapping" in trigger.definition else "inputs"
+                yield _problem((word, given), name, 0)
+
+
+def _tops(form: Any) -> Iterator[str]:
+    """What a form of a mapping reads at the top, wherever it stands in it. A path with a default says that it may be missing."""
+    if isinstance(form, str):
+        yield from (_TOP if form.startswith("$") else _FILLED).findall(form)
+    elif isinstance(form, list):
+        for each in form:
+            yield from _tops(each)
+    elif isinstance(form, dict) and form.keys() not in ({"value"}, {"path", "default"}):
+        for each in form.values():
+            yield from _tops(each)
 
 
 def _problem(place: tuple[str | int, ...], name: str, offset: int) -> Problem:

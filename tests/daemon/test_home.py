@@ -124,6 +124,11 @@ def test_without_a_mapping_the_bodys_fields_become_inputs_and_nothing_can_be_sai
         ({"if": "$.stps.a"}, "if: no event has `$.stps`: it is missing (at the top there are id, type,"),
         ({"inputMapping": {"who": {"path": "$.bdy.who"}}}, "inputMapping.who: no event has `$.bdy`"),
         ({"inputs": {"who": "$.filename"}}, "inputs.who: no event has `$.filename`: it is missing"),
+        (
+            {"inputs": {"who": "{{$.body.a}} {{q $.bdy.who}}"}},
+            "inputs.who: no event has `$.bdy`: it is missing (did you mean «body»?)",
+        ),
+        ({"inputs": {"who": {"all": ["$.body.a", "$.bdy.who"]}}}, "inputs.who: no event has `$.bdy`"),
     ],
 )
 def test_a_field_that_no_event_has_is_a_warning_where_it_is_read(home, more, said):
