@@ -23,6 +23,7 @@ from flows.steps.json_text import json_text
 from flows.text import as_text
 
 KEPT_S = 300.0  # what was asked about an action or the connections; a connection made again has another key by then
+MOST_KEPT = 256  # answers of this kind: which action is asked about may come from an event
 MAX_PAGES = 100  # of connections, a hundred on each
 SHOWN_CHARACTERS = 500  # of what a refused call answered, in the error's message
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
@@ -111,8 +112,19 @@ class ActionApi:
         if kept is not None and self._clock() < kept[0]:
             return kept[1]
         answer = await ask()
-        self._kept[key, what] = (self._clock() + KEPT_S, answer)
+        self._keep((key, what), answer)
         return answer
+
+    def _keep(self, asked: tuple[str, str], answer: Any) -> None:
+        """The one that is kept last ends last: those at the front are over, or the oldest where there are too many."""
+        now = self._clock()
+        self._kept.pop(asked, None)
+        while self._kept:
+            oldest = next(iter(self._kept))
+            if self._kept[oldest][0] > now and len(self._kept) < MOST_KEPT:
+                break
+            del self._kept[oldest]
+        self._kept[asked] = (now + KEPT_S, answer)
 
     async def _action(self, action: str, key: str) -> Action:
         said = await self._ask(f"/knowledge?{urlencode({'_id': action})}", key)

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 import pytest_asyncio
 
-from flows.connectors.sources.airtable import AirtableSettings
+from flows.connectors.sources.airtable import MOST_PACES, AirtableSettings, AirtableSource
 from tests.flows.airtable import Airtable, record, refusal
 from tests.flows.reading import failure, prepared, read, refused, source
 from tests.flows.servers import json_answer, serving
@@ -102,6 +102,22 @@ async def test_no_more_than_five_requests_go_to_a_base_in_one_second(airtable):
     assert [len(output.value) for output in outputs] == [250, 250]
     assert len(airtable.asked) == 6
     assert airtable.times[5] - airtable.times[0] >= 1.0
+
+
+async def test_bases_at_which_nothing_goes_on_are_forgotten_and_no_other(airtable):
+    source_of_bases = AirtableSource(airtable.settings(airtable.url))
+    closed = source_of_bases._pace("appClosed")
+    closed.close_for(30)
+
+    async with source_of_bases._pace("appBusy").turn():
+        busy = source_of_bases._pace("appBusy")
+        for number in range(2 * MOST_PACES):
+            source_of_bases._pace(f"app{number}")
+        known = len(source_of_bases._paces)
+    await source_of_bases.close()
+
+    assert known <= MOST_PACES
+    assert (source_of_bases._pace("appClosed"), source_of_bases._pace("appBusy")) == (closed, busy)
 
 
 async def test_after_a_429_nothing_is_sent_for_thirty_seconds(airtable):

@@ -1,6 +1,7 @@
 """`action` and `paginate` against a One-style API on loopback: knowledge, connections, passthrough."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from flows.dialects import load_flow
 from flows.errors import DefinitionError, StepError
 from flows.executor import World, execute
 from flows.steps import make_kinds
-from flows.steps.action_api import ActionSettings
+from flows.steps.action_api import KEPT_S, MOST_KEPT, ActionApi, ActionSettings
 from tests.flows.servers import serving
 
 KEY = 'key"with/marks'
@@ -318,3 +319,21 @@ def test_a_token_that_no_action_takes_is_refused_at_load():
     step = paginate(inputTokenParam="pageToken")
     with pytest.raises(DefinitionError, match="an action takes nothing at «pageToken»"):
         load_flow({"key": "k", "steps": [step]}, key=None, folder=Path(), kinds=make_kinds())
+
+
+async def test_what_was_asked_about_actions_is_forgotten_when_its_time_is_over_and_where_it_becomes_much(api):
+    now = [0.0]
+    known = ActionApi(ActionSettings(base_url=api.url), clock=lambda: now[0])
+
+    async def about(number):
+        return number
+
+    for number in range(2 * MOST_KEPT):
+        await known._kept_or(KEY, f"action {number}", partial(about, number))
+    most = len(known._kept)
+    last = await known._kept_or(KEY, f"action {2 * MOST_KEPT - 1}", partial(about, "asked again"))
+    now[0] = KEPT_S
+    again = await known._kept_or(KEY, "action 0", partial(about, "asked again"))
+    await known.close()
+
+    assert (most, last, again, len(known._kept)) == (MOST_KEPT, 2 * MOST_KEPT - 1, "asked again", 1)

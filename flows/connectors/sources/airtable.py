@@ -23,6 +23,7 @@ from flows.text import as_text
 from flows.value import Value, compile_value
 
 PAGE_ROWS = 100  # Airtable gives no more at one time
+MOST_PACES = 256  # bases whose pace is known
 RATE_LIMIT_WAIT_S = 30.0  # what Airtable documents after a 429
 EXPIRED = "LIST_RECORDS_ITERATOR_NOT_AVAILABLE"  # the mark of a page is of use for a few minutes only
 _ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
@@ -120,7 +121,7 @@ class AirtableSource:
     async def read(self, prepared: Listing, reading: Reading) -> AsyncGenerator[list[Any], None]:
         token, secrets = usable_secret(prepared.secrets[0], reading.secret)
         base, address, params = self._asked(prepared, reading)
-        pace = self._paces.setdefault(base, Pace(self.settings.requests_per_second))
+        pace = self._pace(base)
         mark: Any = None
         pages = 0
         while True:
@@ -140,6 +141,12 @@ class AirtableSource:
             if pages == prepared.max_pages:
                 reading.cut_by = "maxPages"
                 return
+
+    def _pace(self, base: str) -> Pace:
+        """Which base is asked may come from an event: those at which nothing goes on are forgotten."""
+        if base not in self._paces and len(self._paces) >= MOST_PACES:
+            self._paces = {each: pace for each, pace in self._paces.items() if not pace.idle}
+        return self._paces.setdefault(base, Pace(self.settings.requests_per_second))
 
     def _asked(self, prepared: Listing, reading: Reading) -> tuple[str, str, list[tuple[str, str]]]:
         """The base, the table's address, and what every page is asked with."""
