@@ -56,6 +56,7 @@ class Explained(Triggers, Events):
         found: list[str] = []
         if self.live is None:
             found.append(f"no daemon serves this home (camshaft serve --home {self.home})")
+        found += self._overtaken(trigger)
         if not trigger.enabled:
             found.append("it is switched off in its definition: `enabled` is false")
         suspension = self.definitions.current.suspended.get(trigger.key)
@@ -70,6 +71,19 @@ class Explained(Triggers, Events):
         if trigger.type == "event":
             found += [f"no flow emits «{name}»" for name in never_given(trigger, self.definitions.current.flows)]
         return found
+
+    def _overtaken(self, trigger: Trigger) -> list[str]:
+        """Where what is on disk is refused, and its file says something else than what is in force."""
+        on_disk = self.seen.found
+        if on_disk is None or not on_disk.refused or self.keep_going:
+            return []
+        own = [str(one) for one in on_disk.refused if one.file == str(trigger.file)]
+        if own:
+            return [f"an older definition is in force, for its file is refused: {one}" for one in own]
+        newest = on_disk.trigger(trigger.key)
+        if newest is None or newest.digest == trigger.digest:
+            return []
+        return ["an older definition is in force: the home is refused for other files (camshaft validate)"]
 
     def _taken_away(self, path: str) -> list[str]:
         """Where other triggers listen at paths that are more specific."""

@@ -312,6 +312,26 @@ def test_a_path_that_is_taken_away_by_a_more_specific_one_is_in_the_way(home, wr
     assert in_the_way("new") == []
 
 
+def test_a_definition_that_is_not_in_force_is_in_the_way_of_what_was_edited(home, write, run, run_json, serve):
+    file = home / "triggers/auto-process-deal.json"
+    before = file.read_text()
+    serve(home)
+
+    def in_the_way(text):
+        file.write_text(text)
+        assert run("reload", home=home).returncode == 3
+        return run_json("trigger", "explain", "auto-process-deal", home=home)["inTheWay"]
+
+    broken = in_the_way(before.replace('"path"', '"pth"'))
+    write(home, "flows/other.json", {"steps": 5})
+    unedited, edited = in_the_way(before), in_the_way(before.replace("email'", "mail'"))
+
+    assert len(broken) == 2
+    assert all(said.startswith(f"an older definition is in force, for its file is refused: {file}:") for said in broken)
+    assert unedited == []
+    assert edited == ["an older definition is in force: the home is refused for other files (camshaft validate)"]
+
+
 def test_a_trigger_that_is_refused_explains_that_without_a_daemon(home, write, run_json):
     write(home, "triggers/broken.json", {"trigger": {"type": "webhook", "path": "/b"}, "flow": "deal-proces"})
 
