@@ -276,6 +276,7 @@ def _operations(
         live=live,
         on_change=partial(_prepared, ground.store, line.sources, ground.holder),
         memory=ground.memory,
+        writes=ground.store.writes,
         made=gc.freeze,
         reloading=notifier.reloading,
         reloaded=line.counters.reload,

@@ -20,6 +20,7 @@ from daemon.home.scan import Scan, is_away
 from daemon.home.whole import read_home, uncollected
 from daemon.operations.given import Given
 from flows.errors import DefinitionError
+from triggers.source import Unavailable
 
 log = structlog.get_logger()
 
@@ -109,6 +110,11 @@ class Changes(Given):
         self.seen.look_at_config(self.home)
         let_go(before)
         return after
+
+    async def _must_write(self) -> None:
+        """Before a file is changed: what could not come in force must not be in the home. Raises Unavailable."""
+        if not await self.writes():
+            raise Unavailable("nothing can be written now, so nothing was changed: the daemon's log says why")
 
     async def _swap(self, after: Definitions) -> None:
         """Put a set in force. Raises what keeps it out; everything is as it was then."""

@@ -128,6 +128,10 @@ def _nothing() -> None:
     pass
 
 
+async def _yes() -> bool:
+    return True
+
+
 def _ignore(_: str) -> None:
     pass
 
@@ -145,6 +149,7 @@ class Given:
     live: Live | None = None
     on_change: Callable[[Definitions], Awaitable[Callable[[], None]]] | None = None
     """Gets ready for a new set, or raises what keeps it out of force; what it gives is called when the set is in force."""
+    writes: Callable[[], Awaitable[bool]] = _yes  # whether the versions of a new set could be made durable now
     made: Callable[[], None] = _nothing  # told in the thread that has made a set, before garbage is looked for again
     reloading: Callable[[], AbstractContextManager[None]] = nullcontext  # around each reload: for a service manager
     reloaded: Callable[[str], None] = _ignore  # told what came of each: ok, refused, failed

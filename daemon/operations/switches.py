@@ -96,6 +96,7 @@ class Switches(Triggers):
     # Inside
 
     async def _edit(self, key: str, edit: Callable[[str, str], str]) -> None:
+        await self._must_write()
         after = await asyncio.to_thread(self._edited, key, edit)
         await self._swap(after)
 

@@ -41,6 +41,7 @@ class Triggers(Changes):
         """
         async with self._changing:
             trigger = load_trigger(definition, key=key, file=None, default_timezone=self.timezone)
+            await self._must_write()
             after = await asyncio.to_thread(self._written, trigger, overwrite=overwrite)
             await self._swap(after)
         added = after.trigger(trigger.key)
@@ -51,6 +52,7 @@ class Triggers(Changes):
     async def remove_trigger(self, key: str) -> dict[str, Any]:
         """Remove a trigger and its file. Runs that it started go on. Raises NotFound."""
         async with self._changing:
+            await self._must_write()
             before = await asyncio.to_thread(self._read, ())
             file = await asyncio.to_thread(remove_trigger, before, key)
             after = await asyncio.to_thread(self._read, (file,))

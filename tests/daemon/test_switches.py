@@ -23,6 +23,7 @@ from flows.errors import DefinitionError
 from flows.steps import make_kinds
 from triggers.event import Event
 from triggers.match import match
+from triggers.source import Unavailable
 
 KINDS = make_kinds()
 FLOW = {"steps": [{"id": "say", "type": "transform", "transform": {"expression": "1"}}]}
@@ -198,6 +199,30 @@ async def test_a_removed_trigger_takes_its_suspension_along(operations):
     await operations.remove_trigger("hook")
 
     assert await operations.memory.load() == {}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda operations: operations.disable_trigger("hook"),
+        lambda operations: operations.remove_trigger("hook"),
+        lambda operations: operations.add_trigger(json.loads(HOOK) | {"key": "other"}),
+        lambda operations: operations.add_trigger(json.loads(HOOK) | {"description": "new"}, overwrite=True),
+    ],
+    ids=["disable", "remove", "add", "replace"],
+)
+async def test_what_could_not_come_in_force_is_not_written_into_the_home(operations, change):
+    async def nothing_is_written():
+        return False
+
+    operations.writes = nothing_is_written
+    before = {file.name: file.read_text() for file in (operations.home / "triggers").iterdir()}
+
+    with pytest.raises(Unavailable, match="nothing was changed"):
+        await change(operations)
+
+    assert {file.name: file.read_text() for file in (operations.home / "triggers").iterdir()} == before
+    assert verdicts(operations) == {"hook": "dispatched"}
 
 
 @pytest.mark.parametrize("duration", ["", "2", "soon", "-1h", "0s"])
