@@ -77,6 +77,11 @@ async def refused(client, daemon):
     return answer
 
 
+async def is_ready(client, daemon):
+    async with client.get(f"{daemon.admin}/readyz") as answer:
+        return answer.status == 200
+
+
 def logged(daemon):
     return re.findall(r'"event": ?"(store\.\w+)"', daemon.log.read_text())
 
@@ -89,6 +94,9 @@ async def test_a_server_that_is_stopped_loses_nothing_and_is_found_again(away_ho
     await until(lambda: (home / "effects").exists() and len((home / "effects").read_text().split()) == 3)
 
     await asyncio.to_thread(server.stop, how)
+    async with asyncio.timeout(SENDER_S):  # before any sender finds out
+        while await is_ready(client, daemon):
+            await asyncio.sleep(0.1)
     status, retry_after, said = await refused(client, daemon)
     async with client.get(f"{daemon.admin}/readyz") as ready:
         ready_status = ready.status
