@@ -67,7 +67,7 @@ def defect(run: Run, error: Exception) -> Ended:
 
 def tell(run: Run) -> None:
     """The one line that tells a run's whole story. What went wrong may quote what a stranger sent: its words are in the store."""
-    duration_ms = None if run.started_at is None or run.finished_at is None else round((run.finished_at - run.started_at) * 1000)
+    duration_ms = None if (took_s := run.took_s) is None else round(took_s * 1000)
     say = log.info if run.status == "completed" else log.warning
     story = {"run_id": run.id, "flow": run.flow, "trigger": run.trigger, "event_id": run.event, "duration_ms": duration_ms}
     if run.error is not None:

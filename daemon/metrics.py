@@ -108,9 +108,7 @@ def _duration(tries: Iterable[Attempt]) -> int | None:
 
 def _metrics(run: Run, steps: dict[str, list[Attempt]]) -> dict[str, Any]:
     tries = [attempt for each in steps.values() for attempt in each if not attempt.copied]  # else they were counted twice
-    wall_ms = (
-        None if run.started_at is None or run.finished_at is None else max(0, round((run.finished_at - run.started_at) * 1000))
-    )
+    wall_ms = None if (took_s := run.took_s) is None else round(took_s * 1000)
     busy_ms = sum(attempt.duration_ms or 0 for attempt in tries if not attempt.container)
     ran = [each[-1] for each in steps.values() if each[-1].status not in {"skipped", "running"} and not each[-1].copied]
     metered = _metered(tries)

@@ -66,12 +66,12 @@ class Counters:
         if counts is None:
             counts = _kept(self.runs, run.flow)
         counts[run.status] += 1
-        if run.started_at is not None and run.finished_at is not None:
+        if (took_s := run.took_s) is not None:
             durations = self.durations.get(run.flow)
             if durations is None:
                 label = run.flow if len(self.durations) < LABELS else OTHER
                 durations = self.durations.setdefault(label, Durations())
-            durations.add(max(0.0, run.finished_at - run.started_at))
+            durations.add(took_s)
 
 
 def _kept(by_key: dict[str, Counts], key: str) -> Counts:

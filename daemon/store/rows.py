@@ -60,6 +60,11 @@ class Run:
         return self.chain or self.event or self.id
 
     @property
+    def took_s(self) -> float | None:
+        """From its first start to its end, and never below nothing: a clock may be set back. None: it has not begun, or not ended."""
+        return None if self.started_at is None or self.finished_at is None else max(0.0, self.finished_at - self.started_at)
+
+    @property
     def finish_by(self) -> float | None:
         """When its time is over. None: it has not started, or may take as long as it likes."""
         return None if self.started_at is None or self.finish_within is None else self.started_at + self.finish_within

@@ -12,6 +12,7 @@ from daemon.alone import execute_once
 from daemon.at_work import consume
 from daemon.dispatch import Job
 from daemon.dispatch.local import LocalDispatch
+from daemon.ends import tell
 from daemon.live import LiveDaemon, queued_run
 from daemon.store.rows import Run
 from daemon.worker import Worker
@@ -293,6 +294,16 @@ async def test_runs_of_a_trigger_are_counted_until_their_end_is_on_disk_and_then
     assert counted == 1
     assert bench.worker.by_trigger["daily"] == 0
     assert told == ["daily"]
+
+
+async def test_a_run_over_which_the_clock_was_set_back_took_no_time_and_not_less(tmp_path):
+    run = queued_run(a_flow(tmp_path, transform("a", "1")), {}, owner="daemon-1")
+    run.status, run.started_at, run.finished_at = "completed", 7200.0, 3600.0
+
+    with structlog.testing.capture_logs() as lines:
+        tell(run)
+
+    assert [(line["event"], line["duration_ms"]) for line in lines] == [("run.completed", 0)]
 
 
 async def test_a_flow_refuses_inputs_by_hand_as_it_does_those_of_events(open_bench, tmp_path):
