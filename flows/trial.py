@@ -156,8 +156,7 @@ class Trial:
             self._require()
             return await self._within_timeout()
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling() or self.stopped():
+            if _cancelling() or self.stopped():
                 self.note("cancelled")
                 raise
             return self._failed(StepError("something that the step waited for was cancelled", code="UNEXPECTED"))
@@ -333,6 +332,12 @@ def _too_large() -> StepError:
 def may_double(graph: Graph, sources: Sequence[int], kinds: Mapping[str, StepKind]) -> bool:
     """Whether a step that is given what these gave may hold one value many times: conditions and ways back hand on what they are given."""
     return graph.merge and len(sources) > 1 and any(kinds[graph.steps[source].kind].container for source in sources)
+
+
+def _cancelling() -> bool:
+    """Whether the task itself is cancelled. It is no local of who catches that: the task keeps the error, and that its frames."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 def _goes_on() -> bool:

@@ -60,7 +60,9 @@ class Client:
         except TimeoutError as error:
             raise _failed(request, f"no answer within {request.timeout_s:g} s (ETIMEDOUT)", "TIMEOUT") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise _failure(request, error) from error
+            failure = _failure(request, error)
+            _let_go_of_frames(error)
+            raise failure from error
 
     async def _follow(self, request: Request) -> Answer:
         left = request.max_redirects
@@ -180,6 +182,16 @@ def _failure(request: Request, error: Exception) -> StepError:
     elif isinstance(error, (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError)):
         said, code = "the connection was lost before the answer was complete (ECONNRESET)", "CONNECTION_LOST"
     return _failed(request, said, code, retryable=code not in ("ADDRESS_REFUSED", "BAD_URL"))
+
+
+def _let_go_of_frames(error: BaseException | None) -> None:
+    """The library collects what went wrong with each address in a list that stands in the frames these errors came through.
+
+    So they hold each other, and the request with its body, until the garbage collector comes.
+    """
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
 
 
 def _reason(error: Exception) -> str:
