@@ -35,15 +35,18 @@ class Wire(RequestHandler):
                 newest.exc.__traceback__ = None  # the frames that it came through know it themselves, and us
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """What leads back to us is let go of: else each connection, with its last body, waits for the garbage collector."""
         super().connection_lost(exc)
-        self.body = self._keepalive_handle = None
+        self._keepalive_handle = None
 
     async def start(self) -> None:
         try:
             await super().start()
         finally:
+            # What leads back to us is let go of: else each connection, with its last body, would wait for the garbage collector.
             self._messages.clear()  # of who asked for several things and did not stay: nobody answers them any more
+            if self.body is not None:
+                let_go(self.body)
+                self.body = None
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
         """The library also reads on what is left of a body. Its lines would quote what the client sent: a token, it may be."""

@@ -87,7 +87,8 @@ async def listen(asked: Asked) -> Reply | web.StreamResponse:
         await response.write(f"retry: {RETRY_MS}\n\n".encode())
         try:
             await _send(response, listener)
-        except (TimeoutError, ConnectionError):  # it has gone, or is stuck
+        except (TimeoutError, ConnectionError) as error:  # it has gone, or is stuck
+            error.__traceback__ = None  # who waited for it keeps the error, and that the frames, with all it had still to read
             if request.transport is not None:
                 request.transport.abort()
     return response
