@@ -12,7 +12,7 @@ from daemon.recorder import Recorder
 from flows.execution import Execution
 from flows.steps.http_exchange import Request
 from flows.trial import Trial
-from tests.daemon.test_waiting import a_flow, calc, note, open_bench, pause  # noqa: F401 - a fixture
+from tests.daemon.test_waiting import KINDS, a_flow, calc, note, open_bench, pause  # noqa: F401 - a fixture
 
 
 def inside(kind, **section):
@@ -25,6 +25,13 @@ def bash(command, **more):
 
 def http(url, **section):
     return {"id": "call", "type": "http", "http": {"url": url, **section}}
+
+
+@pytest.fixture(autouse=True)
+async def closed():
+    """The client of http steps is for one loop."""
+    yield
+    await KINDS["http"].close()
 
 
 async def left_over(to_its_end):

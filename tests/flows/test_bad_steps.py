@@ -12,6 +12,13 @@ from flows.steps.bash import BashSettings
 KINDS = make_kinds({"bash": BashSettings(grace_s=0.1, max_output_bytes=12 * 1024 * 1024)})
 
 
+@pytest.fixture(autouse=True)
+async def closed():
+    """The client of http steps is for one loop."""
+    yield
+    await KINDS["http"].close()
+
+
 def shell(step_id, command, **section):
     return {"id": step_id, "type": "bash", "bash": {"command": command, **section}}
 
