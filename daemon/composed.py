@@ -25,8 +25,7 @@ from daemon.chains.limits import ChainLimits
 from daemon.chains.rounds import Rounds
 from daemon.config import Config
 from daemon.credentials import Credentials
-from daemon.dispatch import Dispatch
-from daemon.dispatch.local import LocalDispatch
+from daemon.dispatch import DISPATCHES, Dispatch
 from daemon.expiry import Expiry
 from daemon.home.definitions import Definitions, Holder, with_suspended
 from daemon.home.reloading import followed, reload_when
@@ -194,7 +193,7 @@ async def _ground(stack: AsyncExitStack, config: Config, *, keep_going: bool) ->
 
 async def _line(stack: AsyncExitStack, config: Config, ground: _Ground, sockets: Inherited) -> _Line:
     holder, store = ground.holder, ground.store
-    dispatch, stream, counters = LocalDispatch(), Stream(), Counters()
+    dispatch, stream, counters = DISPATCHES["local"](), Stream(), Counters()
     pauses = Pauses(StoredState(store, PAUSED))
     await pauses.load()
     waits, at_rest = Waits(store.waits), AtRest(dispatch.put, store.waits.rest, pauses)

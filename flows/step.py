@@ -89,7 +89,9 @@ class Scope:
     emit: Emit = unheard  # an event → what came of it, when it is durable
     wait: Callable[[Wait], Awaitable[Resolution]] = _wait_for_nothing  # of a kind that waits: how it ended, perhaps days later
     link: Callable[[float | None, str | None], str | None] = _no_link  # when it ends, who may answer → where that can be done
-    show: Callable[[Any], None] = _show_nothing  # of a container: what $.steps has as its output while it runs
+    show: Callable[[Any], None] = (
+        _show_nothing  # of a container: what $.steps has as its output while it runs, and may see grow; who keeps a list of it copies it
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The seam between «a run is due» and a worker. The store holds the truth; a dispatch only tells.
 
-An engine that loses its queue loses nothing: store.reconcile() finds every run that has not ended, and puts it again. There is
-one, local.py; nothing but the composer knows.
+An engine that loses its queue loses nothing: store.reconcile() finds every run that has not ended, and puts it again. A new one is
+a file here and a line in DISPATCHES.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
+
+from daemon.dispatch.local import LocalDispatch
 
 
 @dataclass(slots=True)  # nothing changes it; each event makes one, and frozen it takes a microsecond more
@@ -73,3 +75,6 @@ class Dispatch(Protocol):
     async def close(self, grace_s: float) -> int:
         """Hand out nothing more; wait so long for what is being worked on, then cancel it. Returns how many were cancelled."""
         ...
+
+
+DISPATCHES: dict[str, Callable[[], Dispatch]] = {"local": LocalDispatch}

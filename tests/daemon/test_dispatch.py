@@ -1,4 +1,4 @@
-"""What a dispatch does. The local one is the one there is; another goes through this suite too."""
+"""What every dispatch does: one suite over DISPATCHES."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import asyncio
 
 import pytest
 
-from daemon.dispatch import Job
-from daemon.dispatch.local import LocalDispatch
+from daemon.dispatch import DISPATCHES, Job
 
 
-@pytest.fixture(params=[LocalDispatch])
+@pytest.fixture(params=sorted(DISPATCHES))
 async def dispatch(request):
-    made = request.param()
+    made = DISPATCHES[request.param]()
     yield made
     await made.close(0)
 
