@@ -112,10 +112,9 @@ def test_what_others_could_read_is_told(settled, examined):
 @pytest.mark.parametrize(
     ("closed", "told"),
     [
-        ("", {("state.folder", "problem"), ("daemon.answers", "problem")}),
-        ("camshaft.db", {("database", "problem")}),
+        pytest.param("", {("state.folder", "problem"), ("daemon.answers", "problem")}, id="the folder"),
+        pytest.param("camshaft.db", {("database", "problem")}, id="the database", marks=about_the_file),
     ],
-    ids=["the folder", "the database"],
 )
 def test_what_this_user_may_not_read_is_told_and_nothing_is_claimed_of_it(settled, run_json, closed, told):
     run_json("flow", "execute", "deal-process", "-i", "companyName=Ada", home=settled)
