@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-from collections import Counter
 
 import pytest
 
@@ -13,6 +11,7 @@ from flows.execution import Execution
 from flows.steps.http_exchange import Request
 from flows.trial import Trial
 from tests.daemon.test_waiting import KINDS, a_flow, calc, note, open_bench, pause  # noqa: F401 - a fixture
+from tests.garbage import left_over
 
 
 def inside(kind, **section):
@@ -32,21 +31,6 @@ async def closed():
     """The client of http steps is for one loop."""
     yield
     await KINDS["http"].close()
-
-
-async def left_over(to_its_end):
-    """What only the garbage collector can free after runs have come to their end: its types, counted."""
-    await to_its_end()
-    gc.collect()
-    gc.set_debug(gc.DEBUG_SAVEALL)  # what the collector finds, and nobody else let go of
-    try:
-        for _ in range(2):
-            await to_its_end()
-        gc.collect()
-        return Counter(type(one) for one in gc.garbage)
-    finally:
-        gc.set_debug(0)
-        gc.garbage.clear()
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,12 @@
 """What a connection held in memory goes when it ends, however it ends: none of it waits for the garbage collector."""
 
 import asyncio
-import gc
-from collections import Counter
 
 import pytest
 from aiohttp import StreamReader
 from aiohttp.web import BaseRequest
 
+from tests.garbage import left_over
 from tests.triggers.webhook.wire import GOOD, HEAD, wired
 from triggers.http_listener import Connection
 
@@ -52,33 +51,19 @@ async def to_its_end(wire, *parts, leaves=False):
 )
 async def test_a_connection_that_has_ended_leaves_nothing_for_the_garbage_collector(parts, leaves):
     async with wired() as wire:
-        await to_its_end(wire, *parts, leaves=leaves)
-        gc.collect()
-        gc.set_debug(gc.DEBUG_SAVEALL)  # what the collector finds, and nobody else let go of
-        try:
-            for _ in range(2):
-                await to_its_end(wire, *parts, leaves=leaves)
-            gc.collect()
-            found = Counter(type(one) for one in gc.garbage)
-        finally:
-            gc.set_debug(0)
-            gc.garbage.clear()
+        found = await left_over(lambda: to_its_end(wire, *parts, leaves=leaves))
 
     assert (found[Connection], found[StreamReader], found[BaseRequest]) == (0, 0, 0)
 
 
 async def test_a_body_that_does_not_come_in_time_leaves_nothing_for_the_garbage_collector():
     async with wired(body_timeout_s=0.05) as wire:
-        await to_its_end(wire, GOOD)
-        gc.collect()
-        gc.set_debug(gc.DEBUG_SAVEALL)
-        try:
-            status = (await wire.tell(BEGUN))[0]
-            await wire.source._listener._server.emptied(5)
-            gc.collect()
-            found = Counter(type(one) for one in gc.garbage)
-        finally:
-            gc.set_debug(0)
-            gc.garbage.clear()
+        statuses = []
 
-    assert (status, found[Connection], found[StreamReader]) == (408, 0, 0)
+        async def too_slow():
+            statuses.append((await wire.tell(BEGUN))[0])
+            await wire.source._listener._server.emptied(5)
+
+        found = await left_over(too_slow)
+
+    assert (set(statuses), found[Connection], found[StreamReader]) == ({408}, 0, 0)
